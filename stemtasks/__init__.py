@@ -1,0 +1,1 @@
+"""Make-style incremental builds for audio: a song in TOML becomes verified stems, a master and an archive."""
