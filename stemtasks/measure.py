@@ -6,6 +6,7 @@ so that a changed limit needs no rendering.
 
 from __future__ import annotations
 
+import json
 from math import log10
 from pathlib import Path
 from typing import Any
@@ -51,6 +52,12 @@ def measure(path: str | Path) -> Facts:
             "invalid_samples": tally.invalid,
             "invalid_frame": tally.invalid_frame,
         }
+
+
+def write_facts(path: str | Path, facts: Facts) -> None:
+    """Write facts as JSON, the same bytes for the same facts."""
+    text = json.dumps(facts, indent=1, sort_keys=True, ensure_ascii=False, allow_nan=False)
+    Path(path).write_text(text + "\n", encoding="utf-8")
 
 
 class _Tally:
