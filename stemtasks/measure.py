@@ -109,9 +109,11 @@ def failures(facts: Facts, limits: dict[str, Any]) -> list[str]:
         found.append(
             f"{facts['invalid_samples']} samples are NaN or infinite, the first at frame {facts['invalid_frame']}"
         )
-    for name in ("frames", "sample_rate", "channels", "subtype"):
-        if limits.get(name) is not None and facts[name] != limits[name]:
-            found.append(f"{name} is {facts[name]}, expected {limits[name]}")
+    found += [
+        f"{name} is {facts[name]}, expected {limits[name]}"
+        for name in ("frames", "sample_rate", "channels", "subtype")
+        if limits.get(name) is not None and facts[name] != limits[name]
+    ]
     if not facts["frames"]:
         found.append("it holds no audio (0 frames)")
     elif facts["rms_dbfs"] < limits.get("silence_dbfs", FLOOR_DBFS):
