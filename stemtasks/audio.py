@@ -22,7 +22,9 @@ import numpy as np
 import soundfile
 from numpy.typing import NDArray
 
+from stemtasks.dsp.channels import VORBIS_TO_WAV
 from stemtasks.errors import AudioError
+from stemtasks.headers import UNKNOWN_64, AudioData, audio_data, mp3_frames_known
 
 Block = NDArray[np.float64]
 Blocks = Iterator[Block]
@@ -30,6 +32,11 @@ Blocks = Iterator[Block]
 BLOCK_FRAMES = 1 << 16
 SUBTYPE_BITS = {"PCM_16": 16, "PCM_24": 24, "FLOAT": 32}
 RIFF_LIMIT_BYTES = 0xFFFFFFFF
+CLEARER = {
+    "File does not exist or is not a regular file (possibly a pipe?).": "no audio is found in it",
+    "Internal error : SF_INFO struct incomplete": "its header has no valid sample rate or channels",
+}
+"""What libsndfile says of a file that is there, in words that fit."""
 
 on_frames: ContextVar[Callable[[int], None] | None] = ContextVar("on_frames", default=None)
 """Called with the count of frames written so far; may raise to stop the job (progress, cancelling)."""
@@ -50,26 +57,37 @@ class Stream:
 
 
 class Source:
-    """An audio file open for reading at any frame, in any format that libsndfile reads."""
+    """An audio file open for reading at any frame, in any format that libsndfile reads, channels in WAV's order.
+
+    ``frames`` is what the header says, or was counted where it says nothing. A header may claim more
+    than the file holds: never allocate by it; ``blocks`` raises where the audio ends before.
+    """
 
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path)
-        if not self.path.is_file():
-            raise AudioError(f"{self.path}: no such file")
-        if self.path.stat().st_size == 0:
-            raise AudioError(f"{self.path}: the file is empty (0 bytes); export it again")
-        try:
-            self._file = soundfile.SoundFile(self.path)
-        except soundfile.LibsndfileError as error:
-            raise AudioError(
-                f"{self.path}: cannot be read as audio ({error.error_string.rstrip('.')}); "
-                "WAV, AIFF, FLAC, Ogg, Opus, MP3, CAF, W64 and AU are read: export it again as one of them"
-            ) from None
+        data = _inspected(self.path)
+        self._file = _opened(self.path)
         self.sample_rate: int = self._file.samplerate
         self.channels: int = self._file.channels
         self.frames: int = self._file.frames
         self.subtype: str = self._file.subtype
         self.format: str = self._file.format
+        self._order = VORBIS_TO_WAV.get(self.channels) if self.format == "OGG" else None
+        self._position = 0
+        self._length_is_known = self.format != "MP3" or mp3_frames_known(self.path)
+        # a block of a file with very many channels is shorter, so that its bytes are bounded too
+        self._most_frames = max(1, BLOCK_FRAMES * 16 // max(16, self.channels))
+        try:
+            if data is not None and data.claimed == 0 and data.present and not self.frames:
+                raise AudioError(
+                    f"{self.path}: its header says 0 bytes of audio, but {data.present} bytes follow "
+                    "(a recorder that was not stopped properly leaves this): repair the header or export it again"
+                )
+            if self.frames >= UNKNOWN_64:
+                self._count()
+        except BaseException:
+            self._file.close()
+            raise
 
     def __enter__(self) -> Self:
         return self
@@ -81,21 +99,90 @@ class Source:
 
     def read(self, start: int, frames: int) -> Block:
         """Return ``frames`` frames from ``start``: shape (frames, channels), fewer at the end of the file."""
-        if self._file.tell() != start:
-            self._file.seek(start)
-        block: Block = self._file.read(frames, dtype="float64", always_2d=True)
-        return block
+        frames = max(0, min(frames, self.frames - start))
+        try:
+            if self._position != start:
+                self._position = self._file.seek(start)
+            block: Block = self._file.read(frames, dtype="float64", always_2d=True)
+        except soundfile.LibsndfileError as error:
+            reason = error.error_string.rstrip(".") or "it is damaged or cut short"
+            raise AudioError(
+                f"{self.path}: cannot be decoded near frame {start} ({start / self.sample_rate:.3f} s): {reason}; "
+                "copy or export it again"
+            ) from None
+        self._position += len(block)
+        return block if self._order is None else block[:, self._order]
 
     def blocks(self, start: int = 0, stop: int | None = None) -> Blocks:
-        """Yield the frames from ``start`` to ``stop`` (the end of the file), ``BLOCK_FRAMES`` at a time."""
+        """Yield the frames from ``start`` to ``stop`` (the end of the file), at most ``BLOCK_FRAMES`` at a time.
+
+        Raises AudioError at the end when it came before ``stop``, or before a length that the header states.
+        """
         position = start
-        while stop is None or position < stop:
-            wanted = BLOCK_FRAMES if stop is None else min(BLOCK_FRAMES, stop - position)
-            block = self.read(position, wanted)
+        end = self.frames if stop is None else stop
+        while position < end:
+            block = self.read(position, min(self._most_frames, end - position))
             if not len(block):
-                return
+                break
             yield block
             position += len(block)
+        if position < end and (stop is not None or self._length_is_known):
+            raise AudioError(
+                f"{self.path}: cut short: it claims {self.frames} frames ({self.frames / self.sample_rate:.3f} s), "
+                f"{position} could be decoded ({position / self.sample_rate:.3f} s); copy or export it again"
+            )
+
+    def _count(self) -> None:
+        """Find the length of a file whose header has none (FLAC from a pipe) by decoding it once."""
+        self._length_is_known = False
+        while decoded := len(self.read(self._position, self._most_frames)):
+            del decoded
+        self.frames = self._position
+        if not self.frames:
+            raise AudioError(f"{self.path}: no audio could be decoded; export it again")
+        # a decoder does not always find its way back to the start of such a file
+        self._file.close()
+        self._file, self._position = _opened(self.path), 0
+
+
+class _Sequential(soundfile.SoundFile):  # type: ignore[misc]  # soundfile has no types
+    """A SoundFile that does not seek after every read: a seek re-decodes, and fails where a length is unknown."""
+
+    def seekable(self) -> bool:
+        return False
+
+
+def _inspected(path: Path) -> AudioData | None:
+    """Return what the header claims; raise for what is no file, cannot be opened or is cut short."""
+    try:
+        if not path.exists():
+            raise AudioError(f"{path}: no such file")
+        if not path.is_file():
+            raise AudioError(f"{path}: is not a file" + (" but a folder" if path.is_dir() else ""))
+        with open(path, "rb") as file:
+            file_bytes = file.seek(0, 2)
+            if not file_bytes:
+                raise AudioError(f"{path}: the file is empty (0 bytes); export it again")
+            data = audio_data(file, file_bytes)
+    except OSError as error:
+        raise AudioError(f"{path}: cannot be opened ({error.strerror}); allow this user to read it") from None
+    if data is not None and data.is_cut:
+        raise AudioError(
+            f"{path}: cut short: its {data.where} claims {data.claimed} bytes of audio, {data.present} are there; "
+            "copy or export it again"
+        )
+    return data
+
+
+def _opened(path: Path) -> soundfile.SoundFile:
+    try:
+        return _Sequential(path)
+    except soundfile.LibsndfileError as error:
+        reason = CLEARER.get(error.error_string, error.error_string.rstrip("."))
+        raise AudioError(
+            f"{path}: cannot be read as audio ({reason}); "
+            "WAV, AIFF, FLAC, Ogg, Opus, MP3, CAF, W64 and AU are read: export it again as one of them"
+        ) from None
 
 
 def write_wav(
@@ -115,7 +202,16 @@ def write_wav(
         for block in blocks:
             if block.shape[1] != channels:
                 raise ValueError(f"block of {block.shape[1]} channels in a file of {channels}")
-            file.write(_encode(block, subtype, rng))
+            if not len(block):
+                continue
+            try:
+                file.write(_encode(block, subtype, rng))
+            except FloatingPointError:
+                at = frames + int(np.argmin(np.isfinite(block).all(axis=1)))
+                raise AudioError(
+                    f"{path}: frame {at} ({at / sample_rate:.3f} s) is NaN or infinite, which {subtype} cannot hold; "
+                    "look for a filter or a feedback that grows without bound"
+                ) from None
             frames += len(block)
             if tick is not None:
                 tick(frames)
@@ -127,9 +223,11 @@ def write_wav(
 
 
 def _encode(block: Block, subtype: str, rng: np.random.Generator) -> memoryview | bytes:
-    """Return the block's samples as little-endian bytes of the subtype."""
+    """Return the block's samples as little-endian bytes; raise FloatingPointError where PCM has no such number."""
     if subtype == "FLOAT":
-        return np.ascontiguousarray(block, dtype="<f4").data.cast("B")
+        # what float32 cannot hold becomes infinite and is found by measuring: no warning is needed
+        with np.errstate(over="ignore"):
+            return np.ascontiguousarray(block, dtype="<f4").data.cast("B")
     bits = SUBTYPE_BITS[subtype]
     full_scale = float(1 << (bits - 1))
     # two draws a sample, side by side, so that the noise does not depend on where blocks end
@@ -137,6 +235,8 @@ def _encode(block: Block, subtype: str, rng: np.random.Generator) -> memoryview 
     dithered = block * full_scale
     dithered += uniform[..., 0]
     dithered -= uniform[..., 1]
+    if not np.isfinite(dithered.sum()) and not np.isfinite(dithered).all():
+        raise FloatingPointError
     np.rint(dithered, out=dithered)
     np.clip(dithered, -full_scale, full_scale - 1.0, out=dithered)
     if bits == 16:
@@ -182,8 +282,9 @@ class Spill:
         self.frames = 0
         self._file = tempfile.TemporaryFile(dir=scratch)  # noqa: SIM115 - lives as long as the Spill
         for block in blocks:
-            self._file.write(np.ascontiguousarray(block).data.cast("B"))
-            self.frames += len(block)
+            if len(block):
+                self._file.write(np.ascontiguousarray(block, dtype=np.float64).data.cast("B"))
+                self.frames += len(block)
 
     def __enter__(self) -> Self:
         return self
@@ -197,8 +298,9 @@ class Spill:
         """Return up to ``frames`` frames from ``start``: shape (frames, channels)."""
         frames = max(0, min(frames, self.frames - start))
         block = np.empty((frames, self.channels))
-        self._file.seek(start * self.channels * 8)
-        self._file.readinto(block.data.cast("B"))
+        if frames:
+            self._file.seek(start * self.channels * 8)
+            self._file.readinto(block.data.cast("B"))
         return block
 
 
@@ -212,18 +314,16 @@ def reblocked(blocks: Blocks, frames: int) -> Blocks:
         while count >= frames:
             joined = np.concatenate(held) if len(held) > 1 else held[0]
             yield joined[:frames]
-            held = [joined[frames:]]
             count -= frames
+            held = [joined[frames:]] if count else []
     if count:
         yield np.concatenate(held)
 
 
 def fitted(blocks: Blocks, frames: int, channels: int) -> Blocks:
-    """Yield exactly ``frames`` frames: cut, or filled with silence."""
+    """Yield exactly ``frames`` frames: cut, or filled with silence; no block is asked for past the last."""
     left = frames
-    for block in blocks:
-        if left <= 0:
-            return
+    while left > 0 and (block := next(blocks, None)) is not None:
         yield block[:left]
         left -= len(block)
     while left > 0:

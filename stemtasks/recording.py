@@ -1,0 +1,144 @@
+"""A recording in any format as a stem's blocks: checked, cut, faded, mapped to channels, resampled.
+
+Shared by the generators that start from a file, so that a renderer's output and a take from disk
+are treated alike.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import soxr
+
+from stemtasks.audio import BLOCK_FRAMES, Block, Blocks, Source, Stream, fitted
+from stemtasks.dsp.channels import MOST_CHANNELS, Mixing, mixed, mixing
+from stemtasks.errors import AudioError
+
+RATES_HZ = (1000, 1_536_000)
+QUALITY = "VHQ"  # 28 bits in double precision; its bytes do not depend on the CPU's vector unit, HQ's do
+
+
+@dataclass(frozen=True)
+class Cut:
+    """Part of a recording, in its own frames: ``[start, stop)``, faded over ``fade_frames`` where it was cut."""
+
+    start: int = 0
+    stop: int | None = None
+    fade_frames: int = 0
+
+
+def recording(
+    source: Source, stream: Stream, cut: Cut = Cut(), *, only_channel: int | None = None, mono: bool = False
+) -> Blocks:
+    """Yield a recording at the stream's sample rate and channels; its own duration decides the length.
+
+    ``round(frames * rate_out / rate_in)`` frames come out of those decoded, halves rounded up; the
+    resampler's latency is compensated by it. ``only_channel`` counts from 1. Raises AudioError for
+    an impossible rate or channel count, for NaN and infinities (the resampler would smear them), and
+    for a file that ends early or holds nothing.
+    """
+    low, high = RATES_HZ
+    if not low <= source.sample_rate <= high:
+        raise AudioError(
+            f"{source.path}: its header says {source.sample_rate} Hz, {low} to {high} Hz is allowed: "
+            "repair the header or export it again"
+        )
+    before, after = _mixings(source, stream, only_channel, mono)
+    counted = _Counted(source, cut)
+    mapped: Blocks = (mixed(block, before) for block in counted.blocks())
+    if source.sample_rate != stream.sample_rate:
+        mapped = _resampled(mapped, counted, source.sample_rate, stream.sample_rate, len(before))
+    for block in mapped:
+        yield mixed(block, after)
+    if not counted.frames:
+        raise AudioError(f"{source.path}: holds no audio (0 frames); export it again")
+
+
+def frames_at(frames: int, rate_in: int, rate_out: int) -> int:
+    """Return how many frames a duration has at another sample rate: the nearest, halves up, exact at any length."""
+    return (2 * frames * rate_out + rate_in) // (2 * rate_in)
+
+
+def _mixings(source: Source, stream: Stream, only_channel: int | None, mono: bool) -> tuple[Mixing, Mixing]:
+    """Return the gains before and after resampling, so that the fewest channels are resampled."""
+    channels = source.channels
+    if only_channel is not None:
+        if only_channel > channels:
+            raise AudioError(f"{source.path}: has {channels} channels, only_channel asks for number {only_channel}")
+        before: Mixing | None = (tuple(float(i == only_channel - 1) for i in range(channels)),)
+    else:
+        before = mixing(channels, min(channels, 1 if mono else stream.channels))
+    after = None if before is None else mixing(len(before), stream.channels)
+    if before is None or after is None:
+        raise AudioError(
+            f"{source.path}: has {channels} channels and the song {stream.channels}: 1 to {MOST_CHANNELS} "
+            "can become 1 or 2; choose one with only_channel, or export it with the song's channels"
+        )
+    return before, after
+
+
+class _Counted:
+    """The blocks of a cut, checked and faded, and how many frames have come."""
+
+    def __init__(self, source: Source, cut: Cut) -> None:
+        self.source, self.cut = source, cut
+        self.frames = 0
+
+    def blocks(self) -> Blocks:
+        source, cut = self.source, self.cut
+        stop = source.frames if cut.stop is None else cut.stop
+        fade_in = cut.fade_frames if cut.start > 0 else 0
+        fade_out = cut.fade_frames if stop < source.frames else 0
+        for block in source.blocks(cut.start, cut.stop):
+            position = cut.start + self.frames
+            _refuse_invalid(block, position, source)
+            self.frames += len(block)
+            yield _faded(block, position - cut.start, stop - position, fade_in, fade_out)
+
+
+def _refuse_invalid(block: Block, position: int, source: Source) -> None:
+    if np.isfinite(block.sum()):  # one NaN or infinity makes the sum one, so most blocks are read once
+        return
+    valid = np.isfinite(block).all(axis=1)
+    if not valid.all():
+        frame = position + int(np.argmin(valid))
+        raise AudioError(
+            f"{source.path}: frame {frame} ({frame / source.sample_rate:.3f} s) is NaN or infinite: "
+            "export it again, or cut around it with start_seconds and duration_seconds"
+        )
+
+
+def _faded(block: Block, done: int, left: int, fade_in: int, fade_out: int) -> Block:
+    """Return the block with 3t^2 - 2t^3 at the edges, ``done`` frames after the start, ``left`` before the end."""
+    if done >= fade_in and left - len(block) >= fade_out:
+        return block
+    gain = np.ones(len(block))
+    index = np.arange(len(block))
+    for fade, distance in ((fade_in, index + done), (fade_out, left - 1 - index)):
+        if fade:
+            t = np.clip((distance + 0.5) / fade, 0.0, 1.0)
+            gain *= t * t * (3.0 - 2.0 * t)
+    return block * gain[:, np.newaxis]
+
+
+def _resampled(blocks: Blocks, counted: _Counted, rate_in: int, rate_out: int, channels: int) -> Blocks:
+    """Yield what soxr makes of the blocks, cut or filled to the exact length, which soxr may miss by a frame."""
+    stream = soxr.ResampleStream(rate_in, rate_out, channels, dtype="float64", quality=QUALITY)
+    # upwards a block grows: less goes in, so that what comes out stays a block
+    step = max(1, min(BLOCK_FRAMES, BLOCK_FRAMES * rate_in // rate_out))
+    sent = 0
+
+    def converted() -> Blocks:
+        for block in blocks:
+            for start in range(0, len(block), step):
+                yield stream.resample_chunk(np.ascontiguousarray(block[start : start + step]))
+        if counted.frames:
+            yield stream.resample_chunk(np.zeros((0, channels)), last=True)
+
+    for block in converted():
+        wanted = frames_at(counted.frames, rate_in, rate_out) - sent
+        if len(block) and wanted > 0:
+            yield block[:wanted]
+            sent += min(wanted, len(block))
+    yield from fitted(iter(()), frames_at(counted.frames, rate_in, rate_out) - sent, channels)

@@ -1,0 +1,86 @@
+"""A stem from a recording on disk."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import numpy as np
+
+from stemtasks.audio import BLOCK_FRAMES, Blocks, Source, Stream
+from stemtasks.errors import SpecError
+from stemtasks.recording import Cut, recording
+from stemtasks.units import File, GainDb, Range, Seconds, TimeMs
+
+
+def file(
+    stream: Stream,
+    *,
+    file: File,
+    start_seconds: Seconds = 0.0,
+    duration_seconds: Seconds | None = None,
+    offset_seconds: Seconds = 0.0,
+    fade_ms: TimeMs = 5.0,
+    gain_db: GainDb = 0.0,
+    only_channel: Annotated[int, Range(1, 1024)] | None = None,
+    mono: bool = False,
+) -> Blocks:
+    """Yield a recording at the song's sample rate and channels, with the recording's own duration.
+
+    Parameters
+    ----------
+    file
+        The recording: WAV, AIFF, FLAC, Ogg, Opus, MP3, CAF, W64 or AU at any sample rate.
+    start_seconds
+        Where in the recording to begin.
+    duration_seconds
+        How much of the recording to take; to its end if left out.
+    offset_seconds
+        Silence before it.
+    fade_ms
+        Fade in where the recording's start was cut off, fade out where its end was; 0 for none.
+    gain_db
+        Gain.
+    only_channel
+        Take this channel of the recording alone, counted from 1 in WAV's order.
+    mono
+        Mix the recording to one channel, which every channel of the stem then carries.
+
+    Channels otherwise become the song's as ``dsp/channels.py`` says (ITU-R BS.775 from surround).
+    Raises AudioError for a recording that cannot be read, is cut short, or holds NaN or infinities;
+    SpecError for a part that lies outside the recording.
+    """
+    with Source(file) as source:
+        cut = _cut(source, start_seconds, duration_seconds, fade_ms)
+        silence = round(offset_seconds * stream.sample_rate)
+        while silence > 0:
+            yield np.zeros((min(silence, BLOCK_FRAMES), stream.channels))
+            silence -= BLOCK_FRAMES
+        blocks = recording(source, stream, cut, only_channel=only_channel, mono=mono)
+        if gain_db == 0.0:
+            yield from blocks
+            return
+        gain = 10.0 ** (gain_db / 20.0)
+        for block in blocks:
+            yield block * gain
+
+
+def _cut(source: Source, start_seconds: float, duration_seconds: float | None, fade_ms: float) -> Cut:
+    """Return the part asked for in the recording's own frames."""
+    rate, length = source.sample_rate, source.frames
+    start = round(start_seconds * rate)
+    if start and start >= length:
+        raise SpecError(
+            f"start_seconds is {start_seconds:g}, but {source.path} lasts {length / rate:.3f} s: begin before its end"
+        )
+    stop = None
+    if duration_seconds is not None:
+        stop = start + round(duration_seconds * rate)
+        if stop == start:
+            raise SpecError(f"duration_seconds is {duration_seconds:g}, less than a frame: leave it out to take all")
+        if stop > length:
+            raise SpecError(
+                f"start_seconds + duration_seconds is {start_seconds + duration_seconds:g}, but {source.path} lasts "
+                f"{length / rate:.3f} s: take less, or leave duration_seconds out to take it to its end"
+            )
+        stop = None if stop == length else stop
+    return Cut(start, stop, round(fade_ms * rate / 1000.0))
