@@ -70,7 +70,7 @@ def _song(song: dict[str, Any]) -> list[tuple[str, str]]:
         ("Key", song["key"] or "not stated"),
         ("Time signature", song["time_signature"]),
         ("Length", clock(song["frames"], rate) + tail),
-        ("Format", f"{rate_label(rate)}Hz, {FORMATS[song['subtype']]}, {_channels(song['channels'])}"),
+        ("Format", f"{rate_label(rate)[:-1]} kHz, {FORMATS[song['subtype']]}, {_channels(song['channels'])}"),
         ("Files", f"each starts at 0:00.000 and has {song['delivered_frames']} frames"),
     ]
 
