@@ -303,6 +303,11 @@ class Spill:
             self._file.readinto(block.data.cast("B"))
         return block
 
+    def overwrite(self, start: int, block: Block) -> None:
+        """Replace the frames from ``start`` by a block's."""
+        self._file.seek(start * self.channels * 8)
+        self._file.write(np.ascontiguousarray(block).data.cast("B"))
+
 
 def reblocked(blocks: Blocks, frames: int) -> Blocks:
     """Yield the same audio in blocks of exactly ``frames`` frames (the last may be shorter)."""
