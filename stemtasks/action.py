@@ -71,12 +71,12 @@ class Tree:
 
     @cached_property
     def digests(self) -> Digests:
-        """Digests kept in the records."""
+        """Return the digests that the records keep."""
         return Digests(self.records)
 
     @cached_property
     def store(self) -> Store:
-        """The store beside the records."""
+        """Open the store beside the records."""
         return Store(self.state / "store")
 
 
@@ -154,8 +154,8 @@ def perform(job: Job, tree: Tree, forced: bool = False, on_frames: Callable[[int
         return Outcome("verified", record["summary"], time.perf_counter() - started)
 
     tree.records.drop("tasks", job.task)
-    for path in job.outputs.values():
-        Path(path).unlink(missing_ok=True)
+    for target in map(Path, job.outputs.values()):
+        target.unlink(missing_ok=True)
     with _working(job, tree) as work:
         entry = None if forced else tree.store.entry(key)
         made = tree.store.restore(entry, work) if entry else None
@@ -169,23 +169,33 @@ def perform(job: Job, tree: Tree, forced: bool = False, on_frames: Callable[[int
             summary, cost = summarise(job.stage, _facts(work)), round(time.perf_counter() - started, 3)
         if not passed:
             _verify(job, work)
-        for role, path in job.inputs.items():
-            if tree.digests.of(path) != inputs[role]:
-                raise AudioError(f"{path}: changed while it was being read; run doit again")
+        _check_unchanged(job, tree, inputs)
         extra = {"limits": limits, "summary": summary, "seconds": cost}
-        for path in work.values():
-            os.chmod(path, READ_ONLY)
+        for file in work.values():
+            os.chmod(file, READ_ONLY)
         if not passed:
-            tree.store.keep(key, {role: (path, made[role]) for role, path in work.items()}, extra)
-        for role, path in work.items():
-            target = Path(job.outputs[role])
-            target.parent.mkdir(parents=True, exist_ok=True)
-            os.replace(path, target)
-            rejected_path(target).unlink(missing_ok=True)
-            tree.digests.publish(job.outputs[role], made[role])
+            tree.store.keep(key, {role: (file, made[role]) for role, file in work.items()}, extra)
+        _publish(job, tree, work, made)
     outputs = {role: list(digest) for role, digest in made.items()}
     tree.records.put("tasks", job.task, {"key": key, "outputs": outputs, **extra})
     return Outcome(how, summary, time.perf_counter() - started)
+
+
+def _check_unchanged(job: Job, tree: Tree, inputs: dict[str, Digest]) -> None:
+    """Refuse what was made of inputs that are no longer what the key says."""
+    for role, path in job.inputs.items():
+        if tree.digests.of(path) != inputs[role]:
+            raise AudioError(f"{path}: changed while it was being read; run doit again")
+
+
+def _publish(job: Job, tree: Tree, work: dict[str, Path], made: dict[str, Digest]) -> None:
+    """Give verified files their names."""
+    for role, file in work.items():
+        target = Path(job.outputs[role])
+        target.parent.mkdir(parents=True, exist_ok=True)
+        os.replace(file, target)
+        rejected_path(target).unlink(missing_ok=True)
+        tree.digests.publish(job.outputs[role], made[role])
 
 
 def _run(job: Job, tree: Tree, work: dict[str, Path], on_frames: Callable[[int], None] | None) -> None:

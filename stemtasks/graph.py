@@ -56,7 +56,7 @@ class Checker:
 
 
 class Backend:
-    """doit's database, which is a view of the records: doit saves at exit only, so it gets nothing of its own to save."""
+    """doit's database, a view of the records: doit would save at exit only, so it has nothing of its own to save."""
 
     desc = "the records of stemtasks, a row per task"
 
@@ -100,6 +100,7 @@ class UpToDate:
         self.answer: bool | None = None
 
     def __call__(self) -> bool:
+        """Ask once, and remember the answer: an action that runs after a yes was forced."""
         self.answer = up_to_date(self.job, tree())
         return self.answer
 
@@ -117,6 +118,7 @@ class Build:
         self.outcome: Any = None
 
     def __call__(self) -> TaskFailed | None:
+        """Return None when the outputs are right, or doit's failure with one line for a user's mistake."""
         try:
             self.outcome = perform(self.job, tree(), forced=self.uptodate.answer is True, on_frames=self._on_frames)
         except StemtasksError as error:
@@ -222,7 +224,7 @@ def _where(song: Song, table: str) -> str:
 def reference(song: Song) -> Job:
     """Return the job that measures the reference, or takes the duration that is given."""
     table = song.reference
-    limits = {"sample_rate": table.sample_rate, "channels": table.channels}
+    limits: dict[str, Any] = {"sample_rate": table.sample_rate, "channels": table.channels}
     if table.min_duration is not None:
         limits["min_duration_s"] = _seconds(song, table.min_duration)
     params: dict[str, Any] = {"sample_rate": song.song.sample_rate}

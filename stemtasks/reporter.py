@@ -34,7 +34,7 @@ class Reporter(ConsoleReporter):  # type: ignore[misc]  # doit has no types
         self.live: Any = None
         self.width = 0
 
-    def initialize(self, tasks: dict[str, Any], selected: list[str]) -> None:
+    def initialize(self, tasks: dict[str, Any], selected: list[str]) -> None:  # noqa: ARG002 - doit's interface
         """Learn the longest name, and how to end when asked to."""
         self.width = max((len(name) for name, task in tasks.items() if task.actions), default=0)
         for number in (signal.SIGINT, signal.SIGTERM):
