@@ -332,7 +332,7 @@ def _parsed(path: Path) -> dict[str, Any]:
 
 
 def _song(path: Path, data: dict[str, Any]) -> Song:
-    _check_name(path.stem, "the file's name")
+    check_name(path.stem, "the file's name")
     for key, value in data.items():
         if key not in TABLES:
             raise SpecError(schema.unknown("table", key, TABLES))
@@ -394,7 +394,7 @@ def _section(table: Any, where: str, song: SongTable) -> SectionTable:
 
 def _stem(name: str, table: Any, song: SongTable, verify: dict[str, Any]) -> Stem:
     where = f"stems.{name}"
-    _check_name(name, where)
+    check_name(name, where)
     if not isinstance(table, dict):
         raise SpecError(f"{where}: expected a table; write [{where}]")
     common = {parameter.name for parameter in STEM_KEYS.parameters}
@@ -438,7 +438,7 @@ def _chosen(kind: plugins.Kind, key: str, name: Any, where: str) -> str:
     return name
 
 
-def _check_name(name: str, where: str) -> None:
+def check_name(name: str, where: str) -> None:
     """Refuse a name that could not be a file's on every system, or could leave its folder."""
     found = UNSAFE.search(name)
     if found:
