@@ -86,16 +86,16 @@ def _sections(timeline: Timeline) -> list[dict[str, Any]]:
 
 def _stem(name: str, facts: Facts, params: dict[str, Any]) -> dict[str, Any]:
     stem = params["stems"][name]
-    # 'auto' chose while it aligned, so what was chosen, and why, is among the facts
-    chosen = facts.get("align")
+    # 'auto' chooses while it aligns, so what was chosen, and why, is among the facts
+    chosen = facts.get("align") or {}
     return {
         "role": "stem",
         "stem": name,
         "title": stem.get("title") or name,
-        "measurements": _delivered(facts),
+        "measurements": _delivered({key: value for key, value in facts.items() if key != "align"}),
         "generator": stem["generator"],
         "arguments": _delivered(stem["arguments"]),
-        "align": _delivered(stem["align"] | (chosen if isinstance(chosen, dict) else {})),
+        "align": _delivered(stem["align"] | chosen),
         "effects": _delivered(stem["effects"]),
         "gain_db": stem["gain_db"],
         "pan": stem["pan"],

