@@ -429,7 +429,7 @@ def archive(song: Song) -> Job:
     for each in song.stems:
         inputs[f"stems/{each.name}"] = _out(song, "processed", f"{each.name}.wav")
         inputs[f"facts/{each.name}"] = _out(song, "processed", f"{each.name}.json")
-        inputs[f"align/{each.name}"] = _out(song, "aligned", f"{each.name}.json")
+        inputs[f"align_facts/{each.name}"] = _out(song, "aligned", f"{each.name}.json")
         stems[each.name] = {
             "title": each.table.title or None,
             "generator": each.generator.name,
@@ -458,8 +458,13 @@ def archive(song: Song) -> Job:
         task=f"archive:{song.name}",
         stage="archive",
         inputs=inputs,
-        outputs={"archive": _out(song, f"{archive_name(params)}.zip")},
+        outputs={"archive": _out(song, archive_name(params)), "facts": _out(song, "archive.json")},
         params=params,
+        limits={
+            "mix": mix(song).limits,
+            "master": master(song).limits,
+            "stems": {each.name: process(song, each).limits for each in song.stems},
+        },
         modules=_modules("archive"),
         where=_where(song, "archive"),
     )

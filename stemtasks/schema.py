@@ -149,11 +149,12 @@ def _marks(annotation: Any) -> list[Any]:
     return list(annotation.__metadata__) if typing.get_origin(annotation) is Annotated else []
 
 
-def _checked(value: Any, annotation: Any, where: str, sample_rate: int | None) -> Any:
-    """Return the value in its type, or raise with what is allowed."""
+def _checked(value: Any, annotation: Any, where: str, sample_rate: int | None, whole: Any = None) -> Any:
+    """Return the value in its type, or raise with what is allowed, which is ``whole`` where marks surround a type."""
     origin, arguments = typing.get_origin(annotation), typing.get_args(annotation)
+    whole = whole or annotation
     if origin is Annotated:
-        checked = _checked(value, arguments[0], where, sample_rate)
+        checked = _checked(value, arguments[0], where, sample_rate, whole)
         for mark in annotation.__metadata__:
             _check_mark(checked, mark, where, sample_rate)
         return checked
@@ -169,9 +170,9 @@ def _checked(value: Any, annotation: Any, where: str, sample_rate: int | None) -
         value = float(value)
     plain = origin or annotation
     if plain is not Any and (type(value) is not plain):
-        raise SpecError(f"{where}: {value!r} is {_kind(value)}; expected {describe(annotation)}")
+        raise SpecError(f"{where}: {value!r} is {_kind(value)}; expected {describe(whole)}")
     if isinstance(value, float) and not math.isfinite(value):
-        raise SpecError(f"{where}: {value!r} is not a finite number; expected {describe(annotation)}")
+        raise SpecError(f"{where}: {value!r} is not a finite number; expected {describe(whole)}")
     if plain is list and arguments:
         return [_checked(item, arguments[0], f"{where}[{index}]", sample_rate) for index, item in enumerate(value)]
     return value

@@ -59,6 +59,15 @@ def mistake(tmp_path, text, name="song"):
     return line.removeprefix(start)
 
 
+def line_of(action):
+    """Return the line of a mistake, or nothing; anything else it raises is the test's failure."""
+    try:
+        action()
+    except SpecError as error:
+        return str(error)
+    return ""
+
+
 def test_a_good_spec_is_bound_with_every_default(tmp_path):
     song = load(tmp_path, GOOD)
     assert [stem.name for stem in song.stems] == ["bass", "drums"]
@@ -123,8 +132,7 @@ WRONG = {
     "Nyquist": (
         "cutoff_hz = 800",
         "cutoff_hz = 30000",
-        "stems.bass.effects[0].cutoff_hz: 30000 Hz is not below half the sample rate (24000 Hz); lower it or raise "
-        "song.sample_rate",
+        "stems.bass.effects[0].cutoff_hz: 30000 Hz is not below half the sample rate (24000 Hz); lower it or raise song",
     ),
     "strategy": ('note = "A2"', 'align = "lop"', "stems.bass.align: unknown strategy 'lop'; known: "),
     "strategy table": ('note = "A2"', "align = {}", "stems.bass.align: 'strategy' is missing; it is one of "),
@@ -187,10 +195,7 @@ def test_a_folder_without_songs_says_what_to_do(tmp_path):
 def test_no_bytes_give_anything_but_a_song_or_one_line(tmp_path_factory, raw):
     path = tmp_path_factory.getbasetemp() / "fuzzed.toml"
     path.write_bytes(raw)
-    try:
-        spec.load(path)
-    except SpecError as error:
-        assert "\n" not in str(error)
+    assert "\n" not in line_of(lambda: spec.load(path))
 
 
 TOML_VALUE = st.recursive(
@@ -212,12 +217,16 @@ def test_no_value_anywhere_gives_a_traceback(tmp_path_factory, where, key, value
     import tomllib
 
     data = tomllib.loads(GOOD)
-    place = data["stems"]["bass"] if where == "bass" else data[where][0] if where == "sections" else data[where]
+    place = (
+        data["stems"]["bass"]
+        if where == "bass"
+        else data[where][0]
+        if where == "sections"
+        else data.setdefault(where, {})
+    )
     place[key] = value
-    try:
-        spec._song(tmp_path_factory.getbasetemp() / "song.toml", data)
-    except SpecError as error:
-        assert "\n" not in str(error).replace(repr(value), "")
+    line = line_of(lambda: spec._song(tmp_path_factory.getbasetemp() / "song.toml", data))
+    assert "\n" not in line.replace(repr(value), "")
 
 
 @pytest.mark.parametrize(

@@ -23,17 +23,13 @@ from stemtasks.track_sheet import track_sheet
 
 COPY_BYTES = 1 << 20
 DATE = (1980, 1, 1, 0, 0, 0)  # the earliest a zip can say
-LIMITS: dict[str, Any] = {
-    "silence_dbfs": -80.0,
-    "clipping_ratio": 0.001,
-    "loudness_tolerance_lu": 0.5,  # EBU R 128
-}
 
 
 def run(inputs: dict[str, Path], outputs: dict[str, Path], params: dict[str, Any]) -> None:
-    """Check everything once more, then write ``outputs["archive"]``.
+    """Check that the files belong together, then write ``outputs["archive"]`` and its manifest.
 
-    ``inputs`` are ``stems/NAME``, ``facts/NAME``, ``master``, ``master_facts``, ``mix``, ``mix_facts`` and
+    The manifest stands beside the zip too, as its facts: ``verify`` holds every file's measurements in it
+    against the limits before the zip gets its name. ``inputs`` are ``stems/NAME``, ``facts/NAME``, ``master``, ``master_facts``, ``mix``, ``mix_facts`` and
     ``timing``; with ``align_facts/NAME``, the facts of the aligned stem, the manifest says which strategy was
     chosen and why. Raises VerificationError with all that is wrong, in one line, before a byte is written.
     """
@@ -42,7 +38,7 @@ def run(inputs: dict[str, Path], outputs: dict[str, Path], params: dict[str, Any
     master, mix = _facts(inputs["master_facts"]), _facts(inputs["mix_facts"])
     wrong = _failures(inputs, facts, master, mix, timeline, params)
     if wrong:
-        raise VerificationError(f"archive:{params['song']}: nothing is delivered: " + "; ".join(wrong))
+        raise VerificationError("nothing is delivered: " + "; ".join(wrong))
     names = file_names(params)
     sources = {names[stem]: inputs[f"stems/{stem}"] for stem in facts} | {names[None]: inputs["master"]}
     try:
@@ -50,6 +46,7 @@ def run(inputs: dict[str, Path], outputs: dict[str, Path], params: dict[str, Any
             folder = folder_name(params)
             digests = _copy(archive, folder, sources, timeline.delivered_frames)
             written = manifest(facts, master, mix, timeline, params, names, digests)
+            outputs["facts"].write_text(as_json(written), encoding="utf-8")
             texts = {"manifest.json": as_json(written), "TrackSheet.txt": track_sheet(written)}
             sums = {name: entry["sha256"] for name, entry in digests.items()}
             sums |= {name: sha256(text.encode()).hexdigest() for name, text in texts.items()}
@@ -62,17 +59,25 @@ def run(inputs: dict[str, Path], outputs: dict[str, Path], params: dict[str, Any
         raise
 
 
-def verify(facts: Facts, limits: dict[str, Any]) -> list[str]:  # noqa: ARG001 - every stage has this form
-    """Return nothing: the archive has no measurements, and ``run`` has checked what goes into it."""
-    return []
+def verify(facts: Facts, limits: dict[str, Any]) -> list[str]:
+    """Return what is outside the limits in any file of the manifest, a phrase each that starts with the file.
+
+    ``limits`` has those of ``mix``, ``master`` and, by name, ``stems``.
+    """
+    found = []
+    for file in facts["files"]:
+        master = file["role"] == "master"
+        name = "master" if master else f"stem {file['stem']}"
+        held = limits["master"] if master else limits["stems"][file["stem"]]
+        phrases = failures(file["measurements"], held)
+        found += [f"{name}: {phrase}" for phrase in phrases + (_loudness_failures(file, held) if master else [])]
+    return found + [f"mix: {phrase}" for phrase in failures(facts["mix"]["measurements"], limits["mix"])]
 
 
 def _failures(
     inputs: dict[str, Path], stems: dict[str, Facts], master: Facts, mix: Facts, timeline: Timeline, params: Any
 ) -> list[str]:
-    """Return what is wrong with any file, a phrase each that starts with the file's task."""
-    asked = params.get("limits") or {}
-    limits = LIMITS | {name: limit for name, limit in asked.items() if limit is not None}
+    """Return what is not as it must be whatever the limits, a phrase each that starts with the file."""
     form = {
         "frames": timeline.delivered_frames,
         "sample_rate": params["sample_rate"],
@@ -81,12 +86,17 @@ def _failures(
     }
     found = []
     for name, facts in stems.items():
-        phrases = failures(facts, limits | form) + _disagreements(inputs[f"stems/{name}"], facts)
+        phrases = failures(facts, form) + _disagreements(inputs[f"stems/{name}"], facts)
         found += [f"stem {name}: {phrase}" for phrase in phrases]
-    phrases = failures(mix, limits | form | {"subtype": "FLOAT"}) + _disagreements(inputs["mix"], mix)
+    phrases = failures(mix, form | {"subtype": "FLOAT"}) + _disagreements(inputs["mix"], mix)
     found += [f"mix: {phrase}" for phrase in phrases + _sum_failures(mix)]
-    phrases = failures(master, limits | form) + _disagreements(inputs["master"], master)
-    return found + [f"master: {phrase}" for phrase in phrases + _loudness_failures(master, limits, params)]
+    phrases = failures(master, form) + _disagreements(inputs["master"], master)
+    phrases += [
+        f"its {what} was not measured ({key})"
+        for what, key in (("loudness", "lufs"), ("true peak", "true_peak_dbtp"))
+        if master.get(key) is None
+    ]
+    return found + [f"master: {phrase}" for phrase in phrases]
 
 
 def _disagreements(path: Path, facts: Facts) -> list[str]:
@@ -112,19 +122,14 @@ def _sum_failures(mix: Facts) -> list[str]:
     return []
 
 
-def _loudness_failures(master: Facts, limits: dict[str, Any], params: dict[str, Any]) -> list[str]:
-    found = [
-        f"its {what} was not measured ({key})"
-        for what, key in (("loudness", "lufs"), ("true peak", "true_peak_dbtp"))
-        if master.get(key) is None
-    ]
-    if found:
-        return found
-    wanted, tolerance = params["loudness_lufs"], limits["loudness_tolerance_lu"]
-    if wanted is not None and abs(master["lufs"] - wanted) > tolerance:
-        found.append(f"its loudness is {master['lufs']} LUFS, {wanted} within {tolerance} LU is asked")
-    if master["true_peak_dbtp"] > params["ceiling_dbtp"]:
-        found.append(f"its true peak is {master['true_peak_dbtp']} dBTP, the ceiling is {params['ceiling_dbtp']}")
+def _loudness_failures(master: dict[str, Any], limits: dict[str, Any]) -> list[str]:
+    facts, wanted, ceiling = master["measurements"], master["loudness_lufs"], master["ceiling_dbtp"]
+    found = []
+    if wanted is not None and abs(facts["lufs"] - wanted) > limits["loudness_tolerance_lu"]:
+        tolerance = limits["loudness_tolerance_lu"]
+        found.append(f"its loudness is {facts['lufs']} LUFS, {wanted} within {tolerance} LU is asked")
+    if facts["true_peak_dbtp"] > ceiling:
+        found.append(f"its true peak is {facts['true_peak_dbtp']} dBTP, the ceiling is {ceiling}")
     return found
 
 

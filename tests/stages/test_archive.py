@@ -47,6 +47,8 @@ class Delivery:
             "ceiling_dbtp": -1.0,
             "made_by": {"stemtasks": "0.1.0", "numpy": "2.4.6"},
         }
+        limits = {"silence_dbfs": -80.0, "clipping_ratio": 0.001, "loudness_tolerance_lu": 0.5}
+        self.limits = {"mix": limits, "master": limits, "stems": {name: dict(limits) for name in stems}}
         half = FRAMES // 2
         sections = (Section("intro", 0, half, 0.0, 0.1), Section("bridge", half, FRAMES, 0.1, 0.1, "Ab major"))
         timeline = Timeline(RATE, FRAMES, TAIL, 120.0, 4.0, "4/4", "G major", sections)
@@ -80,7 +82,13 @@ class Delivery:
 
     def build(self, name: str = "out.zip") -> Path:
         out = self.folder / name
-        archive.run(self.inputs, {"archive": out}, self.params)
+        facts = self.folder / "archive.json"
+        archive.run(self.inputs, {"archive": out, "facts": facts}, self.params)
+        found = archive.verify(json.loads(facts.read_bytes()), self.limits)
+        facts.unlink()
+        if found:
+            out.unlink()
+            raise VerificationError("nothing is delivered: " + "; ".join(found))
         return out
 
 
@@ -169,15 +177,13 @@ def test_sha256sum_accepts_the_sums_in_the_unpacked_folder(tmp_path):
         assert run.stdout.count(b": OK") == len(sums) == 8
 
 
-@pytest.mark.parametrize("command", [["unzip", "-q"], ["bsdtar", "-xf"], ["7z", "x"]])
-def test_other_programs_unpack_the_zip_with_its_names(tmp_path, command):
-    if shutil.which(command[0]) is None:
-        pytest.skip(f"{command[0]} is not installed")
+@pytest.mark.skipif(shutil.which("unzip") is None, reason="Info-ZIP's unzip is not on this machine")
+def test_unzip_unpacks_the_zip_with_its_names(tmp_path):
     delivery = Delivery(tmp_path, ("Gëige", "笛"))
     target = tmp_path / "unpacked"
     target.mkdir()
     utf8 = os.environ | {"LC_ALL": "C.UTF-8"}
-    subprocess.run([*command, str(delivery.build())], cwd=target, check=True, capture_output=True, env=utf8)
+    subprocess.run(["unzip", "-q", str(delivery.build())], cwd=target, check=True, capture_output=True, env=utf8)
     expected = delivery.inputs["stems/笛"].read_bytes()
     assert (target / TOP / "Demo_笛_48k_24b.wav").read_bytes() == expected
     assert (target / TOP / "Demo_Gëige_48k_24b.wav").is_file()
@@ -222,7 +228,7 @@ def test_the_manifest_says_of_every_file_what_it_is_and_what_made_it(delivery):
 def test_a_title_names_the_file_and_a_silent_part_may_be_allowed(delivery):
     delivery.params["stems"]["drums"]["title"] = "Drum Kit"
     delivery.audio("stems/drums", "facts/drums", "stem1", "PCM_24", amplitude=2e-5)
-    delivery.params["limits"] = {"silence_dbfs": -110.0, "clipping_ratio": None}
+    delivery.limits["stems"]["drums"]["silence_dbfs"] = -110.0
     assert manifest_of(delivery.build())["files"][1]["name"] == "Demo_DrumKit_48k_24b.wav"
 
 
@@ -270,20 +276,20 @@ def test_what_is_wrong_is_said_and_nothing_is_written(delivery, name, change, ph
     with pytest.raises(VerificationError) as error:
         delivery.build()
     assert phrase in str(error.value)
-    assert str(error.value).startswith("archive:demo: nothing is delivered: ")
+    assert str(error.value).startswith("nothing is delivered: ")
     assert "\n" not in str(error.value)
     assert sorted(delivery.folder.iterdir()) == before
 
 
 def test_all_that_is_wrong_is_said_at_once(delivery):
     delivery.audio("stems/bass", "facts/bass", "stem0", "PCM_16", frames=FRAMES)
-    delivery.change_facts("master_facts", true_peak_dbtp=0.4)
+    delivery.change_facts("master_facts", true_peak_dbtp="absent")
     with pytest.raises(VerificationError) as error:
         delivery.build()
     assert str(error.value).partition("delivered: ")[2].split("; ") == [
         "stem bass: frames is 4800, expected 5280",
         "stem bass: subtype is PCM_16, expected PCM_24",
-        "master: its true peak is 0.4 dBTP, the ceiling is -1.0",
+        "master: its true peak was not measured (true_peak_dbtp)",
     ]
 
 
@@ -296,14 +302,13 @@ def test_a_file_that_is_not_audio_is_a_phrase_without_its_path(delivery, content
     assert str(delivery.folder) not in str(error.value)
 
 
-@pytest.mark.parametrize(("name", "frames_left"), [("stems/bass", 5180), ("mix", 5205), ("master", 5180)])
-def test_a_file_cut_short_after_it_was_measured_is_found(delivery, name, frames_left):
+@pytest.mark.parametrize("name", ["stems/bass", "mix", "master"])
+def test_a_file_cut_short_after_it_was_measured_is_found(delivery, name):
     path = delivery.inputs[name]
     path.write_bytes(path.read_bytes()[:-600])
-    phrase = f"the file's frames is {frames_left}, its measurements say 5280"
-    with pytest.raises(VerificationError, match=phrase) as error:
+    with pytest.raises(VerificationError) as error:
         delivery.build()
-    assert f"{name.replace('stems/', 'stem ')}: {phrase}" in str(error.value)
+    assert f"{name.replace('stems/', 'stem ')}: cut short: its header claims " in str(error.value)
 
 
 def test_a_stopped_copy_leaves_no_archive(delivery):
@@ -356,7 +361,3 @@ def test_an_archive_past_the_zip64_limit_is_read_back(delivery, monkeypatch):
     with zipfile.ZipFile(made) as opened:
         assert opened.testzip() is None
         assert opened.read(f"{TOP}/Demo_Bass_48k_24b.wav") == delivery.inputs["stems/bass"].read_bytes()
-
-
-def test_the_archive_itself_has_nothing_to_verify():
-    assert archive.verify({}, {"silence_dbfs": -60.0}) == []
