@@ -30,6 +30,8 @@ Blocks = Iterator[Block]
 BLOCK_FRAMES = 1 << 16
 SUBTYPE_BITS = {"PCM_16": 16, "PCM_24": 24, "FLOAT": 32}
 RIFF_LIMIT_BYTES = 0xFFFFFFFF
+# float32 holds every sample of these, and libsndfile reads it four times as fast as float64
+_EXACT_IN_FLOAT32 = {"FLOAT", "PCM_S8", "PCM_U8", "PCM_16", "PCM_24"}
 
 on_frames: ContextVar[Callable[[int], None] | None] = ContextVar("on_frames", default=None)
 """Called with the count of frames written so far; may raise to stop the job (progress, cancelling)."""
@@ -70,6 +72,7 @@ class Source:
         self.frames: int = self._file.frames
         self.subtype: str = self._file.subtype
         self.format: str = self._file.format
+        self._dtype = "float32" if self.subtype in _EXACT_IN_FLOAT32 else "float64"
 
     def __enter__(self) -> Self:
         return self
@@ -83,8 +86,7 @@ class Source:
         """Return ``frames`` frames from ``start``: shape (frames, channels), fewer at the end of the file."""
         if self._file.tell() != start:
             self._file.seek(start)
-        block: Block = self._file.read(frames, dtype="float64", always_2d=True)
-        return block
+        return np.asarray(self._file.read(frames, dtype=self._dtype, always_2d=True), dtype=np.float64)
 
     def blocks(self, start: int = 0, stop: int | None = None) -> Blocks:
         """Yield the frames from ``start`` to ``stop`` (the end of the file), ``BLOCK_FRAMES`` at a time."""
