@@ -33,6 +33,10 @@ RIFF_LIMIT_BYTES = 0xFFFFFFFF
 # float32 holds every sample of these, and libsndfile reads it four times as fast as float64
 _EXACT_IN_FLOAT32 = {"FLOAT", "PCM_S8", "PCM_U8", "PCM_16", "PCM_24"}
 
+# glibc's malloc learns from the largest block freed how much to keep: without this, blocks of 1 MiB (65,536 frames
+# of stereo) go back to the system one by one, and fetching their pages anew costs more than the arithmetic
+np.empty(16 << 20, dtype=np.uint8)
+
 on_frames: ContextVar[Callable[[int], None] | None] = ContextVar("on_frames", default=None)
 """Called with the count of frames written so far; may raise to stop the job (progress, cancelling)."""
 
