@@ -14,10 +14,11 @@ from pathlib import Path
 from typing import Any
 
 from stemtasks.archive_names import file_names, folder_name
-from stemtasks.audio import Source, on_frames
+from stemtasks.audio import Source
 from stemtasks.errors import AudioError, VerificationError
 from stemtasks.manifest import SUM_RESIDUAL_DBFS, as_json, manifest
 from stemtasks.measure import Facts, failures
+from stemtasks.progress import on_frames
 from stemtasks.timeline import Timeline
 from stemtasks.track_sheet import track_sheet
 
