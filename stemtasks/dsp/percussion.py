@@ -25,6 +25,7 @@ Samples = NDArray[np.float64]
 MEMBRANE_RATIOS = (1.0, 1.594, 2.136)  # modes (0,1), (1,1), (2,1): zeros of the Bessel functions over 2.405
 SQUARES_HZ = (205.3, 304.4, 369.6, 522.7, 540.0, 800.0)
 LN_1000 = 6.907755278982137
+ATTACK_S = 0.0002  # noise cut into at full level would splatter below its band
 END_FADE_S = 0.003
 
 
@@ -125,7 +126,7 @@ def glide(t: Samples, end_hz: float, extra_hz: float, seconds: float) -> Samples
 def kick(s: Stroke) -> Samples:
     """Return a bass drum: a sine that falls in pitch, driven a little, and the beater's click."""
     if s.electronic:
-        t60, end_hz, extra_hz, seconds, click = s.near(0.75), s.near(48.0, 0.003), 190.0, 0.022, 0.16
+        t60, end_hz, extra_hz, seconds, click = s.near(0.75), s.near(48.0, 0.003), 180.0, 0.017, 0.16
     else:
         t60, end_hz, extra_hz, seconds, click = s.near(0.42), s.near(56.0, 0.006), 120.0, 0.012, 0.3
     t = s.time(t60)
@@ -307,7 +308,9 @@ def strike(voice: str, electronic: bool, velocity: float, sample_rate: int, rng:
     """
     kind = VOICES[voice]
     out = kind.sound(Stroke(electronic, velocity, sample_rate, rng))
-    fade = min(len(out), round(END_FADE_S * sample_rate))
+    attack = max(1, round(ATTACK_S * sample_rate))
+    out[:attack] *= np.arange(1, attack + 1) / attack
+    fade = round(END_FADE_S * sample_rate)
     out[len(out) - fade :] *= np.linspace(1.0, 0.0, fade)
     gain_db = rng.uniform(-0.4, 0.4)
     out *= kind.peak * velocity * 10 ** (gain_db / 20) / np.max(np.abs(out))
