@@ -33,7 +33,7 @@ BLOCK_FRAMES = 1 << 16
 SUBTYPE_BITS = {"PCM_16": 16, "PCM_24": 24, "FLOAT": 32}
 RIFF_LIMIT_BYTES = 0xFFFFFFFF
 CLEARER = {
-    "File does not exist or is not a regular file (possibly a pipe?).": "no audio is found in it",
+    "File does not exist or is not a regular file (possibly a pipe?)": "no audio is found in it",
     "Internal error : SF_INFO struct incomplete": "its header has no valid sample rate or channels",
 }
 """What libsndfile says of a file that is there, in words that fit."""
@@ -100,6 +100,8 @@ class Source:
     def read(self, start: int, frames: int) -> Block:
         """Return ``frames`` frames from ``start``: shape (frames, channels), fewer at the end of the file."""
         frames = max(0, min(frames, self.frames - start))
+        if not frames:
+            return np.empty((0, self.channels))
         try:
             if self._position != start:
                 self._position = self._file.seek(start)
@@ -178,7 +180,8 @@ def _opened(path: Path) -> soundfile.SoundFile:
     try:
         return _Sequential(path)
     except soundfile.LibsndfileError as error:
-        reason = CLEARER.get(error.error_string, error.error_string.rstrip("."))
+        reason = error.error_string.rstrip(".")
+        reason = CLEARER.get(reason, reason)
         raise AudioError(
             f"{path}: cannot be read as audio ({reason}); "
             "WAV, AIFF, FLAC, Ogg, Opus, MP3, CAF, W64 and AU are read: export it again as one of them"
