@@ -33,7 +33,7 @@ BLOCK_FRAMES = 1 << 16
 SUBTYPE_BITS = {"PCM_16": 16, "PCM_24": 24, "FLOAT": 32}
 RIFF_LIMIT_BYTES = 0xFFFFFFFF
 CLEARER = {
-    "File does not exist or is not a regular file (possibly a pipe?).": "no audio is found in it",
+    "File does not exist or is not a regular file (possibly a pipe?)": "no audio is found in it",
     "Internal error : SF_INFO struct incomplete": "its header has no valid sample rate or channels",
 }
 """What libsndfile says of a file that is there, in words that fit."""
@@ -104,6 +104,8 @@ class Source:
     def read(self, start: int, frames: int) -> Block:
         """Return ``frames`` frames from ``start``: shape (frames, channels), fewer at the end of the file."""
         frames = max(0, min(frames, self.frames - start))
+        if not frames:
+            return np.empty((0, self.channels))
         try:
             if self._position != start:
                 self._position = self._file.seek(start)
@@ -183,7 +185,8 @@ def _opened(path: Path) -> soundfile.SoundFile:
     try:
         return _Sequential(path)
     except soundfile.LibsndfileError as error:
-        reason = CLEARER.get(error.error_string, error.error_string.rstrip("."))
+        reason = error.error_string.rstrip(".")
+        reason = CLEARER.get(reason, reason)
         raise AudioError(
             f"{path}: cannot be read as audio ({reason}); "
             "WAV, AIFF, FLAC, Ogg, Opus, MP3, CAF, W64 and AU are read: export it again as one of them"
@@ -227,6 +230,12 @@ def write_wav(
     return frames
 
 
+def all_finite(block: Block) -> bool:
+    """Return whether no sample is NaN or infinite; one that is makes the sum so, which is quicker to find."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        return bool(np.isfinite(block.sum()) or np.isfinite(block).all())
+
+
 def _encode(block: Block, subtype: str, rng: np.random.Generator) -> memoryview | bytes:
     """Return the block's samples as little-endian bytes; raise FloatingPointError where PCM has no such number."""
     if subtype == "FLOAT":
@@ -240,7 +249,7 @@ def _encode(block: Block, subtype: str, rng: np.random.Generator) -> memoryview 
     dithered = block * full_scale
     dithered += uniform[..., 0]
     dithered -= uniform[..., 1]
-    if not np.isfinite(dithered.sum()) and not np.isfinite(dithered).all():
+    if not all_finite(dithered):
         raise FloatingPointError
     np.rint(dithered, out=dithered)
     np.clip(dithered, -full_scale, full_scale - 1.0, out=dithered)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 import soxr
 
-from stemtasks.audio import BLOCK_FRAMES, Block, Blocks, Source, Stream, fitted
+from stemtasks.audio import BLOCK_FRAMES, Block, Blocks, Source, Stream, all_finite, fitted
 from stemtasks.dsp.channels import MOST_CHANNELS, Mixing, mixed, mixing
 from stemtasks.errors import AudioError
 
@@ -98,15 +98,13 @@ class _Counted:
 
 
 def _refuse_invalid(block: Block, position: int, source: Source) -> None:
-    if np.isfinite(block.sum()):  # one NaN or infinity makes the sum one, so most blocks are read once
+    if all_finite(block):
         return
-    valid = np.isfinite(block).all(axis=1)
-    if not valid.all():
-        frame = position + int(np.argmin(valid))
-        raise AudioError(
-            f"{source.path}: frame {frame} ({frame / source.sample_rate:.3f} s) is NaN or infinite: "
-            "export it again, or cut around it with start_seconds and duration_seconds"
-        )
+    frame = position + int(np.argmin(np.isfinite(block).all(axis=1)))
+    raise AudioError(
+        f"{source.path}: frame {frame} ({frame / source.sample_rate:.3f} s) is NaN or infinite: "
+        "export it again, or cut around it with start_seconds and duration_seconds"
+    )
 
 
 def _faded(block: Block, done: int, left: int, fade_in: int, fade_out: int) -> Block:

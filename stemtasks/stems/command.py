@@ -89,7 +89,7 @@ def _filled(command: list[str], values: dict[str, str], inputs: list[str]) -> li
     arguments: list[str] = []
     used: set[str] = set()
     for argument in command:
-        if argument == "{inputs}":
+        if argument == "{inputs}" and inputs:
             arguments += inputs
             continue
         filled = ""
@@ -129,7 +129,7 @@ def _unknown(name: str, values: dict[str, str]) -> str:
     if name == "input":
         return "{input} is the first of the inputs, and there are none: list the files it reads in inputs"
     if name == "inputs":
-        return '"{inputs}" must be an argument by itself; it becomes one argument for each file'
+        return '"{inputs}" must be an argument by itself and become one for each of the inputs: list at least one file'
     known = ", ".join(f"{{{key}}}" for key in (*sorted({*values, "input"}), "inputs"))
     return f"unknown placeholder {{{name}}}; known: {known}; a literal brace is doubled: {{{{ or }}}}"
 
@@ -166,7 +166,8 @@ def _run(arguments: list[str], folder: Path, timeout_seconds: float) -> str:
     said = _last_line(bytes(ending))
     if not in_time:
         raise CommandError(
-            f"command {program}: not finished after {timeout_seconds:g} s and stopped; raise timeout_seconds if it needs longer{said}"
+            f"command {program}: not finished after {timeout_seconds:g} s and stopped; "
+            f"raise timeout_seconds if it needs longer{said}"
         )
     if process.returncode:
         raise CommandError(f"command {program}: {_failure(process.returncode)}{said}")

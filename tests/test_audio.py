@@ -1,0 +1,516 @@
+"""Writing is judged by other readers (libsndfile, ffmpeg, scipy), reading by files others wrote and by cut ones."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import struct
+import subprocess
+import tracemalloc
+from io import BytesIO
+from pathlib import Path
+
+import imageio_ffmpeg
+import numpy as np
+import pytest
+import soundfile
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.io import wavfile
+
+from stemtasks import audio
+from stemtasks.audio import BLOCK_FRAMES, Source, Spill, fitted, on_frames, reblocked, write_wav
+from stemtasks.errors import AudioError
+
+RATE = 48000
+FFMPEG = imageio_ffmpeg.get_ffmpeg_exe()
+WIDTHS = {"FLOAT": 4, "PCM_24": 3, "PCM_16": 2}
+
+
+def noise(frames, channels=2, seed=1, level=0.2):
+    return np.random.default_rng(seed).uniform(-level, level, (frames, channels))
+
+
+def split(samples, lengths):
+    """Yield the samples in blocks of these lengths, over and over."""
+    position, index = 0, 0
+    while position < len(samples):
+        step = lengths[index % len(lengths)]
+        yield samples[position : position + step]
+        position, index = position + step, index + 1
+
+
+def digest(path):
+    return hashlib.sha256(Path(path).read_bytes()).hexdigest()
+
+
+def written(path, samples, subtype="FLOAT", lengths=(BLOCK_FRAMES,), rate=RATE, seed=0):
+    frames = write_wav(path, split(samples, lengths), rate, samples.shape[1], subtype, seed)
+    assert frames == len(samples)
+    return path
+
+
+def ffmpeg_decoded(path, channels, form="f32le"):
+    run = subprocess.run(
+        [FFMPEG, "-v", "warning", "-xerror", "-i", str(path), "-f", form, "pipe:1"], capture_output=True, check=True
+    )
+    assert run.stderr == b"" or b"Guessed Channel Layout" in run.stderr, run.stderr
+    return np.frombuffer(run.stdout, {"f32le": "<f4", "s32le": "<i4"}[form]).reshape(-1, channels)
+
+
+def one_line(error):
+    text = str(error.value)
+    assert "\n" not in text
+    assert len(text) < 400
+    return text
+
+
+# writing
+
+
+@pytest.mark.parametrize("channels", [1, 2, 3, 6])
+def test_float_is_bit_exact_in_libsndfile_ffmpeg_and_scipy(tmp_path, channels):
+    samples = noise(7001, channels, level=2.0)
+    samples[0], samples[1], samples[2] = 0.0, -1.0, 1e-40
+    path = written(tmp_path / "a.wav", samples)
+    expected = samples.astype(np.float32)
+    read, rate = soundfile.read(path, dtype="float32", always_2d=True)
+    assert rate == RATE
+    assert soundfile.info(path).subtype == "FLOAT"
+    assert np.array_equal(read, expected)
+    assert np.array_equal(ffmpeg_decoded(path, channels), expected)
+    assert np.array_equal(wavfile.read(path)[1].reshape(-1, channels), expected)
+
+
+@pytest.mark.parametrize("channels", [1, 2, 3])
+@pytest.mark.parametrize(("subtype", "bits"), [("PCM_16", 16), ("PCM_24", 24)])
+def test_pcm_is_the_same_left_justified_integers_in_libsndfile_and_ffmpeg(tmp_path, channels, subtype, bits):
+    samples = noise(5001, channels, level=0.9)
+    path = written(tmp_path / "a.wav", samples, subtype)
+    read, _ = soundfile.read(path, dtype="int32", always_2d=True)
+    assert soundfile.info(path).subtype == subtype
+    assert not np.any(read & ((1 << (32 - bits)) - 1))
+    assert np.array_equal(ffmpeg_decoded(path, channels, "s32le"), read)
+    steps = (read >> (32 - bits)) - samples * (1 << (bits - 1))
+    assert np.max(np.abs(steps)) <= 1.5  # dither of under one step and rounding of half a step
+    assert np.max(np.abs(steps)) > 1.0
+
+
+def test_libsndfile_finds_nothing_to_remark_in_a_header(tmp_path):
+    for subtype in WIDTHS:
+        with soundfile.SoundFile(written(tmp_path / f"{subtype}.wav", noise(1000, 1), subtype)) as file:
+            assert "***" not in file.extra_info
+            assert "should be" not in file.extra_info
+
+
+def test_full_scale_is_clipped_not_wrapped(tmp_path):
+    samples = np.array([[1.0], [-1.0], [1.7], [-1.7]] * 50)
+    for subtype in ("PCM_16", "PCM_24"):
+        read, _ = soundfile.read(written(tmp_path / "a.wav", samples, subtype), always_2d=True)
+        assert np.max(np.abs(read - np.clip(samples, -1, 1))) < 3 / 32768
+
+
+def test_an_odd_number_of_data_bytes_is_padded(tmp_path):
+    path = written(tmp_path / "a.wav", noise(5, 3), "PCM_24")
+    content = path.read_bytes()
+    assert len(content) % 2 == 0
+    assert struct.unpack("<I", content[4:8])[0] == len(content) - 8
+    at = content.index(b"data")
+    assert struct.unpack("<I", content[at + 4 : at + 8])[0] == 45
+    assert len(content) == at + 8 + 46
+    assert content[-1] == 0
+
+
+@given(
+    frames=st.integers(0, 300),
+    channels=st.integers(1, 4),
+    lengths=st.lists(st.integers(1, 90), min_size=1, max_size=6),
+    subtype=st.sampled_from(sorted(WIDTHS)),
+    seed=st.integers(0, 2**40),
+)
+@settings(deadline=None, max_examples=60)
+def test_bytes_depend_on_samples_and_seed_only(tmp_path_factory, frames, channels, lengths, subtype, seed):
+    folder = tmp_path_factory.mktemp("partition")
+    samples = noise(frames, channels)
+    one = written(folder / "one.wav", samples, subtype, seed=seed)
+    parts = written(folder / "parts.wav", samples, subtype, lengths, seed=seed)
+    assert one.read_bytes() == parts.read_bytes()
+
+
+def test_another_seed_is_another_dither(tmp_path):
+    samples = noise(1000)
+    assert digest(written(tmp_path / "a.wav", samples, "PCM_16", seed=1)) != digest(
+        written(tmp_path / "b.wav", samples, "PCM_16", seed=2)
+    )
+
+
+def test_strided_and_empty_blocks_are_written_like_others(tmp_path):
+    samples = noise(900, 4)
+    blocks = [samples[:0, 1:3], samples[:400, 1:3], samples[:0, 1:3], samples[400:, 1:3]]
+    for subtype in WIDTHS:
+        write_wav(tmp_path / "a.wav", iter(blocks), RATE, 2, subtype)
+        assert digest(tmp_path / "a.wav") == digest(
+            written(tmp_path / "b.wav", np.ascontiguousarray(samples[:, 1:3]), subtype)
+        )
+
+
+def test_dither_is_triangular_white_and_independent_of_the_signal(tmp_path):
+    """TPDF of +-1 LSB: with rounding, a mean error of 0 and a variance of 1/4 LSB^2 at any input (Lipshitz et al.)."""
+    for offset, shares in ((0.0, {-1: 1 / 8, 0: 3 / 4, 1: 1 / 8}), (0.3, None), (0.5, {0: 1 / 2, 1: 1 / 2})):
+        samples = np.full((200_000, 2), offset / 32768)
+        read, _ = soundfile.read(written(tmp_path / "a.wav", samples, "PCM_16"), dtype="int16")
+        error = read - offset
+        assert np.abs(error.mean(axis=0)).max() < 0.006
+        assert np.abs(error.var(axis=0) - 0.25).max() < 0.005
+        assert abs(np.corrcoef(error.T)[0, 1]) < 0.01
+        assert abs(np.corrcoef(error[1:, 0], error[:-1, 0])[0, 1]) < 0.01
+        assert np.abs(error).max() <= 1.5
+        values, counts = np.unique(read, return_counts=True)
+        if shares is not None:
+            assert list(values) == list(shares)
+            assert np.allclose(counts / read.size, list(shares.values()), atol=0.005)
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+def test_pcm_refuses_what_it_cannot_hold_and_names_the_frame(tmp_path, bad):
+    samples = noise(3000)
+    samples[2222, 1] = bad
+    with pytest.raises(AudioError, match=r"frame 2222 \(0\.046 s\) is NaN or infinite, which PCM_24 cannot hold") as e:
+        written(tmp_path / "a.wav", samples, "PCM_24", (700,))
+    one_line(e)
+
+
+def test_float_keeps_invalid_samples_for_the_measurement(tmp_path):
+    samples = noise(10)
+    samples[3, 0], samples[4, 1] = np.nan, 1e300
+    read, _ = soundfile.read(written(tmp_path / "a.wav", samples))
+    assert np.isnan(read[3, 0])
+    assert np.isinf(read[4, 1])
+
+
+def header(frames, channels=2, subtype="FLOAT"):
+    file = BytesIO()
+    audio._write_header(file, RATE, channels, subtype, frames)
+    return file.getvalue()
+
+
+def test_the_header_turns_into_rf64_exactly_where_riff_ends():
+    size = len(header(0, 1, "PCM_16"))
+    most = (0xFFFFFFFF - (size - 8)) // 2
+    assert header(most, 1, "PCM_16").startswith(b"RIFF")
+    large = header(most + 1, 1, "PCM_16")
+    assert large.startswith(b"RF64\xff\xff\xff\xffWAVEds64")
+    assert len(large) == size
+    form, data, frames, table = struct.unpack("<QQQI", large[20:48])
+    assert (form, data, frames, table) == (size - 8 + 2 * (most + 1), 2 * (most + 1), most + 1, 0)
+
+
+@pytest.mark.parametrize(("subtype", "channels"), [("FLOAT", 2), ("PCM_24", 1), ("FLOAT", 6)])
+def test_a_file_past_4_gib_has_all_its_frames(tmp_path, subtype, channels):
+    width = WIDTHS[subtype] * channels
+    frames = (5 << 30) // width
+    path = tmp_path / "large.wav"
+    start = header(frames, channels, subtype)
+    with open(path, "wb") as file:  # a hole: no 4 GiB are written
+        file.write(start)
+        file.seek(len(start) + (frames - 1) * width)
+        file.write(b"\x00\x00\x40" if subtype == "PCM_24" else struct.pack("<f", 0.5) * channels)
+        file.write(b"\0" * (frames * width % 2))
+    assert os.stat(path).st_blocks < 1000
+    info = soundfile.info(path)
+    assert (info.format, info.frames, info.channels) == ("RF64", frames, channels)
+    with Source(path) as source:
+        assert source.frames == frames
+        assert np.array_equal(source.read(frames - 2, 5), [[0.0] * channels, [0.5] * channels])
+
+
+def test_the_hook_hears_every_block_and_may_stop_the_job(tmp_path):
+    heard = []
+
+    def tick(frames):
+        heard.append(frames)
+        if frames >= 300:
+            raise KeyboardInterrupt
+
+    token = on_frames.set(tick)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            write_wav(tmp_path / "a.wav", split(noise(1000), (100,)), RATE, 2)
+    finally:
+        on_frames.reset(token)
+    assert heard == [100, 200, 300]
+
+
+def test_blocks_of_other_channels_are_a_bug(tmp_path):
+    with pytest.raises(ValueError, match="block of 1 channels in a file of 2"):
+        write_wav(tmp_path / "a.wav", iter([noise(5, 1)]), RATE, 2)
+
+
+# reading
+
+FORMATS = {
+    "pcm16.wav": ("WAV", "PCM_16"),
+    "float.wav": ("WAV", "FLOAT"),
+    "extensible.wav": ("WAVEX", "PCM_24"),
+    "rf64.wav": ("RF64", "PCM_24"),
+    "ima.wav": ("WAV", "IMA_ADPCM"),
+    "a.w64": ("W64", "PCM_16"),
+    "a.aiff": ("AIFF", "PCM_24"),
+    "a.au": ("AU", "PCM_16"),
+    "a.caf": ("CAF", "PCM_16"),
+    "alac.caf": ("CAF", "ALAC_16"),
+    "a.flac": ("FLAC", "PCM_16"),
+    "a.ogg": ("OGG", "VORBIS"),
+    "a.opus": ("OGG", "OPUS"),
+    "a.mp3": ("MP3", "MPEG_LAYER_III"),
+}
+
+
+def exported(path, frames=60000, channels=2):
+    form, subtype = FORMATS[path.name]
+    soundfile.write(path, noise(frames, channels), RATE, format=form, subtype=subtype)
+    return path
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_blocks_are_the_whole_file(tmp_path, name):
+    path = exported(tmp_path / name, 200_001)
+    with Source(path) as source:
+        blocks = list(source.blocks())
+    expected, _ = soundfile.read(path, always_2d=True)
+    assert max(len(block) for block in blocks) <= BLOCK_FRAMES
+    assert np.allclose(np.concatenate(blocks), expected, rtol=0, atol=3e-7)  # an MP3's last bits follow its seeks
+
+
+@pytest.mark.parametrize("keep", [0.3, 0.62, 0.97])
+@pytest.mark.parametrize("name", FORMATS)
+def test_a_file_cut_in_copying_is_refused_in_one_line(tmp_path, name, keep):
+    whole = exported(tmp_path / name)
+    content = whole.read_bytes()
+    whole.write_bytes(content[: int(len(content) * keep)])
+    with pytest.raises(AudioError) as error, Source(whole) as source:
+        for _ in source.blocks():
+            pass
+    text = one_line(error)
+    assert str(whole) in text
+    assert any(words in text for words in ("cut short", "cannot be decoded", "malformed")), text
+
+
+def test_one_missing_byte_is_enough(tmp_path):
+    for name in ("pcm16.wav", "rf64.wav", "a.w64", "a.aiff", "a.au", "a.ogg", "a.opus"):
+        path = exported(tmp_path / name)
+        path.write_bytes(path.read_bytes()[:-1])
+        with pytest.raises(AudioError, match="cut short"):
+            Source(path)
+
+
+def test_a_long_metadata_chunk_hides_no_cut(tmp_path):
+    """libsndfile's own log, which tells the same, is full after 2 KiB."""
+    plain = exported(tmp_path / "pcm16.wav").read_bytes()
+    at = plain.index(b"data")
+    info = b"LIST" + struct.pack("<I", 40_004) + b"INFO" + (b"ICMT" + struct.pack("<I", 192) + b"x" * 192) * 200
+    (tmp_path / "long.wav").write_bytes((plain[:at] + info + plain[at:])[:-1000])
+    with pytest.raises(AudioError, match=r"cut short: its header claims 240000 bytes of audio, 239000 are there"):
+        Source(tmp_path / "long.wav")
+
+
+@pytest.mark.parametrize("ext", ["wav", "aiff", "au", "w64", "flac", "ogg", "mp3"])
+def test_what_a_recorder_writes_to_a_pipe_is_whole(tmp_path, ext):
+    """Its header cannot hold the length: all ones, zero, or a guess, which is not a cut."""
+    original = exported(tmp_path / "pcm16.wav")
+    streamed = tmp_path / f"streamed.{ext}"
+    codec = {"ogg": ["-c:a", "libvorbis"], "mp3": ["-b:a", "128k"]}.get(ext, [])
+    run = subprocess.run(
+        [FFMPEG, "-v", "error", "-i", original, *codec, "-f", ext, "pipe:1"], capture_output=True, check=True
+    )
+    streamed.write_bytes(run.stdout)
+    with Source(streamed) as source:
+        read = np.concatenate(list(source.blocks()))
+        if ext != "mp3":
+            assert source.frames == len(read) == 60000
+            assert len(source.read(59_990, 100)) == 10
+    expected, _ = soundfile.read(original)
+    if ext in ("wav", "aiff", "au", "w64", "flac"):
+        assert np.array_equal(read, expected)
+    assert abs(len(read) - 60000) < 3 * 1152
+
+
+def riff(data_size, audio_bytes, tail=b"", rate=RATE, channels=2):
+    body = struct.pack("<4sIHHIIHH", b"fmt ", 16, 1, channels, rate, rate * 2 * channels, 2 * channels, 16)
+    body += struct.pack("<4sI", b"data", data_size) + audio_bytes + tail
+    return struct.pack("<4sI4s", b"RIFF", 4 + len(body), b"WAVE") + body
+
+
+@pytest.mark.parametrize("claimed", [0xFFFFFFFF, 0xFFFFFFFE, 0x7FFFFFFF, 0x80000000, 0x7FFFF000, 0x7FFFEFDC])
+def test_sizes_of_open_ended_recorders_are_no_cut(tmp_path, claimed):
+    path = tmp_path / "a.wav"
+    path.write_bytes(riff(claimed, bytes(4000)))
+    with Source(path) as source:
+        assert sum(len(block) for block in source.blocks()) == 1000
+
+
+def test_a_data_size_of_zero_before_audio_is_told(tmp_path):
+    path = tmp_path / "a.wav"
+    path.write_bytes(riff(0, b"\x01\xff" * 1000))
+    with pytest.raises(AudioError, match="says 0 bytes of audio, but 2000 bytes follow") as error:
+        Source(path)
+    one_line(error)
+
+
+def test_a_file_of_no_frames_is_read_as_such(tmp_path):
+    path = tmp_path / "a.wav"
+    for content in (riff(0, b""), riff(0, b"", b"LIST" + struct.pack("<I4s", 4, b"INFO"))):
+        path.write_bytes(content)
+        with Source(path) as source:
+            assert source.frames == 0
+            assert list(source.blocks()) == []
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (b"", "the file is empty"),
+        (b"RIFF", "cannot be read as audio"),
+        (b"Dear band, the take is in the other folder.\n" * 9, "cannot be read as audio"),
+        (riff(4000, bytes(4000), rate=0), "no valid sample rate"),
+        (riff(4000, bytes(4000), channels=0), "cannot be read as audio|no valid sample rate"),
+        (b"OggS", "cut short"),
+        (b".snd", "cannot be read as audio"),
+        (b"RIFF\xff\xff\xff\xffWAVE" + b"junk\0\0\0\0" * 90_000, "cannot be read as audio"),
+        (bytes(100_000), "cannot be read as audio"),
+    ],
+)
+def test_what_is_not_audio_is_one_line(tmp_path, content, words):
+    path = tmp_path / "take.wav"
+    path.write_bytes(content)
+    with pytest.raises(AudioError, match=words) as error:
+        Source(path)
+    assert one_line(error).startswith(f"{path}: ")
+
+
+def test_missing_folders_pipes_and_forbidden_files_are_one_line(tmp_path):
+    with pytest.raises(AudioError, match="no such file") as error:
+        Source(tmp_path / "none.wav")
+    one_line(error)
+    with pytest.raises(AudioError, match="is not a file but a folder"):
+        Source(tmp_path)
+    os.mkfifo(tmp_path / "pipe.wav")
+    with pytest.raises(AudioError, match="is not a file"):
+        Source(tmp_path / "pipe.wav")
+    path = written(tmp_path / "a.wav", noise(5))
+    path.chmod(0)
+    user = os.geteuid()
+    try:
+        if user == 0:
+            os.seteuid(65534)
+        with pytest.raises(AudioError, match=r"cannot be opened \(Permission denied\)") as error:
+            Source(path)
+    finally:
+        os.seteuid(user)
+    one_line(error)
+
+
+def test_a_claimed_length_is_never_allocated(tmp_path):
+    """86 bytes that claim 2^35 frames: a FLAC header with nothing after it."""
+    info = struct.pack(">HH6xQ16x", 4096, 4096, (44100 << 44) | (1 << 41) | (15 << 36) | ((1 << 36) - 1))
+    path = tmp_path / "a.flac"
+    path.write_bytes(b"fLaC\x80\x00\x00\x22" + info)
+    tracemalloc.start()
+    try:
+        with Source(path) as source:
+            assert source.frames == (1 << 36) - 1
+            with pytest.raises(AudioError, match=r"cut short|cannot be decoded") as error:
+                list(source.blocks())
+            with pytest.raises(AudioError, match="cannot be decoded"):
+                source.read(1 << 35, 10)
+        assert tracemalloc.get_traced_memory()[1] < 16 << 20
+    finally:
+        tracemalloc.stop()
+    one_line(error)
+
+
+def test_reads_at_any_frame(tmp_path):
+    samples = noise(1000).astype(np.float32)
+    with Source(written(tmp_path / "a.wav", samples)) as source:
+        for start, frames in ((0, 10), (10, 10), (990, 100), (3, 7), (1000, 5), (2000, 5), (0, 0)):
+            assert np.array_equal(source.read(start, frames), samples[start : start + frames])
+        assert np.array_equal(np.concatenate(list(source.blocks(100, 350))), samples[100:350])
+        with pytest.raises(AudioError, match="1000 could be decoded"):
+            list(source.blocks(900, 1001))
+
+
+def test_many_channels_make_shorter_blocks(tmp_path):
+    path = tmp_path / "a.wav"
+    soundfile.write(path, np.zeros((BLOCK_FRAMES, 64)), 8000)
+    with Source(path) as source:
+        sizes = [block.size for block in source.blocks()]
+    assert sum(sizes) == BLOCK_FRAMES * 64
+    assert max(sizes) <= BLOCK_FRAMES * 16
+
+
+@pytest.mark.parametrize("codec", ["libvorbis", "libopus", "flac"])
+def test_surround_comes_in_wav_order_from_every_codec(tmp_path, codec):
+    tones_hz = (300, 500, 700, 60, 1100, 1300)
+    time = np.arange(RATE) / RATE
+    soundfile.write(tmp_path / "a.wav", 0.1 * np.sin(2 * np.pi * np.outer(time, tones_hz)), RATE, format="WAVEX")
+    coded = tmp_path / ("a.flac" if codec == "flac" else "a.ogg")
+    subprocess.run(
+        [FFMPEG, "-v", "error", "-channel_layout", "5.1", "-i", tmp_path / "a.wav", "-c:a", codec, coded], check=True
+    )
+    with Source(coded) as source:
+        spectrum = np.abs(np.fft.rfft(source.read(6000, 24000), axis=0))
+    assert [int(peak) * 2 for peak in spectrum.argmax(axis=0)] == list(tones_hz)
+
+
+# blocks
+
+partitions = st.lists(st.integers(1, 40), min_size=1, max_size=8)
+
+
+@given(frames=st.integers(0, 200), lengths=partitions, size=st.integers(1, 70))
+def test_reblocked_is_the_same_audio_in_equal_blocks(frames, lengths, size):
+    samples = noise(frames, 1)
+    blocks = list(reblocked(split(samples, lengths), size))
+    assert [len(block) for block in blocks[:-1]] == [size] * (len(blocks) - 1)
+    assert all(1 <= len(block) <= size for block in blocks)
+    assert np.array_equal(np.concatenate([*blocks, samples[:0]]), samples)
+
+
+@given(frames=st.integers(0, 200), lengths=partitions, wanted=st.integers(0, 300))
+def test_fitted_cuts_or_fills_with_silence(frames, lengths, wanted):
+    samples = noise(frames, 2)
+    blocks = list(fitted(split(samples, lengths), wanted, 2))
+    assert all(len(block) for block in blocks)
+    joined = np.concatenate([*blocks, samples[:0]])
+    assert len(joined) == wanted
+    assert np.array_equal(joined[:frames], samples[:wanted])
+    assert not joined[frames:].any()
+
+
+def test_fitted_asks_for_no_block_past_the_last():
+    def blocks():
+        yield noise(10)
+        raise AssertionError("asked for more")
+
+    assert sum(len(block) for block in fitted(blocks(), 10, 2)) == 10
+
+
+def test_silence_to_fill_comes_in_blocks():
+    assert max(len(block) for block in fitted(iter(()), 5 * BLOCK_FRAMES + 1, 1)) == BLOCK_FRAMES
+
+
+@given(lengths=partitions, reads=st.lists(st.tuples(st.integers(0, 150), st.integers(0, 150)), max_size=6))
+@settings(deadline=None)
+def test_spill_gives_back_any_part(tmp_path_factory, lengths, reads):
+    samples = noise(120, 3)
+    with Spill(split(samples, lengths), 3, tmp_path_factory.getbasetemp()) as spill:
+        assert spill.frames == 120
+        for start, frames in reads:
+            assert np.array_equal(spill.read(start, frames), samples[start : start + frames])
+
+
+def test_spill_takes_strided_float32_and_empty_blocks_and_leaves_no_file(tmp_path):
+    samples = noise(50, 4).astype(np.float32)
+    with Spill(iter([samples[:0, ::2], samples[:, ::2]]), 2, tmp_path) as spill:
+        assert np.array_equal(spill.read(0, 50), samples[:, ::2])
+        assert list(tmp_path.iterdir()) == []
