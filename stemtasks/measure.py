@@ -83,8 +83,9 @@ class _Tally:
             highest, lowest = float(block.max()), float(block.min())
         peak = max(highest, -lowest)
         self.frames += len(block)
-        self.sums += block.sum(axis=0)
-        self.squares += np.einsum("ij,ij->j", block, block)
+        # a channel at a time: numpy reduces a long array of 2 columns by rows, at a fiftieth of the speed
+        self.sums += [channel.sum() for channel in block.T]
+        self.squares += [np.einsum("i,i->", channel, channel) for channel in block.T]
         if peak > self.peak:
             # a flat top is one at the file's own peak, so a higher peak forgets lower ones
             self.peak, self.clipped = peak, 0
