@@ -8,6 +8,7 @@ import numpy as np
 
 from stemtasks.audio import Block, Blocks, Stream
 from stemtasks.dsp.level import TAIL_FLOOR, peak
+from stemtasks.dsp.pan import middle
 from stemtasks.dsp.sections import Filter, butterworth
 from stemtasks.errors import SpecError
 from stemtasks.timeline import Timeline, frames_of_beats
@@ -110,7 +111,7 @@ class _Line:
         echoes = place.copy() if self.damping is None else self.damping(place)
         np.multiply(echoes[:, ::-1] if self.ping_pong else echoes, self.feedback, out=place)
         if self.ping_pong:
-            place[:, 0] += block.mean(axis=1)
+            place[:, 0] += middle(block)
         else:
             place += block
         self.position = (self.position + len(block)) % len(self.ring)

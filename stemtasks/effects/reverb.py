@@ -9,6 +9,7 @@ import numpy as np
 from stemtasks.audio import Blocks, Stream, fitted, reblocked
 from stemtasks.dsp.convolution import Convolution
 from stemtasks.dsp.decay import decaying_noise
+from stemtasks.dsp.pan import middle
 from stemtasks.units import CutoffHz, Fraction, Range
 
 CROSSFEED = 2 / 3
@@ -49,14 +50,12 @@ def reverb(
     room = Convolution(np.pad(response, ((0, 0), (silent, 0))))
     for block in reblocked(_with_tail(blocks, room.response_frames - 1, stream.channels), room.frames):
         short = room.frames - len(block)
-        sent = block + CROSSFEED * (block.mean(axis=1, keepdims=True) - block) if stream.channels > 1 else block
-        wet = room(np.pad(sent, ((0, short), (0, 0))).T if short else sent.T)[:, : len(block)]
+        sent = block.T * (1.0 - CROSSFEED) + middle(block) * CROSSFEED if stream.channels > 1 else block.T
+        wet = room(np.pad(sent, ((0, 0), (0, short))) if short else sent)[:, : len(block)]
         if width < 1.0:
-            middle = wet.mean(axis=0)
-            wet = middle + width * (wet - middle)
-        wet *= mix
+            wet = wet * width + middle(wet.T) * (1.0 - width)
         out = block * (1.0 - mix)
-        out += wet.T
+        out += mix * wet.T
         yield out
 
 

@@ -135,7 +135,7 @@ def _gained(blocks: Blocks, channels: int, source_channels: int, params: dict[st
         yield from blocks
         return
     for block in blocks:
-        yield block * gains
+        yield pan.scaled(block, gains)
 
 
 def _pan_gains(source_channels: int, channels: int, position: float) -> np.ndarray[Any, np.dtype[np.float64]]:
