@@ -149,6 +149,7 @@ DOIT_CONFIG = {
     "num_process": os.cpu_count() or 1,
     "par_type": "thread",
     "reporter": Reporter,
+    "sort": "definition",
     "verbosity": 2,
 }
 
@@ -258,7 +259,7 @@ def timing(song: Song) -> Job:
         task=f"timing:{song.name}",
         stage="timing",
         inputs={"reference": _out(song, "reference.json")},
-        outputs={"timing": _out(song, "timing.json")},
+        outputs={"facts": _out(song, "timing.json")},
         params={
             "sample_rate": table.sample_rate,
             "tail_seconds": table.tail_seconds,

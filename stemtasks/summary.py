@@ -34,13 +34,30 @@ def _loud(facts: dict[str, Any]) -> str:
     return f"{level(facts['lufs'], 'LUFS')}, {level(facts['true_peak_dbtp'], 'dBTP')}"
 
 
+def _reference(facts: dict[str, Any]) -> str:
+    return f"{facts['target_frames']} frames, {clock(facts['duration_s'])}"
+
+
+def _timing(facts: dict[str, Any]) -> str:
+    sections = len(facts["sections"])
+    tempo = f", {facts['bpm']:g} bpm" if facts["bpm"] else ""
+    return f"{sections} section{'s' if sections > 1 else ''}{tempo}"
+
+
+def _archive(facts: dict[str, Any]) -> str:
+    size = sum(file["bytes"] for file in facts["files"])
+    return f"{len(facts['files']) - 1} stems and the master, {size / 1e6:.1f} MB, all checks passed"
+
+
 FORMATS = {
-    "reference": lambda facts: f"{facts['target_frames']} frames, {clock(facts['duration_s'])}",
+    "reference": _reference,
+    "timing": _timing,
     "stem": _stem,
     "align": _align,
     "process": _process,
     "mix": _loud,
     "master": _loud,
+    "archive": _archive,
 }
 
 

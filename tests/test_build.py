@@ -42,7 +42,7 @@ duration = "2 bars"
 align = "loop"
 [stems.drums.patterns.default]
 kick = "x...x...x...x..."
-hat_closed = "x.x."
+closed_hat = "x.x."
 
 [stems.pad]
 generator = "tone"

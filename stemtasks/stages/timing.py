@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from stemtasks.errors import SpecError
+from stemtasks.measure import write_facts
 from stemtasks.timeline import Section, Timeline, frames_of_beats
 
 TOLERANCE_SECONDS = 0.01
@@ -17,8 +18,7 @@ def run(inputs: dict[str, Path], outputs: dict[str, Path], params: dict[str, Any
     """Write ``timing.json``: the timeline of the target duration that the reference gives."""
     reference = json.loads(inputs["reference"].read_bytes())
     timeline = timeline_of(reference["target_frames"], params)
-    text = json.dumps(timeline.to_json(), indent=1, sort_keys=True, ensure_ascii=False)
-    outputs["timing"].write_text(text + "\n", encoding="utf-8")
+    write_facts(outputs["facts"], timeline.to_json())
 
 
 def verify(facts: dict[str, Any], limits: dict[str, Any]) -> list[str]:  # noqa: ARG001 - every stage has it
