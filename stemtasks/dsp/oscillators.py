@@ -76,8 +76,8 @@ class Oscillator:
             out += self._sines[:frames] * cos(2.0 * pi * first)
             return out
         points = len(self._table)
-        position = self._frames[:frames] + first
-        position *= points
+        position: Samples = np.add(self._frames[:frames], first)
+        position *= float(points)
         index = position.astype(np.int64)
         position -= index
         index &= points - 1
@@ -87,7 +87,7 @@ class Oscillator:
 
     def _prepare(self, frames: int) -> None:
         """Compute what all reads of up to ``frames`` frames share: the periods passed since their first frame."""
-        self._frames = np.arange(frames) * self.step
+        self._frames = np.arange(frames, dtype=np.float64) * np.float64(self.step)
         if self._sine:
             angle = 2.0 * np.pi * (self._frames % 1.0)
             self._cosines, self._sines = np.cos(angle), np.sin(angle)

@@ -138,7 +138,7 @@ def chord(text: str, key: Key) -> tuple[int, ...] | None:
         applied = _CHORD.fullmatch(target)
         if applied is None or applied[3]:
             raise SpecError(
-                f"a chord cannot stand on '{target}'; after '/' is a degree (IV/1), a note (IV/G2) or a bare numeral (V7/vi)"
+                f"a chord cannot stand on '{target}'; after / is a degree (IV/1), a note (IV/G2) or a numeral (V7/vi)"
             )
         offset = key.degree(NUMERALS.index(applied[2].upper()) + 1, applied[1])
         key = Key((key.tonic + offset) % 12, SCALES["major" if applied[2].isupper() else "minor"])

@@ -174,7 +174,10 @@ def patterns_of_sections(
         if name in patterns:
             named = section.key or timeline.key
             where = f"patterns.{name}" if name != DEFAULT else f"patterns.{name} (in section '{section.name}')"
-            key = None if named is None else parse_key(named)
+            try:
+                key = None if named is None else parse_key(named)
+            except SpecError as error:
+                raise SpecError(f"section '{section.name}': {error}") from None
             parts.append((section, where, parse_pattern(patterns[name], key, octave, where)))
     return parts
 
