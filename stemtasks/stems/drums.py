@@ -25,6 +25,11 @@ CUT_FADE_MS = 5.0
 WHOLE = 1 << 62
 BEAT_EPSILON = 1e-9  # beats are sums of floats; a step this close to a bar's end is the next bar's
 
+_ORDER = {voice: order for order, voice in enumerate(VOICES)}
+# one player's pair of cymbals: an open stroke takes the step from a closed one, and the next stroke ends it
+_HI_HAT = ("closed_hat", "open_hat")
+_INSTRUMENTS = [_HI_HAT, *((voice,) for voice in VOICES if voice not in _HI_HAT)]
+
 # where a listener hears a voice at full width: -1 left, 1 right (a right-handed drummer, seen from the stool)
 PLACES = {
     "acoustic": {
@@ -127,12 +132,6 @@ class _Kit:
         return block
 
 
-_ORDER = {voice: order for order, voice in enumerate(VOICES)}
-# one player's pair of cymbals: an open stroke takes the step from a closed one, and the next stroke ends it
-_HI_HAT = ("closed_hat", "open_hat")
-_INSTRUMENTS = [_HI_HAT, *((voice,) for voice in VOICES if voice not in _HI_HAT)]
-
-
 def drums(
     stream: Stream,
     *,
@@ -190,7 +189,7 @@ def drums(
 
 
 def _play(scores: dict[str, _Score], grid: _Grid, kit: _Kit) -> Blocks:
-    """Yield the song as the kit's strokes are."""
+    """Yield the song, played on the kit as loud as it is."""
     frames = kit.stream.frames
     fade_frames = _cut_frames(kit.stream.sample_rate)
     events = (

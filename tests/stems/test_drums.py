@@ -242,6 +242,14 @@ def test_a_fill_in_a_bar_that_is_no_whole_number_of_steps_starts_with_the_bar():
     assert onsets(x) == [timeline.frame_at(beat) for beat in (0, 1, 2, 3, 3.5, 7, 8, 9, 10, 10.5)]
 
 
+@pytest.mark.parametrize("error", [-1e-12, 0.0, 1e-12])
+def test_the_rounding_of_a_sections_beats_adds_and_drops_no_hit(error):
+    sections = (Section("a", 0, 4 * RATE, 0.0, 4.0 + error), Section("b", 4 * RATE, 8 * RATE, 4.0 + error, 4.0 - error))
+    timeline = Timeline(RATE, 8 * RATE, 0, 60.0, 4.0, "4/4", None, sections)
+    x = play(timeline, {"default": {"rimshot": "x", "fill": {"rimshot": "xx"}}}, steps_per_beat=1)
+    assert onsets(x) == [RATE * beat for beat in range(8)]
+
+
 PATTERNS = {
     "default": {
         **dict.fromkeys(VOICES, "x..o..X."),
