@@ -23,8 +23,12 @@ from numpy.typing import NDArray
 
 from stemtasks.dsp.channels import VORBIS_TO_WAV
 from stemtasks.errors import AudioError
+<<<<<<< HEAD
 from stemtasks.headers import UNKNOWN_64, AudioData, audio_data, mp3_frames_known
 from stemtasks.progress import on_frames
+=======
+from stemtasks.headers import UNKNOWN_64, AudioData, audio_data, mp3_frames
+>>>>>>> file
 
 Block = NDArray[np.float64]
 Blocks = Iterator[Block]
@@ -78,7 +82,7 @@ class Source:
         self._dtype = "float32" if self.subtype in _EXACT_IN_FLOAT32 else "float64"
         self._order = VORBIS_TO_WAV.get(self.channels) if self.format == "OGG" else None
         self._position = 0
-        self._length_is_known = self.format != "MP3" or mp3_frames_known(self.path)
+        self._length_is_known = True
         # a block of a file with very many channels is shorter, so that its bytes are bounded too
         self._most_frames = max(1, BLOCK_FRAMES * 16 // max(16, self.channels))
         try:
@@ -89,6 +93,8 @@ class Source:
                 )
             if self.frames >= UNKNOWN_64:
                 self._count()
+            elif self.format == "MP3" and (summed := mp3_frames(self.path)) is not None:
+                self._bound(summed)
         except BaseException:
             self._file.close()
             raise
@@ -138,6 +144,18 @@ class Source:
                 f"{self.path}: cut short: it claims {self.frames} frames ({self.frames / self.sample_rate:.3f} s), "
                 f"{position} could be decoded ({position / self.sample_rate:.3f} s); copy or export it again"
             )
+
+    def _bound(self, summed: int) -> None:
+        """Correct libsndfile's guess at an MP3's length by what its frames add up to, or refuse to lose audio."""
+        self._length_is_known = False
+        if summed > self.frames + 3 * 1152:
+            raise AudioError(
+                f"{self.path}: lasts about {summed / self.sample_rate:.3f} s, but only "
+                f"{self.frames / self.sample_rate:.3f} s would be read: an MP3 of variable bit rate needs a Xing "
+                "header; export it again, as WAV or FLAC if possible"
+            )
+        if summed:
+            self.frames = min(self.frames, summed)
 
     def _count(self) -> None:
         """Find the length of a file whose header has none (FLAC from a pipe) by decoding it once."""

@@ -2,12 +2,13 @@
 
 libsndfile shortens a file that was cut in copying without a word, so the sizes of the audio data
 are read here: RIFF, RIFX, RF64 and BW64 (EBU Tech 3306), AIFF and AIFC, Wave64, AU, the last page of
-an Ogg stream (RFC 3533) and the frame count of an MP3 (its Xing or Info header). CAF is not among
-them: libsndfile refuses a cut one.
+an Ogg stream (RFC 3533), and what an MP3's own frames add up to. CAF is not among them: libsndfile
+refuses a cut one.
 """
 
 from __future__ import annotations
 
+import mmap
 import struct
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +17,8 @@ from typing import BinaryIO
 OGG_PAGE_BYTES = 27 + 255 + 255 * 255
 MOST_CHUNKS = 4096
 UNKNOWN_64 = 1 << 62
+_KBIT_S_MPEG1 = (32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320)
+_KBIT_S_MPEG2 = (8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160)
 
 
 @dataclass(frozen=True)
@@ -122,18 +125,35 @@ def _last_ogg_page(file: BinaryIO, file_bytes: int) -> AudioData | None:
     return AudioData(needed, len(page), "last Ogg page")
 
 
-def mp3_frames_known(path: Path) -> bool:
-    """Return whether an MP3 says how many frames it has; otherwise its length is a guess from its size."""
-    with open(path, "rb") as file:
-        tag = file.read(10)
+def mp3_frames(path: Path) -> int | None:
+    """Return the audio frames that an MP3's headers add up to, or None where a Xing or Info header states them.
+
+    Without such a header libsndfile guesses the length from the first bit rate, and reads no further.
+    """
+    with open(path, "rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
         start = 0
-        if tag[:3] == b"ID3" and len(tag) == 10:
-            start = 10 + sum((byte & 0x7F) << shift for byte, shift in zip(tag[6:], (21, 14, 7, 0), strict=True))
-        file.seek(start)
-        opening = file.read(4096)
-    for name in (b"Xing", b"Info"):
-        at = opening.find(name)
-        if at >= 0 and len(opening) >= at + 12:
-            flags, frames = struct.unpack(">II", opening[at + 4 : at + 12])
-            return bool(flags & 1 and frames)
-    return False
+        if content[:3] == b"ID3" and len(content) >= 10:
+            start = 10 + sum((byte & 0x7F) << shift for byte, shift in zip(content[6:10], (21, 14, 7, 0), strict=True))
+        for name in (b"Xing", b"Info"):
+            at = content.find(name, start, start + 4096)
+            if at >= 0 and len(content) >= at + 12:
+                flags, frames = struct.unpack(">II", content[at + 4 : at + 12])
+                if flags & 1 and frames:
+                    return None
+        return _layer_three_frames(content, max(start, content.find(b"\xff", start, start + 4096)))
+
+
+def _layer_three_frames(content: mmap.mmap, position: int) -> int:
+    """Add up the frames of MPEG-1, 2 and 2.5 layer III (ISO/IEC 11172-3, 2.4.2.3) up to the first that is none."""
+    frames, end = 0, len(content) - 4
+    while position <= end:
+        (word,) = struct.unpack(">I", content[position : position + 4])
+        version, bit_rate, rate = word >> 19 & 3, word >> 12 & 15, word >> 10 & 3
+        if word >> 21 != 0x7FF or word >> 17 & 3 != 1 or version == 1 or bit_rate in (0, 15) or rate == 3:
+            break
+        rate_hz = (44100, 48000, 32000)[rate] >> {3: 0, 2: 1, 0: 2}[version]
+        granules = 2 if version == 3 else 1
+        kbit_s = (_KBIT_S_MPEG1 if version == 3 else _KBIT_S_MPEG2)[bit_rate - 1]
+        position += 72 * granules * kbit_s * 1000 // rate_hz + (word >> 9 & 1)
+        frames += 576 * granules
+    return frames

@@ -335,6 +335,27 @@ def test_what_a_recorder_writes_to_a_pipe_is_whole(tmp_path, ext):
     assert abs(len(read) - 60000) < 3 * 1152
 
 
+@pytest.mark.parametrize("rate", [48000, 22050, 11025])
+@pytest.mark.parametrize("quiet_first", [False, True])
+def test_an_mp3_of_guessed_length_is_whole_or_refused(tmp_path, rate, quiet_first):
+    """libsndfile guesses from the first bit rate and reads no further: 70 % was lost without a word."""
+    samples = np.concatenate([noise(rate * 5), np.zeros((rate * 5, 2))])
+    soundfile.write(tmp_path / "a.wav", samples[::-1] if quiet_first else samples, rate)
+    encode = [FFMPEG, "-v", "error", "-i", tmp_path / "a.wav", "-q:a", "4", "-write_xing"]
+    subprocess.run([*encode, "1", tmp_path / "known.mp3"], check=True)
+    subprocess.run([*encode, "0", tmp_path / "guessed.mp3"], check=True)
+    with Source(tmp_path / "known.mp3") as source:
+        assert source.frames == sum(len(block) for block in source.blocks()) == 10 * rate
+    if quiet_first:
+        with Source(tmp_path / "guessed.mp3") as source:
+            assert abs(source.frames - 10 * rate) < 3 * 1152
+            assert sum(len(block) for block in source.blocks()) == source.frames
+    else:
+        with pytest.raises(AudioError, match=r"lasts about 10\.\d+ s, but only [1-9]\.\d+ s would be read") as error:
+            Source(tmp_path / "guessed.mp3")
+        one_line(error)
+
+
 def riff(data_size, audio_bytes, tail=b"", rate=RATE, channels=2):
     body = struct.pack("<4sIHHIIHH", b"fmt ", 16, 1, channels, rate, rate * 2 * channels, 2 * channels, 16)
     body += struct.pack("<4sI", b"data", data_size) + audio_bytes + tail
