@@ -164,6 +164,9 @@ def perform(job: Job, tree: Tree, forced: bool = False, on_frames: Callable[[int
             passed = entry.get("limits") == limits
         else:
             how, passed = "ran", False
+            for file in work.values():
+                # what a broken restore left may be a hard link: writing to it would write to the store
+                file.unlink(missing_ok=True)
             _run(job, tree, work, on_frames)
             made = {role: read_digest(path) for role, path in work.items()}
             summary, cost = summarise(job.stage, _facts(work)), round(time.perf_counter() - started, 3)

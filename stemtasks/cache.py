@@ -47,15 +47,16 @@ class Store:
         wanted = {role: Digest(**digest) for role, digest in entry["outputs"].items()}
         if wanted.keys() != outputs.keys():
             return None
-        for role, digest in wanted.items():
-            blob = self._blob_path(digest.sha256)
-            try:
+        try:
+            for digest in wanted.values():
+                blob = self._blob_path(digest.sha256)
                 if read_digest(blob) != digest:
                     blob.unlink(missing_ok=True)
                     return None
-                share(blob, outputs[role])
-            except OSError:
-                return None
+            for role, digest in wanted.items():
+                share(self._blob_path(digest.sha256), outputs[role])
+        except OSError:
+            return None
         return wanted
 
     def keep(self, key: str, outputs: dict[str, tuple[Path, Digest]], extra: dict[str, Any]) -> None:

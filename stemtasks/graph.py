@@ -163,31 +163,16 @@ def songs() -> tuple[Song, ...]:
         raise InvalidDodoFile(str(error)) from None
 
 
-def each_song(stage: str, doc: str) -> Callable[[], Iterator[Task]]:
-    """Return doit's task creator of a stage with one task a song."""
+def tasks(stage: str, doc: str) -> Iterator[Task]:
+    """Yield doit's tasks of a stage, one for each song, or for each of its stems, and the group they make."""
     make = JOBS[stage]
-
-    def creator() -> Iterator[Task]:
-        yield {"basename": stage, "name": None, "doc": doc}
-        for song in songs():
-            yield _task(make(song), song.name)
-
-    creator.__doc__ = doc
-    return creator
-
-
-def each_stem(stage: str, doc: str) -> Callable[[], Iterator[Task]]:
-    """Return doit's task creator of a stage with one task a stem."""
-    make = JOBS[stage]
-
-    def creator() -> Iterator[Task]:
-        yield {"basename": stage, "name": None, "doc": doc}
-        for song in songs():
+    yield {"basename": stage, "name": None, "doc": doc}
+    for song in songs():
+        if stage in PER_STEM:
             for stem in song.stems:
                 yield _task(make(song, stem), f"{song.name}/{stem.name}")
-
-    creator.__doc__ = doc
-    return creator
+        else:
+            yield _task(make(song), song.name)
 
 
 def _task(job: Job, name: str) -> Task:
@@ -510,3 +495,4 @@ JOBS: dict[str, Callable[..., Job]] = {
     "master": master,
     "archive": archive,
 }
+PER_STEM = ("stem", "align", "process")

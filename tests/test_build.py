@@ -269,9 +269,8 @@ def test_a_set_of_tasks_builds_what_it_needs(project):
 
 def test_list_shows_every_stage_with_a_sentence(built):
     lines = built.doit("list").out.splitlines()
-    assert [line.split()[0] for line in lines] == sorted(
-        ["reference", "timing", "stem", "align", "process", "mix", "master", "archive"]
-    )
+    stages = ["reference", "timing", "stem", "align", "process", "mix", "master", "archive"]
+    assert [line.split()[0] for line in lines] == stages
     assert all(len(line.split()) > 4 for line in lines)
     statuses = built.doit("list", "--all", "--status").out.splitlines()
     assert sorted(line.split()[1] for line in statuses if ":" in line) == ALL
@@ -319,7 +318,7 @@ def test_a_changed_effects_source_rebuilds_the_stems_that_use_it(built, tmp_path
     for name, expected in {
         "effects/delay.py": ["process:song/bass"],
         "effects/reverb.py": [],
-        "strategies/loop.py": ["align:song/drums"],
+        "strategies/loop.py": ["align:song/bass", "align:song/drums"],
         "stems/drums.py": ["stem:song/drums"],
         "reporter.py": [],
         "graph.py": [],
@@ -334,8 +333,9 @@ def test_a_changed_effect_that_changes_the_audio_rebuilds_what_follows(built, tm
     shutil.copytree(Path(stemtasks.__file__).parent, package, ignore=shutil.ignore_patterns("__pycache__"))
     source = package / "effects" / "highpass.py"
     text = source.read_text()
-    assert text.count("yield ") >= 1
-    source.write_text(text.replace("yield ", "yield 0.5 * ", 1))
+    rendered = "filtered(blocks, stream, sos, phase)"
+    assert text.count(rendered) == 1
+    source.write_text(text.replace(rendered, f"(0.5 * block for block in {rendered})"))
     ran = built.build(env={"PYTHONPATH": str(package.parent)}).tasks("ran")
     assert ran == [*AFTER_PROCESS, "process:song/pad"]
 
@@ -343,12 +343,13 @@ def test_a_changed_effect_that_changes_the_audio_rebuilds_what_follows(built, tm
 def test_another_songs_mistake_does_not_stop_this_ones_tasks(built):
     built.spec(SPEC.replace('generator = "tone"\nnote = "A2"', 'generator = "file"\nfile = "missing.wav"'), "other")
     run = built.doit("--continue")
-    assert run.code == 1
+    assert run.code != 0
     assert run.tasks("FAILED") == ["stem:other/bass"]
     assert run.lines("FAILED")["stem:other/bass"] == (
         "spec/other.toml: stems.bass: spec/missing.wav: no such file; correct the path or put the file there"
     )
-    assert "align:other/pad" in run.tasks("ran")
+    assert "align:other/pad" in run.tasks("restored")
+    assert "mix:song" in run.tasks("up to date")
     assert "Traceback" not in run.out + run.err
 
 
