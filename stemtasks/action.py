@@ -66,8 +66,11 @@ class Tree:
 
     @cached_property
     def records(self) -> Records:
-        """Open the records, on first use."""
-        return Records(self.state)
+        """Open the records, on first use, and remove what killed builds left half-made."""
+        records = Records(self.state)
+        sweep(self.state / "work")
+        sweep(self.state / "store" / "work")
+        return records
 
     @cached_property
     def digests(self) -> Digests:
@@ -242,6 +245,18 @@ def _verify(job: Job, outputs: dict[str, Path]) -> None:
 def rejected_path(target: Path) -> Path:
     """Return where a file that failed its verification is kept: ``bass.rejected.wav``."""
     return target.with_name(f"{target.stem}.rejected{target.suffix}")
+
+
+def sweep(folder: Path) -> None:
+    """Remove everything that begins with the number of a process that is no more."""
+    for path in folder.iterdir() if folder.is_dir() else ():
+        try:
+            os.kill(int(path.name.partition("-")[0]), 0)
+        except (ValueError, ProcessLookupError):
+            shutil.rmtree(path, ignore_errors=True)
+            path.unlink(missing_ok=True)
+        except PermissionError:
+            pass
 
 
 def workplace(job: Job, tree: Tree) -> Path:

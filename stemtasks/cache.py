@@ -71,9 +71,11 @@ class Store:
             self._place(self._entry_path(key), lambda temporary: temporary.write_bytes(text))
 
     def _place(self, final: Path, write: Any) -> None:
-        """Write beside the final path and rename, so that a reader sees all of it or nothing."""
+        """Write in the store's own work folder and rename, so that a reader sees all of it or nothing."""
         final.parent.mkdir(parents=True, exist_ok=True)
-        temporary = final.with_name(f".{uuid.uuid4().hex}")
+        work = self.folder / "work"
+        work.mkdir(exist_ok=True)
+        temporary = work / f"{os.getpid()}-{uuid.uuid4().hex}"
         try:
             write(temporary)
             os.replace(temporary, final)

@@ -6,6 +6,7 @@ ctime and inode together are the reason not to read a file again: mtime alone is
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import threading
@@ -15,7 +16,7 @@ from typing import NamedTuple
 
 import xxhash
 
-from stemtasks.errors import AudioError
+from stemtasks.errors import AudioError, CacheError
 from stemtasks.records import Records
 
 CHUNK_BYTES = 1 << 20
@@ -98,8 +99,13 @@ class Digests:
         """Take the digest of a file that this process has just put in place."""
         now = signature(path)
         if now is not None:
-            self._known[path] = (now, digest)
-            self._records.put("files", path, [*now, *digest])
+            self._keep(path, now, digest)
+
+    def _keep(self, path: str, at: Signature, digest: Digest) -> None:
+        self._known[path] = (at, digest)
+        # where it cannot be written down, the next run reads the file again
+        with contextlib.suppress(CacheError):
+            self._records.put("files", path, [*at, *digest])
 
     def _recorded(self, path: str) -> tuple[Signature, Digest] | None:
         row = self._records.get("files", path)
@@ -125,7 +131,6 @@ class Digests:
             if signature(path) == before:
                 # a file younger than a tick of its clock is read again by whoever asks next
                 if time.time_ns() - max(before.ctime_ns, before.mtime_ns) > RACY_NS:
-                    self._known[path] = (before, digest)
-                    self._records.put("files", path, [*before, *digest])
+                    self._keep(path, before, digest)
                 return digest
         raise AudioError(f"{path}: keeps changing while it is read; close what writes it and run doit again")

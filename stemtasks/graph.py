@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 from collections.abc import Callable, Iterator
@@ -15,7 +16,7 @@ import stemtasks
 from stemtasks import plugins, schema, sources, spec
 from stemtasks.action import Job, Tree, located, perform, up_to_date, workplace
 from stemtasks.archive_names import archive_name
-from stemtasks.errors import StemtasksError
+from stemtasks.errors import CacheError, StemtasksError
 from stemtasks.reporter import Reporter
 from stemtasks.spec import Named, Song, Stem
 from stemtasks.timeline import frames_of_beats
@@ -79,9 +80,10 @@ class Backend:
         return tree().records.get("tasks", task) is not None
 
     def remove(self, task: str) -> None:
-        """Forget a task."""
-        tree().records.drop("tasks", task)
-        tree().records.drop("ignored", task)
+        """Forget a task; a row that cannot be removed names digests that no output has any more."""
+        with contextlib.suppress(CacheError):
+            tree().records.drop("tasks", task)
+            tree().records.drop("ignored", task)
 
     def remove_all(self) -> None:
         """Forget all tasks."""
@@ -156,8 +158,9 @@ DOIT_CONFIG = {
 
 @cache
 def songs() -> tuple[Song, ...]:
-    """Return every song of ``spec/``."""
+    """Return every song of ``spec/``; what is wrong with them, or with the records, ends doit with a line."""
     try:
+        _ = tree().records
         return tuple(spec.load_all(SPEC))
     except StemtasksError as error:
         raise InvalidDodoFile(str(error)) from None
@@ -255,7 +258,7 @@ def timing(song: Song) -> Job:
             "sections": sections,
         },
         modules=_modules("timing"),
-        where=_where(song, "sections"),
+        where=song.path.as_posix(),
     )
 
 

@@ -1,0 +1,284 @@
+"""What goes wrong while it builds: killed, stopped, out of room, not allowed, failing commands. Never a wrong file."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+import soundfile
+
+from tests.project import Run
+
+SPEC = """
+[song]
+bpm = 120
+sample_rate = 16000
+
+[reference]
+duration = "0:08"
+
+[stems.bass]
+generator = "tone"
+note = "A2"
+
+[stems.slow]
+generator = "command"
+command = ["{python}", "{{input}}", "{{output}}"]
+inputs = ["render.py"]
+"""
+RENDER = """
+import sys, time, wave
+time.sleep({seconds})
+with wave.open(sys.argv[1], "wb") as out:
+    out.setnchannels(2), out.setsampwidth(2), out.setframerate(16000)
+    out.writeframes(bytes(range(256)) * 500 * 4)
+"""
+SLOW = "stem:song/slow"
+
+
+@pytest.fixture
+def slow(project):
+    """Return a song with a stem that an external program renders, by default at once."""
+    project.spec(SPEC.format(python=sys.executable))
+    renders(project, 0)
+    return project
+
+
+def renders(project, seconds, code=RENDER):
+    """Make the external program take that long."""
+    (project.folder / "spec/render.py").write_text(code.format(seconds=seconds))
+
+
+def started(project, *arguments, until):
+    """Start doit and return the process once it says that a task is done."""
+    process = subprocess.Popen(
+        [sys.executable, "-u", "-m", "doit", *arguments],
+        cwd=project.folder,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        start_new_session=True,
+    )
+    said = b""
+    while until.encode() not in said:
+        line = process.stdout.readline()
+        assert line, said + process.stderr.read()
+        said += line
+    time.sleep(0.5)
+    return process
+
+
+def failed(project, *arguments) -> Run:
+    """Run doit and insist that it fails with lines and without a traceback, leaving nothing half-made."""
+    run = project.doit("--continue", *arguments)
+    assert run.code != 0
+    assert "Traceback" not in run.out + run.err
+    project.assert_clean()
+    return run
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("reverted", [False, True])
+def test_a_stopped_build_goes_on_where_it_was_also_if_its_input_is_reverted(slow, number, reverted):
+    slow.build()
+    expected = slow.products()
+    renders(slow, 30)
+    process = started(slow, until="up to date  stem:song/bass")
+    assert not (slow.folder / "build/song/stems/slow.wav").exists()
+    begun = time.monotonic()
+    os.killpg(process.pid, number) if number == signal.SIGKILL else process.send_signal(number)
+    _, err = process.communicate(timeout=20)
+    assert process.returncode != 0
+    if number != signal.SIGKILL:
+        assert time.monotonic() - begun < 2
+        assert err.decode().splitlines() == [
+            f"stopped while running {SLOW}; what was finished is kept: run doit again to go on"
+        ]
+        slow.assert_clean()
+    renders(slow, 0) if reverted else renders(slow, 0.01)
+    run = slow.build()
+    assert (run.tasks("restored") if reverted else run.tasks("ran")) == [SLOW]
+    assert slow.products() == expected
+
+
+def test_a_stopped_build_leaves_no_external_program_running(slow):
+    slow.build("stem:song/bass")
+    renders(slow, 60)
+    process = started(slow, until="up to date  stem:song/bass")
+    process.send_signal(signal.SIGINT)
+    process.communicate(timeout=20)
+    time.sleep(0.2)
+    listed = subprocess.run(["ps", "-eo", "args"], capture_output=True, text=True, check=True).stdout
+    assert str(slow.folder) not in listed
+
+
+def test_an_input_that_changes_while_its_task_runs_fails_it_and_the_next_build_is_right(slow):
+    renders(
+        slow, 0, RENDER + "open({input!r}, 'a').write('# changed')\n".format(input=str(slow.folder / "spec/render.py"))
+    )
+    run = failed(slow)
+    assert run.tasks("FAILED") == [SLOW]
+    assert run.lines("FAILED")[SLOW].endswith("spec/render.py: changed while it was being read; run doit again")
+    assert not (slow.folder / "build/song/stems/slow.wav").exists()
+    renders(slow, 0)
+    assert SLOW in slow.build().tasks("ran")
+
+
+COMMANDS = {
+    "exit": ("import sys; print('no licence'); sys.exit(3)", "it failed with exit code 3; it said: no licence"),
+    "nothing": ("", "it ended without writing {output}"),
+    "not audio": ("import sys; open(sys.argv[1], 'w').write('hello')", "cannot be read as audio"),
+    "silence": (
+        "import sys, wave\nwith wave.open(sys.argv[1], 'wb') as out:\n out.setnchannels(1), out.setsampwidth(2), "
+        "out.setframerate(16000)\n out.writeframes(bytes(64000))",
+        "it is silent",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_a_command_that_fails_is_one_line_and_the_other_stems_are_kept(slow, name):
+    code, phrase = COMMANDS[name]
+    (slow.folder / "spec/render.py").write_text(code)
+    run = failed(slow)
+    assert run.tasks("FAILED") == [SLOW]
+    assert phrase in run.lines("FAILED")[SLOW]
+    assert run.lines("FAILED")[SLOW].startswith("spec/song.toml: stems.slow: ")
+    assert "process:song/bass" in run.tasks("ran")
+    assert not (slow.folder / "build/song/stems/slow.wav").exists()
+
+
+AUDIO = """
+[song]
+sample_rate = 16000
+[reference]
+duration = "0:02"
+[stems.take]
+generator = "file"
+file = "take.wav"
+[stems.other]
+generator = "tone"
+"""
+
+
+def wav(path, samples, rate=16000, subtype="FLOAT"):
+    soundfile.write(path, samples, rate, subtype=subtype)
+    return path
+
+
+def nan(path):
+    samples = np.full(16000, 0.1)
+    samples[8000] = np.nan
+    wav(path, samples)
+
+
+def zero_rate(path):
+    data = bytearray(wav(path, np.full(16000, 0.1)).read_bytes())
+    data[24:28] = bytes(4)
+    path.write_bytes(data)
+
+
+def truncated(path):
+    data = wav(path, np.full(16000, 0.1), subtype="PCM_16").read_bytes()
+    path.write_bytes(data[: len(data) // 2])
+
+
+FILES = {
+    "missing": (lambda _: None, "spec/take.wav: no such file"),
+    "empty": (lambda path: path.touch(), "spec/take.wav: the file is empty (0 bytes)"),
+    "text": (lambda path: path.write_text("I am not a WAV\n" * 50), "spec/take.wav: cannot be read as audio"),
+    "folder": (lambda path: path.mkdir(), "spec/take.wav: "),
+    "NaN": (nan, "spec/take.wav: frame 8000 (0.500 s) is NaN or infinite"),
+    "rate of 0": (zero_rate, "spec/take.wav: "),
+    "truncated": (truncated, "spec/take.wav: cut short"),
+    "silent": (lambda path: wav(path, np.zeros(16000)), "it is silent: "),
+    "offset": (lambda path: wav(path, np.full(16000, 0.25)), "its DC offset is 0.2500, 0.02 is allowed"),
+    "clipped": (
+        lambda path: wav(path, np.clip(3 * np.sin(np.arange(16000) / 20), -1, 1)),
+        "of it is clipped, 0.1000% is allowed",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_a_recording_that_cannot_be_used_is_one_line_and_the_other_stems_are_built(project, name):
+    make, phrase = FILES[name]
+    project.spec(AUDIO)
+    make(project.folder / "spec/take.wav")
+    run = failed(project)
+    assert run.tasks("FAILED") == ["stem:song/take"]
+    assert phrase in run.lines("FAILED")["stem:song/take"]
+    assert "process:song/other" in run.tasks("ran")
+    assert not (project.folder / "build/song/stems/take.wav").exists()
+    assert run.err == ""
+
+
+REFERENCE = AUDIO.replace('duration = "0:02"', 'file = "ref.wav"\nmin_duration = 5\nsample_rate = 48000\nchannels = 2')
+
+
+def test_a_reference_is_held_to_what_the_spec_expects(project):
+    project.spec(REFERENCE)
+    wav(project.folder / "spec/ref.wav", np.sin(np.arange(32000) / 10))
+    run = failed(project)
+    assert run.lines("FAILED")["reference:song"] == (
+        "spec/song.toml: reference: sample_rate is 16000, expected 48000; channels is 1, expected 2; it lasts 2.000 s, "
+        "and min_duration is 5 s: use a longer recording or lower min_duration"
+    )
+
+
+def test_sections_that_do_not_fill_the_target_name_both_and_the_ways_out(project):
+    sections = '[[sections]]\nname = "a"\nbars = 3\n'
+    project.spec(AUDIO.replace("[song]", "[song]\nbpm = 120").replace("[stems.take]", sections + "[stems.take]", 1))
+    assert failed(project).lines("FAILED")["timing:song"] == (
+        "spec/song.toml: sections last 6.000 s (3 bars at 120 bpm), the target 2.000 s: 2.000 bars are too many; "
+        "change the sections or the bpm, or mark one section 'fill = true'"
+    )
+
+
+def test_a_spec_that_is_wrong_builds_nothing_and_loses_nothing(slow):
+    slow.build()
+    before = slow.products()
+    slow.edit("bpm = 120", "bpm = 0")
+    run = slow.doit()
+    assert run.code == 3
+    assert run.err == "ERROR: spec/song.toml: song.bpm: 0 is outside 10 to 1000 beats/min\n"
+    assert slow.products() == before
+
+
+def test_a_build_folder_that_cannot_be_written_is_one_line(project):
+    project.spec(AUDIO)
+    (project.folder / "build").write_text("a file")
+    run = project.doit()
+    assert run.code != 0
+    assert "Traceback" not in run.out + run.err
+    assert "the build's records cannot be written there" in run.out + run.err
+
+
+UNSHARE = ["unshare", "--user", "--map-root-user", "--mount"]
+
+
+def can_mount() -> bool:
+    probe = [*UNSHARE, "sh", "-c", "mount -t tmpfs -o size=1m none /mnt"]
+    return (
+        shutil.which("unshare") is not None and not subprocess.run(probe, capture_output=True, check=False).returncode
+    )
+
+
+@pytest.mark.skipif(not can_mount(), reason="this machine lets no one mount a small disk")
+@pytest.mark.parametrize("options", ["size=300k", "size=2m", "size=100m,ro"])
+def test_a_full_or_read_only_disk_is_one_line_and_with_room_the_next_build_is_right(slow, options):
+    build = slow.folder / "build"
+    build.mkdir()
+    command = f"mount -t tmpfs -o {options} none build && exec {sys.executable} -m doit --continue"
+    done = subprocess.run(
+        [*UNSHARE, "sh", "-c", command], cwd=slow.folder, capture_output=True, text=True, timeout=60, check=False
+    )
+    assert done.returncode != 0
+    assert "Traceback" not in done.stdout + done.stderr
+    assert any(phrase in done.stdout + done.stderr for phrase in ("No space left", "full", "Read-only", "readonly"))
+    slow.build()
