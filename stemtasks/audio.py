@@ -151,8 +151,8 @@ class Source:
     def _count(self) -> None:
         """Find the length of a file whose header has none (FLAC from a pipe) by decoding it once."""
         self._length_is_known = False
-        while decoded := len(self.read(self._position, self._most_frames)):
-            del decoded
+        while len(self.read(self._position, self._most_frames)):
+            pass
         self.frames = self._position
         if not self.frames:
             raise AudioError(f"{self.path}: no audio could be decoded; export it again")
