@@ -11,8 +11,7 @@ from __future__ import annotations
 
 import struct
 import tempfile
-from collections.abc import Callable, Iterator
-from contextvars import ContextVar
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -24,7 +23,12 @@ from numpy.typing import NDArray
 
 from stemtasks.dsp.channels import VORBIS_TO_WAV
 from stemtasks.errors import AudioError
+<<<<<<< HEAD
+from stemtasks.headers import UNKNOWN_64, AudioData, audio_data, mp3_frames_known
+from stemtasks.progress import on_frames
+=======
 from stemtasks.headers import UNKNOWN_64, AudioData, audio_data, mp3_frames
+>>>>>>> file
 
 Block = NDArray[np.float64]
 Blocks = Iterator[Block]
@@ -37,9 +41,12 @@ CLEARER = {
     "Internal error : SF_INFO struct incomplete": "its header has no valid sample rate or channels",
 }
 """What libsndfile says of a file that is there, in words that fit."""
+# float32 holds every sample of these, and libsndfile reads it four times as fast as float64
+_EXACT_IN_FLOAT32 = {"FLOAT", "PCM_S8", "PCM_U8", "PCM_16", "PCM_24"}
 
-on_frames: ContextVar[Callable[[int], None] | None] = ContextVar("on_frames", default=None)
-"""Called with the count of frames written so far; may raise to stop the job (progress, cancelling)."""
+# glibc's malloc learns from the largest block freed how much to keep: without this, blocks of 1 MiB (65,536 frames
+# of stereo) go back to the system one by one, and fetching their pages anew costs more than the arithmetic
+np.empty(16 << 20, dtype=np.uint8)
 
 
 @dataclass(frozen=True)
@@ -72,6 +79,7 @@ class Source:
         self.frames: int = self._file.frames
         self.subtype: str = self._file.subtype
         self.format: str = self._file.format
+        self._dtype = "float32" if self.subtype in _EXACT_IN_FLOAT32 else "float64"
         self._order = VORBIS_TO_WAV.get(self.channels) if self.format == "OGG" else None
         self._position = 0
         self._length_is_known = True
@@ -107,13 +115,14 @@ class Source:
         try:
             if self._position != start:
                 self._position = self._file.seek(start)
-            block: Block = self._file.read(frames, dtype="float64", always_2d=True)
+            read = self._file.read(frames, dtype=self._dtype, always_2d=True)
         except soundfile.LibsndfileError as error:
             reason = error.error_string.rstrip(".") or "it is damaged or cut short"
             raise AudioError(
                 f"{self.path}: cannot be decoded near frame {start} ({start / self.sample_rate:.3f} s): {reason}; "
                 "copy or export it again"
             ) from None
+        block: Block = np.asarray(read, dtype=np.float64)
         self._position += len(block)
         return block if self._order is None else block[:, self._order]
 
@@ -325,6 +334,11 @@ class Spill:
             self._file.seek(start * self.channels * 8)
             self._file.readinto(block.data.cast("B"))
         return block
+
+    def overwrite(self, start: int, block: Block) -> None:
+        """Replace the frames from ``start`` by a block's."""
+        self._file.seek(start * self.channels * 8)
+        self._file.write(np.ascontiguousarray(block).data.cast("B"))
 
 
 def reblocked(blocks: Blocks, frames: int) -> Blocks:

@@ -14,11 +14,14 @@ from typing import Any
 import numpy as np
 
 from stemtasks.audio import Block, Source
+from stemtasks.dsp.loudness import LoudnessMeter
+from stemtasks.dsp.true_peak import TruePeaks
 
 Facts = dict[str, Any]
 
 FLOOR_DBFS = -200.0
 FLAT_TOP_FRAMES = 3
+FLAT_TOP_LEVEL = 0.988  # -0.1 dBFS
 
 
 def decibels(amplitude: float) -> float:
@@ -26,20 +29,26 @@ def decibels(amplitude: float) -> float:
     return round(max(FLOOR_DBFS, 20 * log10(amplitude)), 3) if amplitude > 0 else FLOOR_DBFS
 
 
-def measure(path: str | Path) -> Facts:
+def measure(path: str | Path, loudness: bool = False) -> Facts:
     """Read a file once, in blocks, and return its format, frames, peak, RMS, DC, clipping and invalid samples.
 
-    ``clipped_ratio`` is the share of samples in flat tops: 3 or more consecutive samples of one channel
-    at the file's own peak, where that peak is at least -0.1 dBFS. ``rms_dbfs`` and ``dc`` are over all
-    channels, of the loudest channel. ``invalid_samples`` counts NaN and infinities, which all other
-    figures leave out; ``invalid_frame`` is the first of them or None.
+    ``clipped_ratio`` is the share of samples in flat tops: 3 or more consecutive samples of one channel at the
+    file's highest value (or at its lowest), where that is at least -0.1 dBFS; where blocks end does not matter.
+    ``rms_dbfs`` and ``dc`` are of the loudest channel, over the whole file. ``invalid_samples`` counts NaN and
+    infinities, which all other figures take as silence; ``invalid_frame`` is the first of them or None.
+
+    With ``loudness`` also ``lufs`` (integrated), ``lra_lu``, ``max_momentary_lufs``, ``max_short_term_lufs``
+    (ITU-R BS.1770-5, EBU R128; None for silence, or for less than a window) and ``true_peak_dbtp``.
     """
     with Source(path) as source:
         tally = _Tally(source.channels)
+        programme = _Programme(source.sample_rate, source.channels) if loudness else None
         for block in source.blocks():
-            tally.add(block)
+            valid = tally.add(block)
+            if programme is not None:
+                programme.add(valid, tally.peak)
         frames = tally.frames
-        return {
+        facts = {
             "frames": frames,
             "sample_rate": source.sample_rate,
             "channels": source.channels,
@@ -52,6 +61,7 @@ def measure(path: str | Path) -> Facts:
             "invalid_samples": tally.invalid,
             "invalid_frame": tally.invalid_frame,
         }
+    return facts if programme is None else facts | programme.facts()
 
 
 def write_facts(path: str | Path, facts: Facts) -> None:
@@ -65,41 +75,97 @@ class _Tally:
 
     def __init__(self, channels: int) -> None:
         self.frames = 0
-        self.peak = 0.0
         self.sums = np.zeros(channels)
         self.squares = np.zeros(channels)
-        self.clipped = 0
         self.invalid = 0
         self.invalid_frame: int | None = None
+        self._top, self._bottom = _FlatTops(channels), _FlatTops(channels)
 
-    def add(self, block: Block) -> None:
+    @property
+    def peak(self) -> float:
+        return max(self._top.level, self._bottom.level)
+
+    @property
+    def clipped(self) -> int:
+        return self._top.samples + self._bottom.samples
+
+    def add(self, block: Block) -> Block:
+        """Take the next block and return it, silence in place of samples that are no numbers."""
         highest, lowest = float(block.max()), float(block.min())
-        if not np.isfinite(highest - lowest):
+        if not np.isfinite(highest) or not np.isfinite(lowest):
             valid = np.isfinite(block)
             self.invalid += int(np.count_nonzero(~valid))
             if self.invalid_frame is None:
                 self.invalid_frame = self.frames + int(np.argmin(valid.all(axis=1)))
             block = np.where(valid, block, 0.0)
             highest, lowest = float(block.max()), float(block.min())
-        peak = max(highest, -lowest)
         self.frames += len(block)
-        self.sums += block.sum(axis=0)
-        self.squares += np.einsum("ij,ij->j", block, block)
-        if peak > self.peak:
+        for channel, samples in enumerate(np.ascontiguousarray(block.T)):
+            self.sums[channel] += samples.sum()
+            # einsum, since BLAS would wake a thread a core for it
+            self.squares[channel] += np.einsum("i,i->", samples, samples)
+        self._top.add(block, highest, 1.0)
+        self._bottom.add(block, -lowest, -1.0)
+        return block
+
+
+class _FlatTops:
+    """How many samples lie in flat tops at the highest level so far; ``sign`` -1 turns lows into highs."""
+
+    def __init__(self, channels: int) -> None:
+        self.level = 0.0
+        self.samples = 0
+        self._open = [0] * channels  # the run that reaches the end of the last block, a channel
+
+    def add(self, block: Block, highest: float, sign: float) -> None:
+        if highest > self.level:
             # a flat top is one at the file's own peak, so a higher peak forgets lower ones
-            self.peak, self.clipped = peak, 0
-        if peak == self.peak >= 0.988:
-            self.clipped += _flat_tops(np.abs(block) >= peak)
+            self.level, self.samples, self._open = highest, 0, [0] * len(self._open)
+        if highest < self.level or self.level < FLAT_TOP_LEVEL:
+            self._open = [0] * len(self._open)
+            return
+        for channel, at_level in enumerate((block == sign * self.level).T):
+            edges = np.flatnonzero(np.diff(at_level, prepend=False, append=False))
+            starts, runs = edges[::2], edges[1::2] - edges[::2]
+            reaches_end = len(edges) > 0 and edges[-1] == len(block)
+            if len(starts) and starts[0] == 0:
+                runs[0] += self._open[channel]
+                self.samples -= _if_flat(self._open[channel])
+            self._open[channel] = int(runs[-1]) if reaches_end else 0
+            self.samples += int(runs[runs >= FLAT_TOP_FRAMES].sum())
 
 
-def _flat_tops(at_peak: np.ndarray[Any, np.dtype[np.bool_]]) -> int:
-    """Return how many samples lie in runs of at least ``FLAT_TOP_FRAMES`` in one channel."""
-    count = 0
-    for channel in at_peak.T:
-        edges = np.flatnonzero(np.diff(channel, prepend=False, append=False))
-        runs = edges[1::2] - edges[::2]
-        count += int(runs[runs >= FLAT_TOP_FRAMES].sum())
-    return count
+def _if_flat(run: int) -> int:
+    return run if run >= FLAT_TOP_FRAMES else 0
+
+
+class _Programme:
+    """Loudness and true peak over blocks."""
+
+    def __init__(self, sample_rate: int, channels: int) -> None:
+        self._meter = LoudnessMeter(sample_rate, channels)
+        self._detector = TruePeaks(sample_rate, channels)
+        self._true_peak = 0.0
+
+    def add(self, block: Block, peak: float) -> None:
+        self._meter(block)
+        # a sample's own value is a lower bound, so what cannot exceed it need not be oversampled
+        self._true_peak = max(self._true_peak, peak)
+        self._true_peak = float(self._detector(block, self._true_peak).max(initial=self._true_peak))
+
+    def facts(self) -> Facts:
+        self._true_peak = float(self._detector.finish(self._true_peak).max(initial=self._true_peak))
+        return {
+            "lufs": _rounded(self._meter.integrated()),
+            "lra_lu": _rounded(self._meter.loudness_range()),
+            "max_momentary_lufs": _rounded(self._meter.max_momentary()),
+            "max_short_term_lufs": _rounded(self._meter.max_short_term()),
+            "true_peak_dbtp": decibels(self._true_peak),
+        }
+
+
+def _rounded(loudness: float | None) -> float | None:
+    return None if loudness is None else round(loudness, 3)
 
 
 def failures(facts: Facts, limits: dict[str, Any]) -> list[str]:

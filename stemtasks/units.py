@@ -1,4 +1,4 @@
-"""The units of every parameter: a name, a range and what the numbers mean, read by ``spec.py`` from signatures.
+"""The units of every parameter: a name, a range and what the numbers mean, read by ``schema.py`` from signatures.
 
 An effect, a generator or a strategy annotates its keyword parameters with these names (or with
 ``Annotated[float, Range(low, high, 'unit')]``, ``Literal[...]``, ``bool``, ``str``, ``list[str]``
@@ -9,8 +9,12 @@ therefore only use ``Annotated``, ``Any``, ``Literal``, the builtins and the nam
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Annotated
+
+NOTE = re.compile(r"([A-Ga-g])([#b]{0,2})(-1|[0-9])")
+DURATION = re.compile(r"(?:(\d+):)?(\d+):(\d{1,2}(?:\.\d+)?)|(\d+(?:\.\d+)?) *(s|bars?|beats?)")
 
 
 @dataclass(frozen=True)
@@ -22,15 +26,56 @@ class Range:
     unit: str = ""
     below_nyquist: bool = False
 
+    def __str__(self) -> str:
+        high = "half the sample rate" if self.below_nyquist else f"{self.high:g}"
+        return f"{self.low:g} to {high}" + (f" {self.unit}" if self.unit else "")
+
 
 @dataclass(frozen=True)
 class InputPath:
     """A file the stage reads, relative to the spec's folder; its content is part of the key, its path is not."""
 
+    def __str__(self) -> str:
+        return "a path relative to the spec's folder"
+
 
 @dataclass(frozen=True)
 class NoteName:
-    """A pitch such as ``A4``, ``C#3``, ``Bb2`` (A4 = 440 Hz), -1 to 9."""
+    """A pitch such as ``A4``, ``C#3``, ``Bb2`` (A4 = 440 Hz), octaves -1 to 9."""
+
+    def __str__(self) -> str:
+        return "a note such as 'A4', 'C#3' or 'Bb2'"
+
+    def problem(self, value: str) -> str | None:
+        """Return what is wrong with a value, or None."""
+        return None if NOTE.fullmatch(value) else f"'{value}' is not {self}"
+
+
+@dataclass(frozen=True)
+class Duration:
+    """A length of time: seconds, 'm:ss', '90 s', '64 bars' or '256 beats'."""
+
+    def __str__(self) -> str:
+        return "seconds, or text such as '2:17', '64 bars' or '256 beats'"
+
+    def problem(self, value: float | str) -> str | None:
+        """Return what is wrong with a value, or None."""
+        if isinstance(value, str):
+            return None if DURATION.fullmatch(value.strip()) else f"'{value}' is not a length of time: {self}"
+        return None if 0 < value <= 86_400 else f"{value:g} s is outside 0 to 86400 s (a day)"
+
+
+def duration_of(value: float | str) -> tuple[float, str]:
+    """Return a checked duration as a number and its unit: 's', 'bars' or 'beats'."""
+    if not isinstance(value, str):
+        return float(value), "s"
+    match = DURATION.fullmatch(value.strip())
+    if match is None:
+        raise ValueError(value)
+    hours, minutes, seconds, number, unit = match.groups()
+    if number is None:
+        return int(hours or 0) * 3600 + int(minutes) * 60 + float(seconds), "s"
+    return float(number), "s" if unit == "s" else unit.rstrip("s") + "s"
 
 
 CutoffHz = Annotated[float, Range(1.0, 384_000.0, "Hz", below_nyquist=True)]
@@ -41,7 +86,7 @@ TimeMs = Annotated[float, Range(0.0, 60_000.0, "ms")]
 Seconds = Annotated[float, Range(0.0, 86_400.0, "s")]
 Beats = Annotated[float, Range(0.0, 100_000.0, "beats")]
 Fraction = Annotated[float, Range(0.0, 1.0)]
-Pan = Annotated[float, Range(-1.0, 1.0, "-1 left, 0 centre, 1 right")]
+Pan = Annotated[float, Range(-1.0, 1.0, "(left to right)")]
 Q = Annotated[float, Range(0.05, 40.0)]
 FilterOrder = Annotated[int, Range(1, 16)]
 Cents = Annotated[float, Range(-1200.0, 1200.0, "cents")]
@@ -49,3 +94,4 @@ Octave = Annotated[int, Range(-1, 9)]
 File = Annotated[str, InputPath()]
 Files = Annotated[list[str], InputPath()]
 Note = Annotated[str, NoteName()]
+Length = Annotated[float | str, Duration()]

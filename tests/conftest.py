@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.project import Project
+
 RECORDINGS = Path(os.environ.get("STEMTASKS_RECORDINGS", Path(__file__).parents[2] / "shared" / "audio"))
 
 
@@ -16,3 +18,9 @@ def recordings() -> Path:
     if not (RECORDINGS / "LICENCES.tsv").is_file():
         pytest.skip("the recordings are not beside this checkout (set STEMTASKS_RECORDINGS)")
     return RECORDINGS
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Project:
+    """Return an empty song's folder."""
+    return Project(tmp_path / "song")

@@ -11,6 +11,7 @@ R. Bristow-Johnson, 'Cookbook formulae for audio EQ biquad filter coefficients' 
 
 from __future__ import annotations
 
+import importlib
 import importlib.util
 from collections.abc import Callable
 from importlib.machinery import EXTENSION_SUFFIXES, ExtensionFileLoader, FileFinder
@@ -19,6 +20,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
 
 Sections = NDArray[np.float64]
@@ -27,16 +29,14 @@ Samples = NDArray[np.float64]
 
 def _kernel() -> Callable[[Sections, Samples, Samples], None]:
     """Return scipy's in-place kernel (sections, x of shape (channels, frames), state (channels, sections, 2))."""
-    scipy_spec = importlib.util.find_spec("scipy")
-    if scipy_spec is not None and scipy_spec.origin is not None:
-        folder = Path(scipy_spec.origin).parent / "signal"
-        spec = FileFinder(str(folder), (ExtensionFileLoader, EXTENSION_SUFFIXES)).find_spec("_sosfilt")
-        if spec is not None and spec.loader is not None:
-            module = importlib.util.module_from_spec(spec)
-            spec.loader.exec_module(module)
-            if hasattr(module, "_sosfilt"):
-                kernel: Callable[[Sections, Samples, Samples], None] = module._sosfilt
-                return kernel
+    folder = Path(scipy.__file__).parent / "signal"
+    spec = FileFinder(str(folder), (ExtensionFileLoader, EXTENSION_SUFFIXES)).find_spec("_sosfilt")
+    if spec is not None and spec.loader is not None:
+        module = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(module)
+        if hasattr(module, "_sosfilt"):
+            kernel: Callable[[Sections, Samples, Samples], None] = module._sosfilt
+            return kernel
     return _public_kernel
 
 

@@ -14,8 +14,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Annotated
 
-from stemtasks.audio import Blocks, Source, Stream, on_frames
+from stemtasks.audio import Blocks, Source, Stream
 from stemtasks.errors import AudioError, CommandError, SpecError
+from stemtasks.progress import on_frames
 from stemtasks.recording import recording
 from stemtasks.units import Files, GainDb, Range
 

@@ -1,0 +1,263 @@
+"""One action: key -> up to date | restore | run the stage, verify, publish, record.
+
+What must hold is in this file's order: the record is dropped before anything is touched, a file is
+verified before it has its name, and the record is written after it has.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import shutil
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import Executor
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Literal
+
+from stemtasks import progress, sources, stages
+from stemtasks.cache import READ_ONLY, Store
+from stemtasks.digests import Digest, Digests, read_digest
+from stemtasks.errors import AudioError, StemtasksError, VerificationError
+from stemtasks.records import Records
+from stemtasks.summary import summarise
+
+
+@dataclass(frozen=True)
+class Job:
+    """What one task is to make, as plain data.
+
+    ``inputs`` and ``outputs`` are paths by role, ``modules`` the code that decides the output,
+    ``where`` the place in the spec that a user would look at.
+    """
+
+    task: str
+    stage: str
+    inputs: dict[str, str]
+    outputs: dict[str, str]
+    params: dict[str, Any]
+    limits: dict[str, Any] = field(default_factory=dict)
+    modules: frozenset[str] = frozenset()
+    where: str = ""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a task's outputs came to be, and what they measure, for the report."""
+
+    how: Literal["ran", "restored", "verified"]
+    summary: str
+    seconds: float
+
+
+class Tree:
+    """What a tree of outputs is built with: its records, its digests, its store, and where work runs.
+
+    Jobs run in the calling thread, or where ``executor`` (any ``concurrent.futures.Executor``) takes them.
+    """
+
+    def __init__(self, state: Path, executor: Executor | None = None) -> None:
+        self.state = state
+        self.executor = executor
+
+    @cached_property
+    def records(self) -> Records:
+        """Open the records, on first use."""
+        return Records(self.state)
+
+    @cached_property
+    def digests(self) -> Digests:
+        """Return the digests that the records keep."""
+        return Digests(self.records)
+
+    @cached_property
+    def store(self) -> Store:
+        """Open the store beside the records."""
+        return Store(self.state / "store")
+
+
+def _canonical(value: Any) -> str:
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+
+
+def input_digests(job: Job, tree: Tree) -> dict[str, Digest]:
+    """Return the digest of every input; raises ``AudioError`` naming one that is missing."""
+    digests = {}
+    for role, path in job.inputs.items():
+        digest = tree.digests.of(path)
+        if digest is None:
+            raise AudioError(f"{path}: no such file; correct the path or put the file there")
+        digests[role] = digest
+    return digests
+
+
+def key_of(job: Job, inputs: dict[str, Digest]) -> str:
+    """Return sha256 over the stage, its parameters, its inputs' contents, and the code that decides the output."""
+    content = {
+        "stage": job.stage,
+        "params": job.params,
+        "inputs": {role: digest.sha256 for role, digest in inputs.items()},
+        "outputs": sorted(job.outputs),
+        "sources": sources.deciding(job.modules),
+    }
+    return hashlib.sha256(_canonical(content).encode()).hexdigest()
+
+
+def limits_digest(job: Job) -> str:
+    """Return a digest of the limits that a job's output is held to."""
+    return hashlib.sha256(_canonical(job.limits).encode()).hexdigest()
+
+
+def up_to_date(job: Job, tree: Tree) -> bool:
+    """Return whether the record holds this key, these limits, and the digests of the files that are there."""
+    record = tree.records.get("tasks", job.task)
+    if not isinstance(record, dict) or record.get("limits") != limits_digest(job):
+        return False
+    try:
+        inputs = input_digests(job, tree)
+    except StemtasksError:
+        return False
+    return record.get("key") == key_of(job, inputs) and _intact(job, tree, record)
+
+
+def _intact(job: Job, tree: Tree, record: dict[str, Any]) -> bool:
+    """Return whether every output on disk is the one that was recorded."""
+    recorded = record.get("outputs")
+    if not isinstance(recorded, dict) or recorded.keys() != job.outputs.keys():
+        return False
+    for role, path in job.outputs.items():
+        digest = tree.digests.of(path)
+        if digest is None or list(digest) != recorded[role]:
+            return False
+    return True
+
+
+def perform(job: Job, tree: Tree, forced: bool = False, on_frames: Callable[[int], None] | None = None) -> Outcome:
+    """Make a task's outputs right: verify anew, restore or run, then publish and record them.
+
+    ``forced`` runs the stage whatever is known. Raises ``StemtasksError`` for a user's mistake; no
+    output has its name then.
+    """
+    started = time.perf_counter()
+    inputs = input_digests(job, tree)
+    key, limits = key_of(job, inputs), limits_digest(job)
+    record = tree.records.get("tasks", job.task)
+    how: Literal["ran", "restored", "verified"]
+    if not forced and record and record.get("key") == key and _intact(job, tree, record):
+        tree.records.drop("tasks", job.task)
+        _verify(job, {role: Path(path) for role, path in job.outputs.items()})
+        tree.records.put("tasks", job.task, {**record, "limits": limits})
+        return Outcome("verified", record["summary"], time.perf_counter() - started)
+
+    tree.records.drop("tasks", job.task)
+    for target in map(Path, job.outputs.values()):
+        target.unlink(missing_ok=True)
+    with _working(job, tree) as work:
+        entry = None if forced else tree.store.entry(key)
+        made = tree.store.restore(entry, work) if entry else None
+        if made is not None and entry is not None:
+            how, summary, cost = "restored", entry["summary"], entry["seconds"]
+            passed = entry.get("limits") == limits
+        else:
+            how, passed = "ran", False
+            _run(job, tree, work, on_frames)
+            made = {role: read_digest(path) for role, path in work.items()}
+            summary, cost = summarise(job.stage, _facts(work)), round(time.perf_counter() - started, 3)
+        if not passed:
+            _verify(job, work)
+        _check_unchanged(job, tree, inputs)
+        extra = {"limits": limits, "summary": summary, "seconds": cost}
+        for file in work.values():
+            os.chmod(file, READ_ONLY)
+        if not passed:
+            tree.store.keep(key, {role: (file, made[role]) for role, file in work.items()}, extra)
+        _publish(job, tree, work, made)
+    outputs = {role: list(digest) for role, digest in made.items()}
+    tree.records.put("tasks", job.task, {"key": key, "outputs": outputs, **extra})
+    return Outcome(how, summary, time.perf_counter() - started)
+
+
+def _check_unchanged(job: Job, tree: Tree, inputs: dict[str, Digest]) -> None:
+    """Refuse what was made of inputs that are no longer what the key says."""
+    for role, path in job.inputs.items():
+        if tree.digests.of(path) != inputs[role]:
+            raise AudioError(f"{path}: changed while it was being read; run doit again")
+
+
+def _publish(job: Job, tree: Tree, work: dict[str, Path], made: dict[str, Digest]) -> None:
+    """Give verified files their names."""
+    for role, file in work.items():
+        target = Path(job.outputs[role])
+        target.parent.mkdir(parents=True, exist_ok=True)
+        os.replace(file, target)
+        rejected_path(target).unlink(missing_ok=True)
+        tree.digests.publish(job.outputs[role], made[role])
+
+
+def _run(job: Job, tree: Tree, work: dict[str, Path], on_frames: Callable[[int], None] | None) -> None:
+    """Run the stage here, or hand it to the executor with paths that hold in any folder."""
+    params = json.loads(_canonical(job.params))
+    if tree.executor is None:
+        token = progress.on_frames.set(on_frames)
+        try:
+            stages.run(job.stage, {role: Path(path) for role, path in sorted(job.inputs.items())}, work, params)
+        finally:
+            progress.on_frames.reset(token)
+        return
+    inputs = {role: Path(path).absolute() for role, path in sorted(job.inputs.items())}
+    outputs = {role: path.absolute() for role, path in work.items()}
+    tree.executor.submit(stages.run, job.stage, inputs, outputs, params).result()
+
+
+def _facts(outputs: dict[str, Path]) -> dict[str, Any]:
+    """Return the measurements that stand beside an output, if the stage makes any."""
+    path = outputs.get("facts")
+    return json.loads(path.read_bytes()) if path else {}
+
+
+def _verify(job: Job, outputs: dict[str, Path]) -> None:
+    """Hold measurements against limits; a file that fails is kept aside for listening, never under its name."""
+    failures = stages.verify(job.stage, _facts(outputs), job.limits)
+    if not failures:
+        return
+    kept = ""
+    for role, path in outputs.items():
+        if role == "audio":
+            aside = rejected_path(Path(job.outputs[role]))
+            aside.parent.mkdir(parents=True, exist_ok=True)
+            os.replace(path, aside)
+            kept = f" (kept for listening: {aside})"
+        else:
+            path.unlink(missing_ok=True)
+    raise VerificationError(f"{'; '.join(failures)}{kept}")
+
+
+def rejected_path(target: Path) -> Path:
+    """Return where a file that failed its verification is kept: ``bass.rejected.wav``."""
+    return target.with_name(f"{target.stem}.rejected{target.suffix}")
+
+
+def workplace(job: Job, tree: Tree) -> Path:
+    """Return the folder in which a job of this process writes, on the disk of its outputs."""
+    return tree.state / "work" / f"{os.getpid()}-{hashlib.sha256(job.task.encode()).hexdigest()[:12]}"
+
+
+@contextlib.contextmanager
+def _working(job: Job, tree: Tree) -> Iterator[dict[str, Path]]:
+    """Give each output a path in the job's workplace, and remove the folder after."""
+    folder = workplace(job, tree)
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    try:
+        yield {role: folder / f"{role}{Path(path).suffix}" for role, path in job.outputs.items()}
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def located(job: Job, error: StemtasksError) -> str:
+    """Return the line for a user's mistake: where in the spec, and what."""
+    return f"{job.where}: {error}"

@@ -1,0 +1,118 @@
+"""The ``stemtasks`` command: begin a song of one's own, and read what a spec may say."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import textwrap
+from collections.abc import Iterator
+from pathlib import Path
+
+import stemtasks
+from stemtasks import plugins, schema, spec
+from stemtasks.errors import SpecError, StemtasksError
+
+TEMPLATE = Path(__file__).parent / "template"
+KINDS: dict[str, plugins.Kind] = {"generators": "stems", "strategies": "strategies", "effects": "effects"}
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the command and return its exit code: 0, or 1 after one line for a user's mistake."""
+    parsed = _parser().parse_args(arguments)
+    try:
+        parsed.run(parsed)
+    except StemtasksError as error:
+        print(f"ERROR: {error}", file=sys.stderr)
+        return 1
+    except BrokenPipeError:  # 'stemtasks schema | head'
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="stemtasks", description=stemtasks.__doc__)
+    parser.add_argument("--version", action="version", version=stemtasks.__version__)
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    new = commands.add_parser("new", help="make a folder with a song to start from")
+    new.add_argument("folder", type=Path, help="the folder to make; its name becomes the song's")
+    new.set_defaults(run=_new)
+    shown = commands.add_parser("schema", help="show what a spec may say: tables, generators, strategies, effects")
+    shown.add_argument("name", nargs="?", help="only this kind (effects ...), table (song ...) or name (delay ...)")
+    shown.set_defaults(run=_schema)
+    return parser
+
+
+def _new(parsed: argparse.Namespace) -> None:
+    """Write the template; nothing that is there is overwritten."""
+    folder: Path = parsed.folder
+    name = folder.resolve().name
+    spec.check_name(name, str(folder))
+    files = {
+        "dodo.py": (TEMPLATE / "dodo.py").read_text(encoding="utf-8"),
+        f"spec/{name}.toml": (TEMPLATE / "song.toml").read_text(encoding="utf-8").replace("My Song", _title(name)),
+        ".gitignore": "build/\n__pycache__/\n",
+    }
+    taken = [file for file in files if (folder / file).exists()]
+    if taken:
+        raise SpecError(f"{folder}: has {', '.join(taken)} already; choose another folder")
+    try:
+        for file, text in files.items():
+            path = folder / file
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise SpecError(f"{error.filename}: cannot be written ({error.strerror})") from None
+    print(f"{folder}: a song of its own, described in {folder / 'spec' / f'{name}.toml'}")
+    print(f"next: cd {folder} && doit")
+
+
+def _title(name: str) -> str:
+    return " ".join(part[:1].upper() + part[1:] for part in name.replace("_", " ").replace("-", " ").split())
+
+
+def _schema(parsed: argparse.Namespace) -> None:
+    """Print the tables, or the one part that was asked for."""
+    wanted = parsed.name
+    tables = {table: schema.of_table(kind) for table, kind in spec.TABLES.items()}
+    parts = {"tables": [(_header(name), drawn) for name, drawn in tables.items()]}
+    parts |= {
+        kind: [(name, schema.of(folder, name)) for name in plugins.names(folder)] for kind, folder in KINDS.items()
+    }
+    if wanted is not None and wanted not in parts:
+        found = {
+            kind: [part for part in items if wanted in (part[0], part[1].name, part[0].strip("[]"))]
+            for kind, items in parts.items()
+        }
+        names = [*parts, *tables, *(name for folder in KINDS.values() for name in plugins.names(folder))]
+        if wanted in tables:
+            found = {"tables": [(_header(wanted), tables[wanted])]}
+        if not any(found.values()):
+            raise SpecError(schema.unknown("name", wanted, names))
+        parts = found
+    elif wanted is not None:
+        parts = {wanted: parts[wanted]}
+    print("\n".join(line for kind, items in parts.items() if items for line in _lines(kind, items)))
+
+
+def _header(table: str) -> str:
+    return {"sections": "[[sections]]", "stems": "[stems.NAME]"}.get(table, f"[{table}]")
+
+
+def _lines(kind: str, items: list[tuple[str, schema.Schema]]) -> Iterator[str]:
+    yield f"{kind.upper()}\n"
+    for name, drawn in items:
+        yield f"{name}: {drawn.doc}"
+        for parameter in drawn.parameters:
+            default = "required" if parameter.default is schema.NO_DEFAULT else _toml(parameter.default)
+            yield f"  {parameter.name}  ({schema.describe(parameter.annotation)}; {default})"
+            if parameter.doc:
+                yield textwrap.fill(parameter.doc, 100, initial_indent="      ", subsequent_indent="      ")
+        yield ""
+
+
+def _toml(value: object) -> str:
+    """Return a default as the spec would write it."""
+    if value is None or value == "" or value == [] or value == {}:
+        return "optional"
+    return "default " + (str(value).lower() if isinstance(value, bool) else repr(value).replace("'", '"'))

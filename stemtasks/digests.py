@@ -1,0 +1,131 @@
+"""Digests of files, each read at most once while it stays as it is.
+
+xxh3-128 says whether a file changed; sha256 says whether bytes are what they claim to be. Size, mtime,
+ctime and inode together are the reason not to read a file again: mtime alone is kept by copying tools.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import threading
+import time
+from pathlib import Path
+from typing import NamedTuple
+
+import xxhash
+
+from stemtasks.errors import AudioError
+from stemtasks.records import Records
+
+CHUNK_BYTES = 1 << 20
+RACY_NS = 50_000_000
+"""A file changed less than this before it was read could change again within one tick of its clock."""
+
+
+class Digest(NamedTuple):
+    """What a file holds."""
+
+    bytes: int
+    xxh3: str
+    sha256: str
+
+
+class Signature(NamedTuple):
+    """Why a file need not be read again."""
+
+    bytes: int
+    mtime_ns: int
+    ctime_ns: int
+    inode: int
+
+
+def signature(path: str | Path) -> Signature | None:
+    """Return a file's signature, or None where there is no regular file."""
+    try:
+        status = os.stat(path)
+    except (OSError, ValueError):
+        return None
+    return Signature(status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino)
+
+
+def read_digest(path: str | Path) -> Digest:
+    """Return both digests of a file, in one reading of constant memory."""
+    fast, strong, count = xxhash.xxh3_128(), hashlib.sha256(), 0
+    buffer = memoryview(bytearray(CHUNK_BYTES))
+    with open(path, "rb", buffering=0) as file:
+        while size := file.readinto(buffer):
+            fast.update(buffer[:size])
+            strong.update(buffer[:size])
+            count += size
+    return Digest(count, fast.hexdigest(), strong.hexdigest())
+
+
+def read_xxh3(path: str | Path) -> str:
+    """Return a file's xxh3-128."""
+    fast = xxhash.xxh3_128()
+    buffer = memoryview(bytearray(CHUNK_BYTES))
+    with open(path, "rb", buffering=0) as file:
+        while size := file.readinto(buffer):
+            fast.update(buffer[:size])
+    return fast.hexdigest()
+
+
+class Digests:
+    """Digests by path, kept in the records from run to run."""
+
+    def __init__(self, records: Records) -> None:
+        self._records = records
+        self._known: dict[str, tuple[Signature, Digest]] = {}
+        self._locks: dict[str, threading.Lock] = {}
+        self._lock = threading.Lock()
+
+    def of(self, path: str) -> Digest | None:
+        """Return the digest of a file as it is now, or None where there is none."""
+        now = signature(path)
+        if now is None:
+            return None
+        known = self._known.get(path) or self._recorded(path)
+        if known is not None and known[0] == now:
+            return known[1]
+        with self._lock:
+            lock = self._locks.setdefault(path, threading.Lock())
+        with lock:
+            known = self._known.get(path) or known
+            return self._read(path, known)
+
+    def publish(self, path: str, digest: Digest) -> None:
+        """Take the digest of a file that this process has just put in place."""
+        now = signature(path)
+        if now is not None:
+            self._known[path] = (now, digest)
+            self._records.put("files", path, [*now, *digest])
+
+    def _recorded(self, path: str) -> tuple[Signature, Digest] | None:
+        row = self._records.get("files", path)
+        if not isinstance(row, list) or len(row) != len(Signature._fields) + len(Digest._fields):
+            return None
+        known = (Signature(*row[:4]), Digest(*row[4:]))
+        self._known[path] = known
+        return known
+
+    def _read(self, path: str, known: tuple[Signature, Digest] | None) -> Digest | None:
+        """Read the file until it holds still; keep sha256 where xxh3 says that nothing changed."""
+        for _ in range(3):
+            before = signature(path)
+            if before is None:
+                return None
+            if known is not None and known[0] == before:
+                return known[1]
+            try:
+                same = known is not None and known[1].bytes == before.bytes and read_xxh3(path) == known[1].xxh3
+                digest = known[1] if known is not None and same else read_digest(path)
+            except OSError as error:
+                raise AudioError(f"{path}: cannot be read ({error.strerror})") from None
+            if signature(path) == before:
+                # a file younger than a tick of its clock is read again by whoever asks next
+                if time.time_ns() - max(before.ctime_ns, before.mtime_ns) > RACY_NS:
+                    self._known[path] = (before, digest)
+                    self._records.put("files", path, [*before, *digest])
+                return digest
+        raise AudioError(f"{path}: keeps changing while it is read; close what writes it and run doit again")

@@ -1,0 +1,21 @@
+"""Amplitudes and decibels, and the level below which a tail has ended."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+TAIL_FLOOR_DBFS = -90.0
+TAIL_FLOOR = 10 ** (TAIL_FLOOR_DBFS / 20)
+
+
+def amplitude(gain_db: float) -> float:
+    """Return the factor of a gain in dB: 0 dB is exactly 1."""
+    return float(10.0 ** (gain_db / 20.0))
+
+
+def peak(block: NDArray[np.float64]) -> float:
+    """Return the largest absolute sample, 0 for no frames, leaving out NaN."""
+    if not block.size:
+        return 0.0
+    return float(np.fmax(np.fmax.reduce(block, axis=None), -np.fmin.reduce(block, axis=None)))

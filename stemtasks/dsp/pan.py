@@ -1,0 +1,69 @@
+"""Pan law, balance and fold-down: the gain from each input channel to each output channel."""
+
+from __future__ import annotations
+
+from math import cos, pi, sin, sqrt
+
+import numpy as np
+from numpy.typing import NDArray
+
+Gains = NDArray[np.float64]
+
+
+def scaled(block: Gains, gains: Gains) -> Gains:
+    """Return (frames, channels) by a gain each; a mono block goes to as many channels as there are gains.
+
+    A channel at a time: numpy broadcasts over 2 columns at a thirtieth of the speed.
+    """
+    out = np.empty((len(block), len(gains)))
+    for channel, gain in enumerate(gains):
+        np.multiply(block[:, channel if block.shape[1] > 1 else 0], gain, out=out[:, channel])
+    return out
+
+
+def middle(block: Gains) -> Gains:
+    """Return the mean of the channels, shape (frames,)."""
+    total: Gains = block[:, 0] / block.shape[1]
+    for channel in range(1, block.shape[1]):
+        total += block[:, channel] / block.shape[1]
+    return total
+
+
+def constant_power(pan: float) -> Gains:
+    """Return (left, right) for a mono signal at ``pan`` from -1 to 1: the sum of squares is 1, the centre -3.01 dB."""
+    angle = (pan + 1.0) * pi / 4.0
+    if abs(pan) == 1.0:
+        return np.array([1.0, 0.0] if pan < 0 else [0.0, 1.0])
+    return np.array([cos(angle), sin(angle)])
+
+
+def balance(pan: float) -> Gains:
+    """Return (left, right) for a stereo signal: the far side falls along the constant-power law, the near stays at 1.
+
+    The centre is exactly 1 and 1, so that an unpanned stereo stem passes untouched.
+    """
+    if pan == 0.0:
+        return np.ones(2)
+    return np.minimum(1.0, sqrt(2.0) * constant_power(pan))
+
+
+# ITU-R BS.775-4, annex 4: centre and surrounds at -3 dB, the LFE left out; rows are WAV's channel order
+_CENTRE = sqrt(0.5)
+_TO_STEREO = {
+    3: [[1.0, 0.0], [0.0, 1.0], [_CENTRE, _CENTRE]],
+    4: [[1.0, 0.0], [0.0, 1.0], [_CENTRE, 0.0], [0.0, _CENTRE]],
+    5: [[1.0, 0.0], [0.0, 1.0], [_CENTRE, _CENTRE], [_CENTRE, 0.0], [0.0, _CENTRE]],
+    6: [[1.0, 0.0], [0.0, 1.0], [_CENTRE, _CENTRE], [0.0, 0.0], [_CENTRE, 0.0], [0.0, _CENTRE]],
+}
+
+
+def fold_down(channels: int, wanted: int) -> Gains | None:
+    """Return the matrix (channels, wanted) to fewer channels, or None where no convention says how.
+
+    Any count becomes mono by its average; 3 to 6 channels become stereo by ITU-R BS.775-4.
+    """
+    if wanted == 1:
+        return np.full((channels, 1), 1.0 / channels)
+    if wanted == 2 and channels in _TO_STEREO:
+        return np.array(_TO_STEREO[channels])
+    return None

@@ -1,0 +1,38 @@
+"""Low shelf: gain below a corner frequency."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from stemtasks.audio import Blocks, Stream
+from stemtasks.dsp.sections import shelf
+from stemtasks.units import CutoffHz, GainDb, Q
+from stemtasks.zero_phase import filtered
+
+PER_CHANNEL = True
+
+
+def low_shelf(
+    blocks: Blocks,
+    stream: Stream,
+    *,
+    corner_hz: CutoffHz,
+    gain_db: GainDb,
+    q: Q = 0.7071,
+    phase: Literal["minimum", "zero"] = "minimum",
+) -> Blocks:
+    """Boost or cut the lows of each channel (Audio EQ Cookbook); latency 0, what rings on above -90 dBFS is the tail.
+
+    Parameters
+    ----------
+    corner_hz
+        Where the gain is half of ``gain_db``.
+    gain_db
+        The gain far below the corner, in both phases.
+    q
+        Steepness; above 0.7071 the shelf overshoots at its corner.
+    phase
+        minimum: causal. zero: half the gain forward and half backward, so that nothing moves in time.
+    """
+    passes = 2 if phase == "zero" else 1
+    yield from filtered(blocks, stream, shelf("low", corner_hz, gain_db / passes, q, stream.sample_rate), phase)

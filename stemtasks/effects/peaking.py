@@ -1,0 +1,38 @@
+"""Peaking: a bell of gain around a centre frequency."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from stemtasks.audio import Blocks, Stream
+from stemtasks.dsp.sections import peaking as bell
+from stemtasks.units import CutoffHz, GainDb, Q
+from stemtasks.zero_phase import filtered
+
+PER_CHANNEL = True
+
+
+def peaking(
+    blocks: Blocks,
+    stream: Stream,
+    *,
+    centre_hz: CutoffHz,
+    gain_db: GainDb,
+    q: Q = 1.0,
+    phase: Literal["minimum", "zero"] = "minimum",
+) -> Blocks:
+    """Boost or cut a band of each channel (Audio EQ Cookbook); latency 0, what rings on above -90 dBFS is the tail.
+
+    Parameters
+    ----------
+    centre_hz
+        Where the gain is ``gain_db``.
+    gain_db
+        The gain at the centre, in both phases.
+    q
+        Centre frequency over bandwidth, the band ending where the gain is half of ``gain_db``.
+    phase
+        minimum: causal. zero: half the gain forward and half backward, so that nothing moves in time.
+    """
+    passes = 2 if phase == "zero" else 1
+    yield from filtered(blocks, stream, bell(centre_hz, gain_db / passes, q, stream.sample_rate), phase)

@@ -1,0 +1,105 @@
+"""What this tree holds: a record per task and a digest per file, in one SQLite database in ``build/``.
+
+WAL, a commit per task, so that a killed build keeps what it finished. Each row carries a checksum of
+itself, because SQLite has none: a damaged row is a row that is not there. A damaged database is set
+aside and a new one begun; every record can be found again through the store. One JSON file per task
+was rejected for its thousands of opens in a build with nothing to do.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import sqlite3
+import threading
+from pathlib import Path
+from typing import Any
+
+import xxhash
+
+from stemtasks.errors import CacheError
+
+TABLES = ("tasks", "files", "ignored")
+
+
+class Records:
+    """Rows by table and name, all in memory, written through one at a time."""
+
+    def __init__(self, folder: Path) -> None:
+        self.path = folder / "records.db"
+        self._lock = threading.Lock()
+        self._rows: dict[str, dict[str, Any]] = {table: {} for table in TABLES}
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            try:
+                self._connection = self._opened()
+            except sqlite3.DatabaseError:
+                self._set_aside()
+                self._connection = self._opened()
+        except (OSError, sqlite3.Error) as error:
+            reason = getattr(error, "strerror", None) or error
+            raise CacheError(
+                f"{folder}: the build's records cannot be written there ({reason}); "
+                "make the folder writable or free some space"
+            ) from None
+
+    def _opened(self) -> sqlite3.Connection:
+        connection = sqlite3.connect(self.path, isolation_level=None, check_same_thread=False, timeout=10)
+        try:
+            connection.execute("pragma journal_mode = wal")
+            connection.execute("pragma synchronous = normal")
+            for table in TABLES:
+                connection.execute(
+                    f"create table if not exists {table} (name text primary key, body text, mark text) without rowid"
+                )
+                for name, body, mark in connection.execute(f"select name, body, mark from {table}"):
+                    if mark == _mark(name, body):
+                        with contextlib.suppress(ValueError):
+                            self._rows[table][name] = json.loads(body)
+        except BaseException:
+            connection.close()
+            raise
+        return connection
+
+    def _set_aside(self) -> None:
+        """Move a database that SQLite cannot read out of the way."""
+        for rows in self._rows.values():
+            rows.clear()
+        for suffix in ("-wal", "-shm"):
+            self.path.with_name(self.path.name + suffix).unlink(missing_ok=True)
+        os.replace(self.path, self.path.with_suffix(".damaged"))
+
+    def get(self, table: str, name: str) -> Any:
+        """Return a row's body, or None."""
+        return self._rows[table].get(name)
+
+    def put(self, table: str, name: str, body: Any) -> None:
+        """Write a row, replacing the one there is."""
+        text = json.dumps(body, ensure_ascii=True, separators=(",", ":"))
+        self._write(f"insert or replace into {table} values (?, ?, ?)", (name, text, _mark(name, text)))
+        self._rows[table][name] = body
+
+    def drop(self, table: str, name: str) -> None:
+        """Remove a row, if there is one."""
+        if self._rows[table].pop(name, None) is not None:
+            self._write(f"delete from {table} where name = ?", (name,))
+
+    def drop_all(self, table: str) -> None:
+        """Remove every row of a table."""
+        self._rows[table].clear()
+        self._write(f"delete from {table}", ())
+
+    def _write(self, statement: str, values: tuple[str, ...]) -> None:
+        try:
+            with self._lock:
+                self._connection.execute(statement, values)
+        except sqlite3.Error as error:
+            raise CacheError(
+                f"{self.path}: cannot be written ({error}); free some space or remove the file, "
+                "then run doit again: finished work is found through the store"
+            ) from None
+
+
+def _mark(name: Any, body: Any) -> str:
+    return xxhash.xxh3_64_hexdigest(f"{name}\0{body}".encode("utf-8", "surrogatepass"))

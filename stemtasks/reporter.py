@@ -1,0 +1,137 @@
+"""What a person sees while it builds: a line a task with the measurement that matters, progress on a terminal."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import signal
+import sys
+import time
+from types import FrameType
+from typing import Any, NoReturn
+
+from doit.exceptions import BaseFail, TaskFailed
+from doit.reporter import ConsoleReporter
+
+from stemtasks.summary import clock
+
+WIDTH = 10
+WAIT_SECONDS = 0.5
+"""A task that ends sooner shows no progress."""
+
+
+class Reporter(ConsoleReporter):  # type: ignore[misc]  # doit has no types
+    """doit's reporter: plain lines in a log, and below them on a terminal what is running now."""
+
+    desc = "a line a task: ran, restored or up to date, and what it measures"
+
+    def __init__(self, outstream: Any, options: dict[str, Any]) -> None:
+        super().__init__(outstream, options)
+        self.started = time.perf_counter()
+        self.counts: dict[str, int] = {}
+        self.running: dict[str, tuple[Any, float]] = {}
+        self.live: Any = None
+        self.width = 0
+
+    def initialize(self, tasks: dict[str, Any], selected: list[str]) -> None:  # noqa: ARG002 - doit's interface
+        """Learn the longest name, and how to end when asked to."""
+        self.width = max((len(name) for name, task in tasks.items() if task.actions), default=0)
+        for number in (signal.SIGINT, signal.SIGTERM):
+            with contextlib.suppress(ValueError):  # not in the main thread
+                signal.signal(number, self._stop)
+
+    def execute_task(self, task: Any) -> None:
+        """Remember that a task runs; on a terminal, show it."""
+        build = task.meta and task.meta.get("build")
+        if build is None:
+            super().execute_task(task)
+            return
+        self.running[task.name] = (build, time.perf_counter())
+        if self.live is None and self.outstream.isatty() and os.environ.get("TERM") != "dumb":
+            self._show()
+
+    def add_success(self, task: Any) -> None:
+        """Say how a task's outputs came to be."""
+        self.running.pop(task.name, None)
+        build = task.meta and task.meta.get("build")
+        if build is not None:
+            outcome = build.outcome
+            self._line(outcome.how, task.name, outcome.summary, f"{outcome.seconds:.2f} s")
+
+    def skip_uptodate(self, task: Any) -> None:
+        """Say that a task's outputs are as recorded."""
+        build = task.meta and task.meta.get("build")
+        if build is not None:
+            self._line("up to date", task.name, build.recorded_summary())
+        elif task.actions:
+            super().skip_uptodate(task)
+
+    def add_failure(self, task: Any, fail: BaseFail) -> None:
+        """Say in one line what a user can mend; doit's own form for all else."""
+        self.running.pop(task.name, None)
+        if isinstance(fail, TaskFailed) and task.meta and "build" in task.meta:
+            self.counts["failed"] = self.counts.get("failed", 0) + 1
+            self._write(f"{'FAILED':<{WIDTH}}  {task.name:<{self.width}}  {fail.message}")
+        elif fail.get_name() == "UnmetDependency":
+            self.counts["not built"] = self.counts.get("not built", 0) + 1
+        else:
+            self._end_live()
+            super().add_failure(task, fail)
+
+    def complete_run(self) -> None:
+        """End with one line of counts."""
+        self._end_live()
+        counts = ", ".join(f"{count} {what}" for what, count in self.counts.items())
+        if counts:
+            self._write(f"{counts}; {time.perf_counter() - self.started:.1f} s")
+        if self.runtime_errors:
+            self._write("\n".join(self.runtime_errors))
+
+    def _line(self, how: str, name: str, *details: str) -> None:
+        self.counts[how] = self.counts.get(how, 0) + 1
+        self._write(f"{how:<{WIDTH}}  {name:<{self.width}}  {'  '.join(part for part in details if part)}".rstrip())
+
+    def _write(self, text: str) -> None:
+        if self.live is not None:
+            self.live.console.print(text, markup=False, highlight=False, soft_wrap=True)
+        else:
+            self.write(f"{text}\n")
+            self.outstream.flush()
+
+    def _show(self) -> None:
+        """Begin the lines that change; rich is imported only here, where a person looks on."""
+        from rich.console import Console  # noqa: PLC0415
+        from rich.live import Live  # noqa: PLC0415
+
+        console = Console(file=self.outstream)
+        self.live = Live(get_renderable=self._now, console=console, refresh_per_second=8, transient=True)
+        self.live.start()
+
+    def _now(self) -> str:
+        """Return what is running, a line a task: how much audio it has written, or how long it takes."""
+        lines = []
+        now = time.perf_counter()
+        for name, (build, since) in list(self.running.items()):
+            if now - since >= WAIT_SECONDS:
+                rate = build.job.params.get("sample_rate", 0)
+                done = f"{clock(build.frames / rate)[:-4]} written" if rate and build.frames else f"{now - since:.0f} s"
+                lines.append(f"{'running':<{WIDTH}}  {name:<{self.width}}  {done}")
+        return "\n".join(line[: shutil.get_terminal_size().columns - 1] for line in lines)
+
+    def _end_live(self) -> None:
+        if self.live is not None:
+            self.live.stop()
+            self.live = None
+
+    def _stop(self, number: int, frame: FrameType | None) -> NoReturn:  # noqa: ARG002 - a signal handler's form
+        """End at once: finished tasks are recorded already, running ones have published nothing."""
+        self._end_live()
+        for build, _ in list(self.running.values()):
+            build.abandon()
+        names = ", ".join(self.running) or "no task"
+        with contextlib.suppress(OSError, ValueError):
+            sys.stdout.flush()
+            sys.stderr.write(f"stopped while running {names}; what was finished is kept: run doit again to go on\n")
+            sys.stderr.flush()
+        os._exit(128 + number)

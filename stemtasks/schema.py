@@ -1,0 +1,238 @@
+"""Schemas drawn from signatures and dataclasses: what a TOML table may say, and binding it to that.
+
+Signatures of generators, strategies and effects are read from source with ``ast``, never imported,
+so that checking a spec (and a build with nothing to do) imports no numpy.
+"""
+
+from __future__ import annotations
+
+import ast
+import difflib
+import math
+import types
+import typing
+from collections.abc import Mapping
+from dataclasses import MISSING, dataclass, fields
+from functools import cache
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from stemtasks import plugins, units
+from stemtasks.errors import SpecError
+from stemtasks.units import Duration, InputPath, NoteName, Range
+
+RESERVED = ("timeline", "seed")
+NO_DEFAULT = object()
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """One key of a table: its annotation, its default (``NO_DEFAULT`` if it must be given) and a sentence."""
+
+    name: str
+    annotation: Any
+    default: Any
+    doc: str = ""
+
+    @property
+    def reads_files(self) -> bool:
+        """Return whether the value names files, whose content the key takes."""
+        return any(isinstance(mark, InputPath) for mark in _marks(self.annotation))
+
+
+@dataclass(frozen=True)
+class Schema:
+    """The keys that a name accepts; ``wants`` are the reserved ones its function asks the stage for."""
+
+    name: str
+    doc: str
+    parameters: tuple[Parameter, ...]
+    wants: frozenset[str] = frozenset()
+
+
+@cache
+def of(kind: plugins.Kind, name: str) -> Schema:
+    """Return the schema of a generator, strategy or effect from its source file."""
+    file = Path(__file__).parent / kind / f"{name}.py"
+    tree = ast.parse(file.read_bytes())
+    function = next(node for node in tree.body if isinstance(node, ast.FunctionDef) and node.name == name)
+    doc = ast.get_docstring(function) or ""
+    sentences = _documented(doc)
+    arguments = function.args
+    parameters, wants = [], set()
+    for argument, default in zip(arguments.kwonlyargs, arguments.kw_defaults, strict=True):
+        if argument.arg in RESERVED:
+            wants.add(argument.arg)
+            continue
+        value = NO_DEFAULT if default is None else ast.literal_eval(default)
+        annotation = _evaluate(argument.annotation)
+        parameters.append(Parameter(argument.arg, annotation, value, sentences.get(argument.arg, "")))
+    return Schema(name, doc.partition("\n")[0], tuple(parameters), frozenset(wants))
+
+
+def of_table(table: type) -> Schema:
+    """Return the schema of a dataclass that stands for a table of the spec."""
+    hints = typing.get_type_hints(table, include_extras=True)
+    sentences = _documented(table.__doc__ or "")
+    parameters = []
+    for field in fields(table):
+        default = field.default if field.default is not MISSING else NO_DEFAULT
+        if field.default_factory is not MISSING:
+            default = field.default_factory()
+        parameters.append(Parameter(field.name, hints[field.name], default, sentences.get(field.name, "")))
+    return Schema(table.__name__, (table.__doc__ or "").partition("\n")[0], tuple(parameters))
+
+
+def _evaluate(annotation: ast.expr | None) -> Any:
+    """Return the annotation's object; only typing's names and ``stemtasks.units`` are known to it."""
+    if annotation is None:
+        raise TypeError("a parameter without an annotation has no schema")
+    names = {**vars(units), "Annotated": Annotated, "Any": Any, "Literal": Literal}
+    return eval(compile(ast.Expression(annotation), "<annotation>", "eval"), names)
+
+
+def _documented(doc: str) -> dict[str, str]:
+    """Return the sentence under each name of a numpy-style 'Parameters' (or 'Attributes') section."""
+    found: dict[str, str] = {}
+    name = ""
+    lines = doc.splitlines()
+    body = [index for index, line in enumerate(lines) if line.strip() in ("Parameters", "Attributes")]
+    if not body:
+        return found
+    margin = len(lines[body[0]]) - len(lines[body[0]].lstrip())
+    for line in lines[body[0] + 2 :]:
+        text = line.strip()
+        if text and set(text) == {"-"}:
+            found.pop(name, None)
+            break
+        if text and len(line) - len(line.lstrip()) == margin:
+            name = text.partition(":")[0].strip()
+            found[name] = ""
+        elif text:
+            found[name] = f"{found[name]} {text}".strip()
+    return found
+
+
+def bind(schema: Schema, table: Mapping[str, Any], where: str, sample_rate: int | None = None) -> dict[str, Any]:
+    """Return every parameter's value, defaults filled in.
+
+    Raises ``SpecError`` naming the key, what was found and what is allowed.
+    """
+    known = {parameter.name: parameter for parameter in schema.parameters}
+    for key in table:
+        if key not in known:
+            raise SpecError(f"{where}: {unknown('key', key, known)}")
+    bound = {}
+    for name, parameter in known.items():
+        if name in table:
+            bound[name] = _checked(table[name], parameter.annotation, f"{where}.{name}", sample_rate)
+        elif parameter.default is NO_DEFAULT:
+            raise SpecError(f"{where}: '{name}' is missing; it is {describe(parameter.annotation)}")
+        else:
+            default = parameter.default
+            bound[name] = list(default) if isinstance(default, tuple) else default
+    return bound
+
+
+def unknown(what: str, found: str, known: typing.Iterable[str]) -> str:
+    """Return the phrase for a name that does not exist, with the nearest one that does."""
+    names = sorted(known)
+    close = difflib.get_close_matches(found, names, 1)
+    hint = f"; did you mean '{close[0]}'?" if close else ""
+    return f"unknown {what} '{found}'; known: {', '.join(names) or 'none'}{hint}"
+
+
+def _marks(annotation: Any) -> list[Any]:
+    """Return what ``Annotated`` says of a type, also inside ``X | None``."""
+    if isinstance(annotation, types.UnionType) or typing.get_origin(annotation) is typing.Union:
+        return [mark for part in typing.get_args(annotation) for mark in _marks(part)]
+    return list(annotation.__metadata__) if typing.get_origin(annotation) is Annotated else []
+
+
+def _checked(value: Any, annotation: Any, where: str, sample_rate: int | None, whole: Any = None) -> Any:
+    """Return the value in its type, or raise with what is allowed, which is ``whole`` where marks surround a type."""
+    origin, arguments = typing.get_origin(annotation), typing.get_args(annotation)
+    whole = whole or annotation
+    if origin is Annotated:
+        checked = _checked(value, arguments[0], where, sample_rate, whole)
+        for mark in annotation.__metadata__:
+            _check_mark(checked, mark, where, sample_rate)
+        return checked
+    if origin is typing.Union or isinstance(annotation, types.UnionType):
+        return _checked_union(value, annotation, where, sample_rate)
+    if origin is Literal:
+        if value in arguments and isinstance(value, str):
+            return value
+        close = difflib.get_close_matches(str(value), arguments, 1)
+        hint = f"; did you mean '{close[0]}'?" if close else ""
+        raise SpecError(f"{where}: {value!r} is not one of {', '.join(map(repr, arguments))}{hint}")
+    if annotation is float and isinstance(value, int) and not isinstance(value, bool):
+        value = float(value)
+    plain = origin or annotation
+    if plain is not Any and (type(value) is not plain):
+        raise SpecError(f"{where}: {value!r} is {_kind(value)}; expected {describe(whole)}")
+    if isinstance(value, float) and not math.isfinite(value):
+        raise SpecError(f"{where}: {value!r} is not a finite number; expected {describe(whole)}")
+    if plain is list and arguments:
+        return [_checked(item, arguments[0], f"{where}[{index}]", sample_rate) for index, item in enumerate(value)]
+    return value
+
+
+def _checked_union(value: Any, annotation: Any, where: str, sample_rate: int | None) -> Any:
+    """Return the value as the first alternative that takes its type; the last one's error is the user's."""
+    options = [option for option in typing.get_args(annotation) if option is not type(None)]
+    for option in options[:-1]:
+        try:
+            return _checked(value, option, where, sample_rate)
+        except SpecError:
+            if type(value) is _plain(option):
+                raise
+    return _checked(value, options[-1], where, sample_rate)
+
+
+def _plain(annotation: Any) -> Any:
+    if typing.get_origin(annotation) is Annotated:
+        annotation = typing.get_args(annotation)[0]
+    return typing.get_origin(annotation) or annotation
+
+
+def _check_mark(value: Any, mark: Any, where: str, sample_rate: int | None) -> None:
+    if isinstance(mark, Range):
+        if mark.below_nyquist and sample_rate is not None and value >= sample_rate / 2:
+            raise SpecError(
+                f"{where}: {value:g} Hz is not below half the sample rate ({sample_rate / 2:g} Hz); "
+                "lower it or raise song.sample_rate"
+            )
+        if not mark.low <= value <= mark.high:
+            raise SpecError(f"{where}: {value:g} is outside {mark}")
+    elif isinstance(mark, (NoteName, Duration)):
+        problem = mark.problem(value)
+        if problem:
+            raise SpecError(f"{where}: {problem}")
+    elif isinstance(mark, InputPath):
+        for path in [value] if isinstance(value, str) else value:
+            if not path or "\0" in path:
+                raise SpecError(f"{where}: {path!r} names no file")
+
+
+def _kind(value: Any) -> str:
+    names = {bool: "a boolean", int: "a whole number", float: "a number", str: "a string", list: "a list"}
+    return names.get(type(value), "a table" if isinstance(value, dict) else "a date or time")
+
+
+def describe(annotation: Any) -> str:
+    """Return what a key accepts, in words: 'a number, 1 to 24000 Hz'."""
+    origin, arguments = typing.get_origin(annotation), typing.get_args(annotation)
+    if origin is Annotated:
+        marks = [str(mark) for mark in annotation.__metadata__]
+        return ", ".join([describe(arguments[0]), *marks])
+    if origin is typing.Union or isinstance(annotation, types.UnionType):
+        return " or ".join(describe(option) for option in arguments if option is not type(None))
+    if origin is Literal:
+        return f"one of {', '.join(map(repr, arguments))}"
+    if origin is list:
+        return f"a list of {describe(arguments[0]).removeprefix('a ')}s" if arguments else "a list"
+    if (origin or annotation) is dict:
+        return "a table"
+    words = {float: "a number", int: "a whole number", str: "a string", bool: "true or false", list: "a list"}
+    return words.get(annotation, "any value")

@@ -1,0 +1,88 @@
+"""Where a recording can be joined to itself: points that match, by correlation, in a short look at its parts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from stemtasks.audio import BLOCK_FRAMES, Block, Source
+from stemtasks.dsp import seams as dsp
+from stemtasks.seams import read
+
+ALIGN_MS = 12.0
+COARSE_HZ = 2000
+HEAD_SECONDS, TAIL_SECONDS = 3.0, 6.0
+ANCHORS = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """Source frame ``going`` continues at ``coming``; ``score`` is how well (1: the same)."""
+
+    going: int
+    coming: int
+    shift: int
+    rho: float
+    score: float
+
+    @property
+    def jump(self) -> int:
+        """Frames that joining here adds to the recording."""
+        return self.going - self.coming
+
+
+def reach_frames(sample_rate: int, span: int) -> int:
+    """Return how far an alignment may shift a part: 12 ms, less in a short span."""
+    return min(round(ALIGN_MS * sample_rate / 1000.0), span // 32)
+
+
+def matches(source: Source, start: int, stop: int, overlap: int, window: int) -> list[Match]:
+    """Return one match for each of some anchors early in ``[start, stop)``, best first: where its later part agrees.
+
+    Coarse at about 2 kHz over at most the first 3 and last 6 seconds, then within +-12 ms at the full rate over
+    the ``overlap`` that will sound. Longer jumps win among near equals. ``window`` is what the coarse look compares.
+    Each ``coming + overlap`` lies before each ``going``, and ``going + overlap`` before ``stop``.
+    """
+    span, rate = stop - start, source.sample_rate
+    factor = max(1, min(rate // COARSE_HZ, span // 256))
+    reach = reach_frames(rate, span)
+    window = max(4 * factor, min(window, span // 5))
+    head_stop = min(start + span // 4, start + round(HEAD_SECONDS * rate))
+    tail_start = max(start + span // 2, stop - round(TAIL_SECONDS * rate))
+    tail = dsp.features(read(source, tail_start, stop - tail_start), factor)
+    found = []
+    for anchor in np.linspace(start + reach, max(start + reach, head_stop - reach), ANCHORS).astype(int).tolist():
+        part = dsp.features(read(source, anchor, window), factor)
+        scores = dsp.match_scores(part, tail)
+        places = tail_start + np.arange(len(scores)) * factor
+        scores = scores + np.round(0.1 * (places - anchor) / span, 6)
+        scores[places + max(overlap, window) > stop] = -np.inf
+        best = int(np.argmax(scores))
+        going = int(places[best])
+        shift, rho = aligned(source, going, anchor, overlap, (-reach, reach))
+        found.append(Match(going, anchor + shift, shift, rho, float(scores[best])))
+    return sorted(found, key=lambda match: (-match.score, match.coming))
+
+
+def aligned(source: Source, going: int, coming: int, overlap: int, reach: tuple[int, int]) -> tuple[int, float]:
+    """Return (shift, rho): the shift of ``coming`` within ``reach`` that correlates best with ``going``, and how well.
+
+    One shift for all channels; both from the ``overlap`` frames that will sound together.
+    """
+    part = read(source, going, overlap)
+    low, high = reach
+    within = read(source, coming + low, overlap + high - low)
+    scores, _ = dsp.sliding_correlation(part, within)
+    # rounded, and the smallest shift among equals, so that silence and periods are not decided by noise
+    scores = np.round(scores, 9)
+    best = np.flatnonzero(scores == scores.max())
+    shift = int(best[np.argmin(np.abs(best + low))]) + low
+    return shift, dsp.correlation(part, read(source, coming + shift, overlap))
+
+
+def powers(source: Source, start: int, stop: int, hop: int) -> Block:
+    """Return the mean square of each ``hop`` frames from ``start`` to ``stop``, read in blocks."""
+    per_block = max(1, BLOCK_FRAMES // hop) * hop
+    parts = [dsp.power_by_hop(source.read(at, min(per_block, stop - at)), hop) for at in range(start, stop, per_block)]
+    return np.concatenate(parts) if parts else np.zeros(0)

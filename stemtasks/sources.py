@@ -1,0 +1,94 @@
+"""Which source files and library versions decide a stage's output: what its modules import, found without importing."""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+import platform
+import sys
+from collections.abc import Iterable
+from functools import cache
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+PACKAGE = "stemtasks"
+ROOT = Path(__file__).parent
+
+
+@cache
+def _file_of(module: str) -> Path | None:
+    """Return the source file of a module of this package, or None if there is no such module."""
+    base = ROOT.joinpath(*module.split(".")[1:])
+    for file in (base.with_suffix(".py"), base / "__init__.py"):
+        if file.is_file():
+            return file
+    return None
+
+
+@cache
+def _imported_by(module: str) -> tuple[frozenset[str], frozenset[str]]:
+    """Return the modules of this package and the libraries that a module's source imports, at any depth of nesting."""
+    file = _file_of(module)
+    own, libraries = set(), set()
+    tree = ast.parse(file.read_bytes()) if file else ast.Module([], [])
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            names = [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
+        else:
+            continue
+        for name in names:
+            top = name.partition(".")[0]
+            if top == PACKAGE:
+                own.add(name)
+            elif top not in sys.stdlib_module_names:
+                libraries.add(top)
+    # a package's own file runs too when a module in it is imported
+    parents = {name.rpartition(".")[0] for name in {*own, module}}
+    return frozenset(name for name in own | parents if _file_of(name)), frozenset(libraries)
+
+
+@cache
+def reached_from(modules: frozenset[str]) -> tuple[frozenset[str], frozenset[str]]:
+    """Return all modules of this package, and all libraries, that importing ``modules`` imports."""
+    own: set[str] = set()
+    libraries: set[str] = set()
+    waiting = set(modules)
+    while waiting:
+        module = waiting.pop()
+        own.add(module)
+        imported, used = _imported_by(module)
+        libraries |= used
+        waiting |= imported - own
+    return frozenset(own), frozenset(libraries)
+
+
+@cache
+def _digest(module: str) -> str:
+    file = _file_of(module)
+    return hashlib.sha256(file.read_bytes() if file else b"").hexdigest()
+
+
+@cache
+def _version(library: str) -> str:
+    try:
+        return version(library)
+    except PackageNotFoundError:
+        return "unknown"
+
+
+@cache
+def deciding(modules: frozenset[str]) -> dict[str, str]:
+    """Return what decides the output of code in ``modules``: digests of sources, versions of libraries and Python."""
+    own, libraries = reached_from(modules)
+    return {
+        **{module: _digest(module) for module in sorted(own)},
+        **{library: _version(library) for library in sorted(libraries)},
+        "python": ".".join(platform.python_version_tuple()[:2]),
+    }
+
+
+def versions(modules: Iterable[str]) -> dict[str, str]:
+    """Return the version of every library that ``modules`` use, for a manifest."""
+    return {library: _version(library) for library in sorted(reached_from(frozenset(modules))[1])}

@@ -1,0 +1,220 @@
+"""Master: the mix at the loudness asked for, its true peak under the ceiling, in the song's format.
+
+The mix is read once for what a limiter needs to know of it (true peak and K-weighted energy of each 1/6 ms).
+Gains are tried on that, not on the audio; the chosen one is rendered, and the file measured back.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from math import log10
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from stemtasks.audio import BLOCK_FRAMES, Block, Blocks, Source, Spill, write_wav
+from stemtasks.dsp.limiter import MARGIN_DB, GainCurve, gained
+from stemtasks.dsp.loudness import channel_weights, gated_loudness, k_weighting, window_powers
+from stemtasks.dsp.sections import Filter
+from stemtasks.dsp.true_peak import TruePeaks
+from stemtasks.measure import Facts, failures, measure, write_facts
+
+MAX_REDUCTION_DB = 12.0
+TOLERANCE_LU = 0.05
+_MODEL_TOLERANCE_LU = 0.005
+_MAX_TRIALS, _MAX_RENDERS = 12, 3
+# dither may lift a peak by as much, in 16 bits at the lowest ceiling that makes sense
+_CLEAR_DB = 0.01
+
+
+def run(inputs: dict[str, Path], outputs: dict[str, Path], params: dict[str, Any]) -> None:
+    """Write the master and its facts; where the target cannot be reached, the closest, for ``verify`` to refuse.
+
+    ``params["loudness_lufs"]`` None leaves the loudness as it is and only holds the ceiling.
+    """
+    mix_facts: Facts = json.loads(Path(inputs["facts"]).read_text(encoding="utf-8"))
+    target, ceiling = params["loudness_lufs"], params["ceiling_dbtp"]
+    if mix_facts["lufs"] is None:
+        target = None
+    gain_db = 0.0 if target is None else target - mix_facts["lufs"]
+    with Source(inputs["audio"]) as mix:
+
+        def write(blocks: Blocks) -> Facts:
+            write_wav(outputs["audio"], blocks, mix.sample_rate, mix.channels, params["subtype"], params["seed"])
+            return measure(outputs["audio"], loudness=True)
+
+        if mix_facts["true_peak_dbtp"] + gain_db <= ceiling - _CLEAR_DB:
+            gain = 10 ** (gain_db / 20)
+            facts = write(block * gain for block in mix.blocks())
+            master = {"gain_db": round(gain_db, 3), "max_reduction_db": 0.0, "passes": 1, "at_limit": False}
+        else:
+            with _Programme(mix, target is not None, Path(outputs["audio"]).parent) as programme:
+                facts, master = _limited(programme, write, target, gain_db, ceiling)
+    master |= {"loudness_target": params["loudness_lufs"], "ceiling_dbtp": ceiling}
+    write_facts(outputs["facts"], facts | {"master": master})
+
+
+def verify(facts: dict[str, Any], limits: dict[str, Any]) -> list[str]:
+    """Return what is outside the limits: the format, silence, clipping, the loudness and the true peak."""
+    found = failures(facts, limits)
+    lufs, target, true_peak = facts["lufs"], limits.get("loudness_lufs"), facts["true_peak_dbtp"]
+    ceiling = limits.get("ceiling_dbtp")
+    if target is not None and lufs is None:
+        found.append(f"its loudness cannot be measured (silence, or shorter than 0.4 s), wanted {target} LUFS")
+    elif target is not None and abs(lufs - target) > limits["loudness_tolerance_lu"]:
+        reason = (
+            f": the mix's peaks leave no room under {facts['master']['ceiling_dbtp']} dBTP: "
+            "lower loudness_lufs, raise ceiling_dbtp, or tame the peaks of the stems"
+            if facts["master"]["at_limit"]
+            else ""
+        )
+        found.append(f"loudness is {lufs:.1f} LUFS, wanted {target} +-{limits['loudness_tolerance_lu']}{reason}")
+    if ceiling is not None and true_peak > ceiling:
+        found.append(f"true peak is {true_peak} dBTP, the ceiling is {ceiling}")
+    return found
+
+
+def _limited(
+    programme: _Programme, write: Callable[[Blocks], Facts], target: float | None, gain_db: float, ceiling: float
+) -> tuple[Facts, dict[str, Any]]:
+    """Render through the limiter until loudness and ceiling hold on the file itself; return its facts and how."""
+    limit_dbtp, correction, wanted_db = ceiling - MARGIN_DB, 0.0, gain_db
+    for passes in range(1, _MAX_RENDERS + 1):
+        highest_db = limit_dbtp + MAX_REDUCTION_DB - 20 * log10(programme.true_peak)
+        if target is not None:
+            wanted_db = programme.gain_db_for(target + correction, wanted_db, highest_db, limit_dbtp)
+        facts = write(programme.rendered(wanted_db, limit_dbtp))
+        at_limit = target is not None and wanted_db >= highest_db
+        error = 0.0 if target is None or at_limit or facts["lufs"] is None else target - facts["lufs"]
+        over_db = facts["true_peak_dbtp"] - ceiling
+        if abs(error) <= TOLERANCE_LU and over_db <= 0:
+            break
+        correction += error
+        limit_dbtp -= max(0.0, over_db) and over_db + 0.02
+    reduction_db = 20 * log10(programme.true_peak) + wanted_db - limit_dbtp
+    return facts, {
+        "gain_db": round(wanted_db, 3),
+        "max_reduction_db": round(max(0.0, reduction_db), 3),
+        "passes": passes,
+        "at_limit": at_limit,
+    }
+
+
+@dataclass
+class _Trial:
+    gain_db: float
+    lufs: float | None
+
+
+class _Programme:
+    """What a limiter has to know of the mix, kept on disk: two numbers a segment of about 1/6 ms."""
+
+    def __init__(self, mix: Source, with_loudness: bool, scratch: Path) -> None:
+        self._mix = mix
+        self.true_peak = 0.0
+        self._detector = TruePeaks(mix.sample_rate, mix.channels)
+        self._segment = self._detector.segment
+        self._energies = _SegmentEnergies(mix, self._segment) if with_loudness else None
+        self._spill = Spill(self._segments(), 2, scratch)
+
+    def __enter__(self) -> _Programme:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._spill.__exit__(None, None, None)
+
+    def _segments(self) -> Iterator[Block]:
+        """Yield blocks of (true peak, K-weighted energy) a segment."""
+        held = np.zeros(0)
+        for block in self._mix.blocks():
+            peaks = self._detector(block)
+            if self._energies is not None:
+                held = np.concatenate((held, self._energies(block)))
+            yield self._joined(peaks, held)
+            held = held[len(peaks) :]
+        yield self._joined(self._detector.finish(), held)
+
+    def _joined(self, peaks: Block, energies: Block) -> Block:
+        self.true_peak = float(peaks.max(initial=self.true_peak))
+        joined = np.zeros((len(peaks), 2))
+        joined[:, 0] = peaks
+        joined[: len(energies), 1] = energies[: len(peaks)]
+        return joined
+
+    def _curve(self, gain_db: float, limit_dbtp: float) -> Iterator[Block]:
+        """Yield the limiter's gains for the mix times ``gain_db``."""
+        curve = GainCurve(self._mix.sample_rate, 10 ** ((limit_dbtp - gain_db) / 20))
+        for start in range(0, self._spill.frames, BLOCK_FRAMES):
+            yield curve(self._spill.read(start, BLOCK_FRAMES)[:, 0])
+        yield curve.finish()
+
+    def rendered(self, gain_db: float, limit_dbtp: float) -> Blocks:
+        """Yield the mix times ``gain_db``, limited."""
+        position = 0
+
+        def take(frames: int) -> Block:
+            nonlocal position
+            block = self._mix.read(position, frames)
+            position += len(block)
+            return block
+
+        return gained(take, self._curve(gain_db, limit_dbtp), self._segment, 10 ** (gain_db / 20))
+
+    def gain_db_for(self, target: float, first_db: float, highest_db: float, limit_dbtp: float) -> float:
+        """Return the gain in dB (at most ``highest_db``) at which the limited mix has the target loudness."""
+        gain_db, slope = min(first_db, highest_db), 1.0
+        last: _Trial | None = None
+        for _ in range(_MAX_TRIALS):
+            trial = _Trial(gain_db, self._loudness(gain_db, limit_dbtp))
+            if trial.lufs is None:
+                break
+            error = target - trial.lufs
+            if abs(error) <= _MODEL_TOLERANCE_LU or (error > 0 and gain_db >= highest_db):
+                break
+            if last is not None and last.lufs is not None and last.gain_db != gain_db:
+                # more gain gives less loudness the more of it the limiter takes back
+                slope = min(1.0, max(0.1, (trial.lufs - last.lufs) / (gain_db - last.gain_db)))
+            last, gain_db = trial, min(gain_db + error / slope, highest_db)
+        return gain_db
+
+    def _loudness(self, gain_db: float, limit_dbtp: float) -> float | None:
+        """Return what the limited mix would measure: the energy of each segment times its gain squared.
+
+        This leaves out that the K-weighting follows the limiter, some 0.01 LU.
+        """
+        gain = 10 ** (gain_db / 20)
+        per_step = round(self._mix.sample_rate / 10 / self._segment)
+        steps: list[Block] = []
+        held, position, last = np.zeros(0), 0, np.zeros(0)
+        for group in self._curve(gain_db, limit_dbtp):
+            curve = np.concatenate((last, group))
+            last = curve[-1:]
+            energies = self._spill.read(position, len(curve) - 1)[:, 1]
+            position += len(energies)
+            middle = (curve[:-1] + curve[1:])[: len(energies)] * (gain / 2)
+            held = np.concatenate((held, energies * middle * middle))
+            whole = len(held) // per_step
+            steps.append(held[: whole * per_step].reshape(whole, per_step).sum(axis=1))
+            held = held[whole * per_step :]
+        return gated_loudness(window_powers(np.concatenate(steps), 4, per_step * self._segment))
+
+
+class _SegmentEnergies:
+    """K-weighted energy of each segment, from blocks of any length."""
+
+    def __init__(self, mix: Source, segment: int) -> None:
+        self._filter = Filter(k_weighting(mix.sample_rate), mix.channels)
+        self._weights = channel_weights(mix.channels)
+        self._segment = segment
+        self._held = np.zeros((mix.channels, 0))
+
+    def __call__(self, block: Block) -> Block:
+        filtered = np.concatenate((self._held, self._filter(block).T), axis=1)
+        whole = filtered.shape[1] // self._segment
+        self._held = filtered[:, whole * self._segment :]
+        parts = filtered[:, : whole * self._segment].reshape(len(filtered), whole, self._segment)
+        energies: Block = self._weights @ np.einsum("cnf,cnf->cn", parts, parts)
+        return energies

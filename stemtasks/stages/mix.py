@@ -1,0 +1,84 @@
+"""Mix: the sum of the processed stems, each times its gain, as 32-bit float; measured against its own stems."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from stemtasks.audio import BLOCK_FRAMES, Block, Blocks, Source, write_wav
+from stemtasks.errors import AudioError
+from stemtasks.measure import decibels, failures, measure, write_facts
+
+MAX_RESIDUAL_DBFS = -120.0
+
+
+def run(inputs: dict[str, Path], outputs: dict[str, Path], params: dict[str, Any]) -> None:
+    """Sum ``inputs["stems/NAME"]`` times ``params["gains_db"][NAME]`` and measure the sum.
+
+    A mix may exceed 0 dBFS: float holds it, and the master turns it down. The facts add the gains and
+    ``sum_residual_dbfs``, the largest difference between the written mix and the stems read once more.
+    """
+    gains_db: dict[str, float] = params["gains_db"]
+    gains = {name: 10 ** (gain_db / 20) for name, gain_db in sorted(gains_db.items())}
+    with ExitStack() as stack:
+        stems = {name: stack.enter_context(Source(inputs[f"stems/{name}"])) for name in gains}
+        _check_alike(stems, params)
+        write_wav(outputs["audio"], _sum(stems, gains), params["sample_rate"], params["channels"], "FLOAT")
+        mix = stack.enter_context(Source(outputs["audio"]))
+        residual = max(map(_largest_difference, _sum(stems, gains), mix.blocks(), strict=True), default=0.0)
+    facts = measure(outputs["audio"], loudness=True)
+    facts |= {"gains": gains, "gains_db": gains_db, "sum_residual_dbfs": decibels(residual)}
+    write_facts(outputs["facts"], facts)
+
+
+def verify(facts: dict[str, Any], limits: dict[str, Any]) -> list[str]:
+    """Return what is outside the limits: the format, silence, DC, and stems that do not sum to the mix."""
+    found = failures(facts, limits)
+    residual = facts["sum_residual_dbfs"]
+    if residual > MAX_RESIDUAL_DBFS:
+        found.append(f"stems times gains differ from the mix by {residual} dBFS, {MAX_RESIDUAL_DBFS} is allowed")
+    return found
+
+
+def _check_alike(stems: dict[str, Source], params: dict[str, Any]) -> None:
+    """Raise AudioError naming both stems where two differ, or a stem and what the song asks for."""
+    first_name, first = next(iter(stems.items()))
+    for name, stem in stems.items():
+        for what in ("frames", "sample_rate", "channels"):
+            found, expected = getattr(stem, what), getattr(first, what)
+            if found != expected:
+                raise AudioError(
+                    f"mix: {what} of stem {name!r} is {found}, of stem {first_name!r} {expected}; "
+                    "stems are summed frame by frame: process both for the same song"
+                )
+    for what in ("sample_rate", "channels"):
+        if getattr(first, what) != params[what]:
+            raise AudioError(
+                f"mix: {what} of stem {first_name!r} is {getattr(first, what)}, the song's is {params[what]}; "
+                "process it for this song"
+            )
+
+
+def _sum(stems: dict[str, Source], gains: dict[str, float]) -> Blocks:
+    """Yield the sum in float64, added in the order of the names."""
+    first, *others = stems
+    for start in range(0, stems[first].frames, BLOCK_FRAMES):
+        total = stems[first].read(start, BLOCK_FRAMES)
+        total *= gains[first]
+        for name in others:
+            block = stems[name].read(start, len(total))
+            block *= gains[name]
+            total += block
+        yield total
+
+
+def _largest_difference(expected: Block, found: Block) -> float:
+    """Return the largest difference of two blocks; samples that are no numbers are counted elsewhere."""
+    with np.errstate(invalid="ignore"):
+        difference = expected - found
+    np.abs(difference, out=difference)
+    largest = float(difference.max())
+    return largest if np.isfinite(largest) else float(np.max(difference, where=np.isfinite(difference), initial=0.0))

@@ -1,0 +1,105 @@
+"""Extends sustained material: repeats what lies between attack and decay, with long overlaps and its own ending."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import partial
+
+import numpy as np
+
+from stemtasks.audio import Source, Stream
+from stemtasks.dsp import seams as dsp
+from stemtasks.errors import AudioError
+from stemtasks.seam_search import Match, aligned, matches, powers, reach_frames
+from stemtasks.seams import Fit, Piece, ending, fit, read, seconds
+from stemtasks.units import TimeMs
+
+CUT_FADE_MS = 20.0
+REGION_SECONDS = 40.0
+MIN_REGION_SECONDS = 0.25
+VARIED, NEAR_BEST = 4, 0.1
+LAST_ANCHORS = 12
+
+
+def crossfade(source: Source, frames: int, stream: Stream, *, overlap_ms: TimeMs = 500.0) -> Fit:
+    """Repeat regions of the recording with long overlaps until the target's length; it keeps its own ending.
+
+    The regions leave out the attack and the final decay, and alternate where several join equally well.
+
+    Parameters
+    ----------
+    overlap_ms
+        How long both parts sound together at a seam, at most a fifth of the material that sustains.
+    """
+    rate = stream.sample_rate
+    if source.frames > frames:
+        raise AudioError(
+            f"{source.path}: {seconds(source.frames, rate)} are longer than the target's"
+            f" {seconds(frames, rate)}: use the strategy truncate"
+        )
+    start, stop = _region(source)
+    overlap = max(1, min(round(overlap_ms * rate / 1000.0), (stop - start) // 5))
+    found = matches(source, start, stop, overlap, overlap)
+    near = [match for match in found if match.score >= found[0].score - NEAR_BEST][:VARIED]
+    plan = partial(_pieces, source, frames, (start, stop), overlap, near)
+    facts = {
+        "region_start_frame": start,
+        "region_end_frame": stop,
+        "overlap_frames": overlap,
+        "match": round(found[0].score, 3),
+    }
+    return fit(source, frames, plan, facts)
+
+
+def _region(source: Source) -> tuple[int, int]:
+    """Return the frames that sustain, of the last 40 s; nearly all of them where too little does."""
+    rate = source.sample_rate
+    low = max(0, source.frames - round(REGION_SECONDS * rate))
+    hop = max(1, rate // 100)
+    # the level over 50 ms, so that the beats of a low tone are not taken for its attack and decay
+    level = np.convolve(powers(source, low, source.frames, hop), np.full(5, 0.2), mode="same")
+    first, last = dsp.sustained_region(level)
+    start, stop = low + first * hop, min(source.frames, low + last * hop)
+    enough = max(MIN_REGION_SECONDS * rate, source.frames / 8)
+    if stop - start >= min(enough, source.frames - low):
+        return start, stop
+    margin = (source.frames - low) // 16
+    return low + margin, source.frames - margin
+
+
+def _pieces(source: Source, frames: int, region: tuple[int, int], overlap: int, found: list[Match]) -> Iterator[Piece]:
+    """Yield pieces whose jumps back add up to what is missing, or a little more, which the end then loses.
+
+    Each jump moves the rest of the recording later. The last one is chosen for its length and then for its match.
+    """
+    start, stop = region
+    missing, moved, turn = frames - source.frames, 0, 0
+    slack = 2 * reach_frames(source.sample_rate, stop - start)
+    longest = stop - overlap - start - slack
+    last = Piece(0, 0)
+    yield last
+    while missing > longest:
+        match = found[turn % len(found)]
+        last = Piece(match.going + moved, match.coming, overlap, match.rho, shift=match.shift)
+        yield last
+        moved, missing, turn = moved + match.jump, missing - match.jump, turn + 1
+    if missing > 0:
+        earliest = start if last.overlap == 0 else (last.start or 0) + overlap
+        match = _last(source, max(earliest, start + missing + slack), stop - overlap, missing, slack, overlap)
+        last = Piece(match.going + moved, match.coming, overlap, match.rho, shift=match.shift)
+        yield last
+    yield from ending(source, last, frames, CUT_FADE_MS)
+
+
+def _last(source: Source, low: int, high: int, missing: int, slack: int, overlap: int) -> Match:
+    """Return the best of some joints in ``[low, high]`` that jump back by ``missing`` to ``missing + slack`` frames."""
+    factor = max(1, min(source.sample_rate // 4000, overlap // 64))
+    best, best_score = high, -np.inf
+    for going in dict.fromkeys(np.linspace(min(low, high), high, LAST_ANCHORS).astype(int).tolist()):
+        part = dsp.features(read(source, going, overlap), factor)
+        within = dsp.features(read(source, going - missing - slack, overlap + slack), factor)
+        score = float(dsp.match_scores(part, within).max())
+        if score > best_score:
+            best, best_score = going, score
+    shift, rho = aligned(source, best, best - missing, overlap, (-slack, 0))
+    return Match(best, best - missing + shift, shift, rho, best_score)

@@ -1,0 +1,165 @@
+"""The track sheet: what is in the archive's ``manifest.json``, as plain text for a person.
+
+Recording Academy P&E Wing ('Recommendation for Delivery of Recorded Music Projects', AES TD1002): tempo, key,
+time signature and sections go with the files. Columns line up in a monospaced font, in any script.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from typing import Any
+
+from stemtasks.archive_names import rate_label
+
+COLUMNS = 100
+NAME_COLUMNS = 24
+FORMATS = {"PCM_16": "16-bit PCM", "PCM_24": "24-bit PCM", "FLOAT": "32-bit float"}
+
+
+def track_sheet(manifest: dict[str, Any]) -> str:
+    """Return the sheet for a manifest (``stages.archive``), lines of at most about ``COLUMNS`` columns."""
+    song = manifest["song"]
+    stems = [file for file in manifest["files"] if file["role"] == "stem"]
+    master = next(file for file in manifest["files"] if file["role"] == "master")
+    title = shown(song["title"], COLUMNS)
+    parts = [
+        [title, "=" * width(title)],
+        _pairs(_song(song)),
+        _titled("Sections", _sections(manifest["sections"], song)),
+        _titled("Stems", _levels(stems)),
+        _titled("Sources", _table([["Stem", "Made by", "Effects"], *map(_source, stems)])),
+        _titled("Master", _pairs(_master(master))),
+        _titled("Files", [file["name"] for file in manifest["files"]]),
+        [manifest["contract"]],
+    ]
+    return "\n\n".join("\n".join(line.rstrip() for line in part) for part in parts) + "\n"
+
+
+def width(text: str) -> int:
+    """Return the columns a text takes in a monospaced font (Unicode Standard Annex 11: wide characters take 2)."""
+    return sum(_columns(character) for character in text)
+
+
+def shown(text: str, columns: int) -> str:
+    """Return a text on one line, in at most ``columns`` columns, an ellipsis standing for what is cut."""
+    line = "".join(c for c in " ".join(text.split()) if unicodedata.category(c) not in ("Cc", "Cs"))
+    if width(line) <= columns:
+        return line
+    taken, kept = 1, []
+    for character in line:
+        taken += _columns(character)
+        if taken > columns:
+            break
+        kept.append(character)
+    return "".join(kept).rstrip() + "…"
+
+
+def clock(frame: int, sample_rate: int) -> str:
+    """Return a frame as ``m:ss.mmm``, to the nearest millisecond."""
+    milliseconds = round(frame * 1000 / sample_rate)
+    return f"{milliseconds // 60000}:{milliseconds // 1000 % 60:02d}.{milliseconds % 1000:03d}"
+
+
+def _song(song: dict[str, Any]) -> list[tuple[str, str]]:
+    rate = song["sample_rate"]
+    bpm = song["bpm"]
+    tail = f" and a tail of {clock(song['tail_frames'], rate)}" if song["tail_frames"] else ""
+    return [
+        *([("Artist", song["artist"])] if song["artist"] else []),
+        ("Tempo", "none" if bpm is None else f"{_short(bpm)} BPM (quarter notes)"),
+        ("Key", song["key"] or "not stated"),
+        ("Time signature", song["time_signature"]),
+        ("Length", clock(song["frames"], rate) + tail),
+        ("Format", f"{rate_label(rate)[:-1]} kHz, {FORMATS[song['subtype']]}, {_channels(song['channels'])}"),
+        ("Files", f"each starts at 0:00.000 and has {song['delivered_frames']} frames"),
+    ]
+
+
+def _sections(sections: list[dict[str, Any]], song: dict[str, Any]) -> list[str]:
+    bars = song["bpm"] is not None
+    rows = [["Start", "End", *(["At bar", "Bars"] if bars else []), "Key", "Section"]]
+    for section in sections:
+        times = [clock(section[name], song["sample_rate"]) for name in ("start_frame", "end_frame")]
+        places = [_short(section["start_bar"]), _short(section["bars"])] if bars else []
+        rows.append([*times, *places, section["key"] or song["key"] or "-", section["name"]])
+    return _table(rows, right=4 if bars else 2)
+
+
+def _levels(stems: list[dict[str, Any]]) -> list[str]:
+    loudness = any("lufs" in stem["measurements"] for stem in stems)
+    head = ["Peak dBFS", "RMS dBFS", *(["LUFS"] if loudness else []), "Gain dB", "Fader dB", "Pan"]
+    rows = [[*head, "Alignment", "Stem"]]
+    for stem in stems:
+        facts = stem["measurements"]
+        levels = [_level(facts["peak_dbfs"]), _level(facts["rms_dbfs"])]
+        levels += [_level(facts.get("lufs"))] if loudness else []
+        gains = [f"{stem['gain_db']:+.2f}", f"{stem['mix_gain_db']:+.2f}", _pan(stem["pan"])]
+        rows.append([*levels, *gains, stem["align"].get("strategy") or "-", stem["title"]])
+    notes = "Gain and pan are in the file already; the fader is what the mix adds."
+    return [*_table(rows, right=len(head)), notes]
+
+
+def _source(stem: dict[str, Any]) -> list[str]:
+    effects = ", ".join(effect["effect"] for effect in stem["effects"])
+    return [stem["title"], stem["generator"], effects or "-"]
+
+
+def _master(master: dict[str, Any]) -> list[tuple[str, str]]:
+    facts = master["measurements"]
+    wanted = master["loudness_lufs"]
+    loudness = "" if wanted is None else f" (target {_level(wanted)})"
+    return [
+        ("Loudness", f"{_level(facts['lufs'])} LUFS{loudness}"),
+        ("True peak", f"{_level(facts['true_peak_dbtp'])} dBTP (ceiling {_level(master['ceiling_dbtp'])})"),
+        ("Loudness range", f"{_level(facts.get('lra_lu'))} LU"),
+        ("Peak, RMS", f"{_level(facts['peak_dbfs'])} dBFS, {_level(facts['rms_dbfs'])} dBFS"),
+    ]
+
+
+def _titled(title: str, lines: list[str]) -> list[str]:
+    return [title, "-" * len(title), *lines]
+
+
+def _pairs(pairs: list[tuple[str, str]]) -> list[str]:
+    return [f"{name:<16}{shown(value, COLUMNS - 16)}" for name, value in pairs]
+
+
+def _table(rows: list[list[str]], right: int = 0) -> list[str]:
+    """Return rows as lines, the first ``right`` columns set to the right, the last free to run to the margin."""
+    cells = [[shown(cell, NAME_COLUMNS) for cell in row[:-1]] for row in rows]
+    widths = [max(width(row[place]) for row in cells) for place in range(len(cells[0]))]
+    left = COLUMNS - sum(widths) - 2 * len(widths)
+    lines = []
+    for row, whole in zip(cells, rows, strict=True):
+        padded = [
+            " " * (columns - width(cell)) + cell if place < right else cell + " " * (columns - width(cell))
+            for place, (cell, columns) in enumerate(zip(row, widths, strict=True))
+        ]
+        lines.append("  ".join([*padded, shown(whole[-1], left)]))
+    return lines
+
+
+def _columns(character: str) -> int:
+    if unicodedata.category(character) in ("Mn", "Me", "Cf"):
+        return 0
+    return 2 if unicodedata.east_asian_width(character) in "WF" else 1
+
+
+def _short(number: float) -> str:
+    return f"{number:.3f}".rstrip("0").rstrip(".")
+
+
+def _level(number: float | None) -> str:
+    return "-" if number is None else f"{number:.2f}"
+
+
+def _pan(pan: float | None) -> str:
+    """Return a pan from -1 to 1 as consoles write it: L100, C, R35."""
+    if pan is None:
+        return "-"
+    percent = round(pan * 100)
+    return "C" if not percent else f"{'LR'[percent > 0]}{abs(percent)}"
+
+
+def _channels(count: int) -> str:
+    return {1: "mono", 2: "stereo"}.get(count, f"{count} channels")

@@ -1,0 +1,235 @@
+"""Benchmarks: ``python -m tests.bench`` prints a table, each row against a peer in the same run.
+
+Whole processes, CPU time of the process and its children by the operating system's account,
+medians of runs that alternate with the peer's. ``STEMTASKS_BASELINE`` names the seed's script;
+its rows are left out, saying so, where it is not there.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import resource
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import soundfile
+
+HERE = Path(__file__).parent
+ROOT = HERE.parents[1]
+BASELINE = Path(os.environ.get("STEMTASKS_BASELINE", ROOT.parent / "shared" / "baseline" / "seed_workflow.py"))
+DOIT = [sys.executable, "-m", "doit"]
+REFERENCE_SECONDS = 137.4
+
+
+@dataclass
+class Usage:
+    """What one process took: seconds and MB."""
+
+    wall: float
+    cpu: float
+    peak_mb: float
+
+
+def measured(command: list[str], folder: Path) -> Usage:
+    """Run a command to its end and return what it took; its failure is the benchmark's."""
+    started = time.perf_counter()
+    with open(folder / "bench.log", "wb") as log:
+        process = subprocess.Popen(command, cwd=folder, stdout=log, stderr=subprocess.STDOUT)
+        _, status, usage = os.wait4(process.pid, 0)
+    wall = time.perf_counter() - started
+    process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode:
+        sys.exit(f"{' '.join(command)} failed:\n{(folder / 'bench.log').read_text()}")
+    return Usage(wall, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024)
+
+
+def middle(runs: list[Usage]) -> Usage:
+    """Return the medians."""
+    return Usage(*(statistics.median(getattr(run, name) for run in runs) for name in ("wall", "cpu", "peak_mb")))
+
+
+def paired(count: int, ours: Callable[[], Usage], theirs: Callable[[], Usage]) -> tuple[Usage, Usage]:
+    """Return the medians of runs in turn, after one of each that is not counted."""
+    ours(), theirs()
+    pairs = [(ours(), theirs()) for _ in range(count)]
+    return middle([one for one, _ in pairs]), middle([other for _, other in pairs])
+
+
+def row(what: str, ours: str, peer: str, ratio: str, goal: str) -> None:
+    """Print a line of the table."""
+    print(f"{what:<46} {ours:>12} {peer:>12} {ratio:>8}  {goal}", flush=True)
+
+
+def song(folder: Path, text: str) -> None:
+    """Make a song's folder."""
+    (folder / "spec").mkdir(parents=True)
+    shutil.copy(ROOT / "dodo.py", folder)
+    (folder / "spec" / "song.toml").write_text(text)
+
+
+SEED_SONG = """
+[song]
+bpm = 120
+channels = 1
+[reference]
+file = "reference.wav"
+min_duration = 130
+[master]
+loudness_lufs = "off"
+[stems.drums]
+generator = "drums"
+kit = "electronic"
+effects = [{ name = "lowpass", cutoff_hz = 8000, order = 4, phase = "zero" }]
+[stems.drums.patterns.default]
+kick = "x...x...x...x..."
+snare = "..x.....x......."
+"""
+STEM = """
+[stems.{name}]
+generator = "tone"
+note = "{note}"
+level_dbfs = {level}
+duration = "2:17"
+align = "{align}"
+effects = [{{ name = "lowpass", cutoff_hz = 8000, order = 4, phase = "zero" }}]
+"""
+SEED_STEMS = [("bass", "A2", -2, "loop"), ("guitars", "A4", -4, "auto"), ("synths", "A5", -6, "auto"), ("bridge", "A3", -3, "crossfade")]
+
+
+def against_the_seed(folder: Path, count: int) -> None:
+    """The seed's work: five mono float stems of 137 s, aligned to 137.4 s, low-passed, mixed, mastered, zipped."""
+    if not BASELINE.is_file():
+        print("(the seed's script is not beside this checkout: its rows are left out; set STEMTASKS_BASELINE)")
+        return
+    seconds = np.arange(round(REFERENCE_SECONDS * 48000)) / 48000
+    tone = 0.3 * np.sin(2 * np.pi * 220 * seconds)
+    theirs, ours = folder / "seed", folder / "ours"
+    theirs.mkdir()
+    soundfile.write(theirs / "reference.wav", tone, 48000, subtype="PCM_16")
+    text = SEED_SONG + "".join(
+        STEM.format(name=name, note=note, level=level, align=align) for name, note, level, align in SEED_STEMS
+    )
+    song(ours, text)
+    shutil.copy(theirs / "reference.wav", ours / "spec")
+
+    def run_ours() -> Usage:
+        shutil.rmtree(ours / "build", ignore_errors=True)
+        return measured(DOIT, ours)
+
+    us, them = paired(count, run_ours, lambda: measured([sys.executable, str(BASELINE)], theirs))
+    row("the seed's song, CPU", f"{us.cpu:.2f} s", f"{them.cpu:.2f} s", f"{us.cpu / them.cpu:.2f}", "<= 0.25 of the seed's script")
+    row("the seed's song, wall", f"{us.wall:.2f} s", f"{them.wall:.2f} s", f"{us.wall / them.wall:.2f}", "<= 0.17 on two cores")
+    row("the seed's song, peak memory", f"{us.peak_mb:.0f} MB", f"{them.peak_mb:.0f} MB", f"{us.peak_mb / them.peak_mb:.2f}", "")
+
+
+LONG_SONG = """
+[song]
+bpm = 120
+tail_seconds = 2
+[reference]
+duration = {duration}
+[stems.bass]
+generator = "tone"
+note = "A2"
+effects = [{{ name = "lowpass", cutoff_hz = 8000, order = 4, phase = "zero" }}, {{ name = "delay", beats = 0.75 }}]
+[stems.drums]
+generator = "drums"
+duration = "4 bars"
+align = "loop"
+gain_db = 9
+effects = [{{ name = "reverb" }}, {{ name = "saturation", drive_db = 6 }}]
+[stems.drums.patterns.default]
+kick = "x...x...x...x..."
+snare = "....x.......x..."
+closed_hat = "x.x.x.x.x.x.x.x."
+[stems.pad]
+generator = "synth"
+duration = 20.0
+align = "crossfade"
+effects = [{{ name = "peaking", centre_hz = 1000, gain_db = 3 }}]
+[stems.pad.patterns]
+default = "A3 C4 E4 A4"
+"""
+
+
+def memory(folder: Path) -> None:
+    """Peak memory of a stereo song of 137 s and one of 30 minutes, every kind of stage in it."""
+    peaks = []
+    for duration in (137, 1800):
+        place = folder / f"long{duration}"
+        song(place, LONG_SONG.format(duration=duration))
+        peaks.append(measured(DOIT, place).peak_mb)
+        shutil.rmtree(place)
+    row("peak memory, 30 min against 137 s, stereo", f"{peaks[1]:.0f} MB", f"{peaks[0]:.0f} MB", f"{peaks[1] / peaks[0]:.2f}", "<= 250 MB, the same")
+
+
+STOCK = """
+DOIT_CONFIG = {{"num_process": {cores}, "par_type": "thread", "verbosity": 2}}
+def task_empty():
+    for number in range({count}):
+        yield {{"name": str(number), "actions": [], "uptodate": [True]}}
+"""
+
+
+def nothing_to_do(folder: Path, demo: Path, count: int) -> None:
+    """doit with nothing to do on the demo, against stock doit with as many empty tasks."""
+    listed = subprocess.run([*DOIT, "list", "--all", "-q"], cwd=demo, capture_output=True, text=True, check=True)
+    tasks = sum(":" in line for line in listed.stdout.splitlines())
+    stock = folder / "stock"
+    stock.mkdir()
+    (stock / "dodo.py").write_text(STOCK.format(count=tasks, cores=os.cpu_count()))
+    us, them = paired(count, lambda: measured(DOIT, demo), lambda: measured(DOIT, stock))
+    row(f"nothing to do, {tasks} tasks, wall", f"{us.wall * 1000:.0f} ms", f"{them.wall * 1000:.0f} ms", f"{us.wall / them.wall:.2f}", "<= 1.5 of stock doit")
+
+
+def one_effect(folder: Path, demo: Path, count: int) -> None:
+    """A change of one stem's effect, against bare library calls for what has to run."""
+    spec = demo / "spec" / "demo.toml"
+    text = spec.read_text()
+    assert text.count("cutoff_hz = 5200") == 1
+    cutoffs = iter(range(5300, 9000, 10))
+
+    def ours() -> Usage:
+        spec.write_text(text.replace("cutoff_hz = 5200", f"cutoff_hz = {next(cutoffs)}"))
+        return measured(DOIT, demo)
+
+    bare = [sys.executable, str(HERE / "bare.py"), str(demo / "build" / "demo"), "lead", str(folder / "bare")]
+    us, them = paired(count, ours, lambda: measured(bare, folder))
+    row("one stem's effect changed, wall", f"{us.wall:.2f} s", f"{them.wall:.2f} s", f"{us.wall / them.wall:.2f}", "<= 1.5 of bare library calls")
+    row("one stem's effect changed, CPU", f"{us.cpu:.2f} s", f"{them.cpu:.2f} s", f"{us.cpu / them.cpu:.2f}", "")
+
+
+def main() -> None:
+    """Print the table."""
+    parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
+    parser.add_argument("-n", type=int, default=5, help="counted runs of each side (5)")
+    parser.add_argument("--keep", type=Path, help="work in this folder and keep it")
+    parsed = parser.parse_args()
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = parsed.keep or Path(temporary)
+        folder.mkdir(parents=True, exist_ok=True)
+        demo = folder / "demo"
+        demo.mkdir()
+        shutil.copy(ROOT / "dodo.py", demo)
+        shutil.copytree(ROOT / "spec", demo / "spec")
+        row("what", "stemtasks", "peer", "ratio", "goal")
+        against_the_seed(folder, parsed.n)
+        first = measured(DOIT, demo)
+        row("the demo from nothing", f"{first.wall:.2f} s", "", "", f"{first.cpu:.2f} s CPU, {first.peak_mb:.0f} MB")
+        nothing_to_do(folder, demo, 2 * parsed.n)
+        one_effect(folder, demo, parsed.n)
+        memory(folder)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,359 @@
+"""What runs when what changes, through the real doit command: the exact lists."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import soundfile
+
+import stemtasks
+
+SPEC = """
+[song]
+bpm = 120
+sample_rate = 16000
+key = "G major"
+
+[reference]
+duration = "8 bars"
+
+[[sections]]
+name = "verse"
+bars = 4
+
+[[sections]]
+name = "chorus"
+bars = 4
+
+[stems.bass]
+generator = "tone"
+note = "A2"
+effects = [{ name = "lowpass", cutoff_hz = 800 }, { name = "delay", beats = 0.5 }]
+
+[stems.drums]
+generator = "drums"
+duration = "2 bars"
+align = "loop"
+[stems.drums.patterns.default]
+kick = "x...x...x...x..."
+closed_hat = "x.x."
+
+[stems.pad]
+generator = "tone"
+note = "E4"
+duration = 10.0
+align = "crossfade"
+gain_db = -6
+effects = [{ name = "highpass", cutoff_hz = 100 }]
+
+[verify]
+dc_offset = 0.02
+"""
+
+STEMS = ("bass", "drums", "pad")
+ALL = sorted(
+    [f"{stage}:song" for stage in ("reference", "timing", "mix", "master", "archive")]
+    + [f"{stage}:song/{stem}" for stage in ("stem", "align", "process") for stem in STEMS]
+)
+AFTER_PROCESS = ["archive:song", "master:song", "mix:song"]
+
+
+@pytest.fixture
+def built(project, template):
+    """Return a song that has been built once."""
+    shutil.copytree(template, project.folder, dirs_exist_ok=True)
+    return project
+
+
+@pytest.fixture(scope="session")
+def template(tmp_path_factory):
+    """Return the folder of a song that was built once in this process of the test run."""
+    from tests.project import Project
+
+    project = Project(tmp_path_factory.mktemp("template") / "song")
+    project.spec(SPEC)
+    run = project.build()
+    assert run.done == {"ran": ALL}
+    return project.folder
+
+
+def test_a_copied_tree_with_new_times_and_inodes_is_up_to_date_and_imports_no_numpy(built):
+    code = (
+        "import sys; from doit.doit_cmd import DoitMain; code = DoitMain().run([]); "
+        "print([name for name in ('numpy', 'scipy', 'soundfile', 'soxr', 'rich') if name in sys.modules]); sys.exit(code)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=built.folder, capture_output=True, text=True, check=True)
+    assert done.stdout.count("up to date  ") == len(ALL)
+    assert done.stdout.splitlines()[-1] == "[]"
+
+
+def test_every_file_is_at_its_place_with_the_same_frames(built):
+    files = sorted(built.products())
+    assert [name for name in files if name.endswith(".wav")] == sorted(
+        [f"song/{folder}/{stem}.wav" for folder in ("stems", "aligned", "processed") for stem in STEMS]
+        + ["song/mix.wav", "song/master.wav"]
+    )
+    delivered = [*(f"processed/{stem}.wav" for stem in STEMS), "mix.wav", "master.wav"]
+    for name in delivered + [f"aligned/{stem}.wav" for stem in STEMS]:
+        assert soundfile.info(built.folder / "build/song" / name).frames == 16 * 16000
+    assert sum(name.endswith(".zip") for name in files) == 1
+
+
+def test_one_stems_effect_rebuilds_what_comes_after_it_and_undoing_it_restores(built):
+    before = built.products()
+    built.edit("cutoff_hz = 800", "cutoff_hz = 900")
+    assert built.build().done == {"ran": [*AFTER_PROCESS, "process:song/bass"]}
+    assert built.products() != before
+    built.edit("cutoff_hz = 900", "cutoff_hz = 800")
+    assert built.build().done == {"restored": [*AFTER_PROCESS, "process:song/bass"]}
+    assert built.products() == before
+
+
+def test_one_stems_generator_rebuilds_that_stem_and_what_comes_after_it(built):
+    built.edit('note = "A2"', 'note = "B2"')
+    assert built.build().done == {
+        "ran": sorted([*AFTER_PROCESS, *(f"{s}:song/bass" for s in ("stem", "align", "process"))])
+    }
+
+
+def test_a_fader_rebuilds_the_mix_and_no_stem(built):
+    built.edit("[verify]", "[mix]\ngains_db = { pad = -3.0 }\n[verify]")
+    assert built.build().done == {"ran": AFTER_PROCESS}
+
+
+def test_the_masters_loudness_rebuilds_the_master_and_not_the_mix(built):
+    built.edit("[verify]", "[master]\nloudness_lufs = -16.0\n[verify]")
+    assert built.build().done == {"ran": ["archive:song", "master:song"]}
+
+
+def test_a_comment_a_touched_file_and_a_reordered_table_rebuild_nothing(built):
+    built.edit("[stems.pad]", "# a comment\n[stems.pad]")
+    built.edit('generator = "tone"\nnote = "A2"', 'note = "A2"\ngenerator = "tone"')
+    built.edit('{ name = "lowpass", cutoff_hz = 800 }', '{ cutoff_hz = 800.0, name = "lowpass" }')
+    for path in built.folder.rglob("*"):
+        if path.is_file() and ".stemtasks" not in path.parts:
+            os.utime(path, (1, 1))
+    assert built.build().done == {}
+
+
+def test_an_added_stem_builds_that_stem_and_what_sums_it(built):
+    built.edit("[verify]", '[stems.lead]\ngenerator = "tone"\n[verify]')
+    added = [f"{stage}:song/lead" for stage in ("stem", "align", "process")]
+    assert built.build().done == {"ran": sorted([*AFTER_PROCESS, *added])}
+
+
+def test_a_changed_bpm_rebuilds_what_uses_the_tempo(built):
+    built.edit("bpm = 120", "bpm = 125")
+    run = built.build()
+    assert "timing:song" in run.tasks("ran")
+    assert "stem:song/drums" in run.tasks("ran")
+
+
+def test_a_changed_limit_verifies_again_and_renders_nothing(built):
+    before = built.products()
+    built.edit("dc_offset = 0.02", "dc_offset = 0.03")
+    run = built.build()
+    assert list(run.done) == ["verified"]
+    assert "stem:song/bass" in run.tasks("verified")
+    assert built.products() == before
+
+
+def test_a_file_outside_its_limits_is_kept_for_listening_and_never_used(built):
+    built.edit('align = "crossfade"', 'align = "crossfade"\nverify = { silence_dbfs = -1.0 }')
+    run = built.doit("-n", "1")
+    assert run.code == 1
+    assert run.tasks("FAILED") == ["stem:song/pad"]
+    assert run.err == ""
+    line = run.lines("FAILED")["stem:song/pad"]
+    assert line.startswith("spec/song.toml: stems.pad: it is silent: ")
+    assert line.endswith("dBFS RMS, at least -1.0 is allowed (kept for listening: build/song/stems/pad.rejected.wav)")
+    stems = built.folder / "build/song/stems"
+    assert soundfile.info(stems / "pad.rejected.wav").frames == 160_000
+    assert not (stems / "pad.wav").exists()
+    built.edit("verify = { silence_dbfs = -1.0 }", "")
+    assert built.build().done == {"restored": ["stem:song/pad"]}
+    assert not (stems / "pad.rejected.wav").exists()
+
+
+@pytest.mark.parametrize("name", ["stems/bass.wav", "processed/pad.wav", "mix.json", "timing.json", "master.wav"])
+@pytest.mark.parametrize("damage", ["overwritten", "truncated", "removed", "swapped"])
+def test_a_damaged_target_is_made_right_again_and_nothing_else_runs(built, name, damage):
+    before = built.products()
+    path = built.folder / "build/song" / name
+    status = path.stat()
+    if damage == "removed":
+        path.unlink()
+    elif damage == "swapped":
+        path.unlink()
+        shutil.copyfile(built.folder / "build/song/reference.json", path)
+    else:
+        path.chmod(0o644)
+        data = bytearray(path.read_bytes())
+        data[len(data) // 2] ^= 0xFF
+        path.write_bytes(data[: len(data) // 2] if damage == "truncated" else data)
+        os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
+    run = built.build()
+    assert sum(len(tasks) for tasks in run.done.values()) == 1
+    assert built.products() == before
+
+
+def test_a_damaged_blob_is_a_miss_and_the_stage_runs(built):
+    before = built.products()
+    for blob in (built.folder / "build/.stemtasks/store/blobs").rglob("*"):
+        if blob.is_file():
+            data = bytearray(blob.read_bytes())
+            data[-1] ^= 1
+            blob.unlink()
+            blob.write_bytes(data)
+    shutil.rmtree(built.folder / "build/song")
+    assert built.build().done == {"ran": ALL}
+    assert built.products() == before
+
+
+def test_a_lost_build_is_restored_from_the_store_without_running_a_stage(built):
+    before = built.products()
+    shutil.rmtree(built.folder / "build/song")
+    (built.folder / "build/.stemtasks/records.db").unlink()
+    assert built.build().done == {"restored": ALL}
+    assert built.products() == before
+
+
+@pytest.mark.parametrize("content", [b"", b"not a database" * 100, "flipped"])
+def test_damaged_records_cost_restoring_and_nothing_else(built, content):
+    database = built.folder / "build/.stemtasks/records.db"
+    for suffix in ("-wal", "-shm"):
+        database.with_name(database.name + suffix).unlink(missing_ok=True)
+    if content == "flipped":
+        data = bytearray(database.read_bytes())
+        for position in range(2000, len(data), 997):
+            data[position] ^= 0x55
+        content = bytes(data)
+    before = built.products()
+    database.write_bytes(content)
+    run = built.build()
+    assert set(run.done) <= {"restored"}
+    assert built.products() == before
+    assert built.build().done == {}
+
+
+def test_the_same_spec_gives_the_same_bytes_in_another_folder_on_one_thread(built, tmp_path):
+    from tests.project import Project
+
+    other = Project(tmp_path / "elsewhere" / "with spaces")
+    other.spec(SPEC)
+    assert other.build("-n", "1").done == {"ran": ALL}
+    assert other.products() == built.products()
+
+
+def test_a_stage_runs_again_when_forced(built):
+    before = built.products()
+    assert built.build("-a", "stem:song/pad").tasks("ran") == ["reference:song", "stem:song/pad", "timing:song"]
+    assert built.build().done == {}
+    assert built.products() == before
+
+
+def test_a_set_of_tasks_builds_what_it_needs(project):
+    project.spec(SPEC)
+    run = project.build("align:*")
+    assert run.tasks("ran") == sorted(
+        ["reference:song", "timing:song", *(f"{stage}:song/{stem}" for stage in ("stem", "align") for stem in STEMS)]
+    )
+    assert project.build("stem:song/bass").done == {}
+
+
+def test_list_shows_every_stage_with_a_sentence(built):
+    lines = built.doit("list").out.splitlines()
+    assert [line.split()[0] for line in lines] == sorted(
+        ["reference", "timing", "stem", "align", "process", "mix", "master", "archive"]
+    )
+    assert all(len(line.split()) > 4 for line in lines)
+    statuses = built.doit("list", "--all", "--status").out.splitlines()
+    assert sorted(line.split()[1] for line in statuses if ":" in line) == ALL
+    assert {line.split()[0] for line in statuses if ":" in line} == {"U"}
+    built.edit("cutoff_hz = 800", "cutoff_hz = 900")
+    statuses = built.doit("list", "--all", "--status").out.splitlines()
+    assert [line.split()[1] for line in statuses if line.startswith("R") and ":" in line] == ["process:song/bass"]
+
+
+def test_clean_removes_the_products_and_the_next_build_restores_them(built):
+    before = built.products()
+    assert built.doit("clean").code == 0
+    assert built.products() == {}
+    assert built.build().done == {"restored": ALL}
+    assert built.products() == before
+
+
+def test_forgetting_a_task_restores_it(built):
+    assert built.doit("forget", "mix:song").code == 0
+    assert built.build().done == {"restored": ["mix:song"]}
+
+
+def test_an_ignored_task_stays_ignored(built):
+    assert built.doit("ignore", "archive:song").code == 0
+    built.edit("[verify]", "[master]\nloudness_lufs = -16.0\n[verify]")
+    assert built.build().done == {"ran": ["master:song"]}
+
+
+def test_a_reference_of_the_same_duration_stops_the_rebuild_at_once(project):
+    import numpy
+
+    project.spec(SPEC.replace('duration = "8 bars"', 'file = "take.wav"', 1))
+    noise = numpy.random.default_rng(0).uniform(-0.3, 0.3, 16 * 16000)
+    soundfile.write(project.folder / "spec/take.wav", noise, 16000)
+    project.build("align")
+    soundfile.write(project.folder / "spec/take.wav", noise[::-1] * 0.5, 16000)
+    assert project.build("align").done == {"ran": ["reference:song", "timing:song"]}
+
+
+def test_a_changed_effects_source_rebuilds_the_stems_that_use_it(built, tmp_path):
+    package = tmp_path / "package" / "stemtasks"
+    shutil.copytree(Path(stemtasks.__file__).parent, package, ignore=shutil.ignore_patterns("__pycache__"))
+    env = {"PYTHONPATH": str(package.parent)}
+    assert built.build(env=env).done == {}
+    for name, expected in {
+        "effects/delay.py": ["process:song/bass"],
+        "effects/reverb.py": [],
+        "strategies/loop.py": ["align:song/drums"],
+        "stems/drums.py": ["stem:song/drums"],
+        "reporter.py": [],
+        "graph.py": [],
+    }.items():
+        with (package / name).open("a") as file:
+            file.write("\n# changed\n")
+        assert built.build(env=env).tasks("ran") == expected, name
+
+
+def test_a_changed_effect_that_changes_the_audio_rebuilds_what_follows(built, tmp_path):
+    package = tmp_path / "package" / "stemtasks"
+    shutil.copytree(Path(stemtasks.__file__).parent, package, ignore=shutil.ignore_patterns("__pycache__"))
+    source = package / "effects" / "highpass.py"
+    text = source.read_text()
+    assert text.count("yield ") >= 1
+    source.write_text(text.replace("yield ", "yield 0.5 * ", 1))
+    ran = built.build(env={"PYTHONPATH": str(package.parent)}).tasks("ran")
+    assert ran == [*AFTER_PROCESS, "process:song/pad"]
+
+
+def test_another_songs_mistake_does_not_stop_this_ones_tasks(built):
+    built.spec(SPEC.replace('generator = "tone"\nnote = "A2"', 'generator = "file"\nfile = "missing.wav"'), "other")
+    run = built.doit("--continue")
+    assert run.code == 1
+    assert run.tasks("FAILED") == ["stem:other/bass"]
+    assert run.lines("FAILED")["stem:other/bass"] == (
+        "spec/other.toml: stems.bass: spec/missing.wav: no such file; correct the path or put the file there"
+    )
+    assert "align:other/pad" in run.tasks("ran")
+    assert "Traceback" not in run.out + run.err
+
+
+def test_the_manifest_of_the_archive_names_no_path_of_this_machine(built):
+    (archive,) = (built.folder / "build/song").glob("*.zip")
+    data = archive.read_bytes()
+    assert str(built.folder).encode() not in data
+    assert json.dumps(str(Path.home())).strip('"').encode() + b"/" not in data
