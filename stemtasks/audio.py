@@ -114,6 +114,9 @@ class Source:
             return np.empty((0, self.channels))
         try:
             if self._position != start:
+                if self.format in ("OGG", "MP3"):
+                    # libsndfile 1.2 lands elsewhere when it seeks in Vorbis or MP3 from the middle, but not from 0
+                    self._file.seek(0)
                 self._position = self._file.seek(start)
             read = self._file.read(frames, dtype=self._dtype, always_2d=True)
         except soundfile.LibsndfileError as error:

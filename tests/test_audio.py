@@ -460,6 +460,28 @@ def test_reads_at_any_frame(tmp_path):
             list(source.blocks(900, 1001))
 
 
+@pytest.mark.parametrize("name", [*FORMATS, "streamed.flac", "streamed.mp3"])
+def test_any_read_is_that_part_of_the_whole(tmp_path, name):
+    path = tmp_path / name
+    if name.startswith("streamed"):
+        original = exported(tmp_path / "pcm16.wav", 150_000)
+        run = subprocess.run(
+            [FFMPEG, "-v", "error", "-i", original, "-f", path.suffix[1:], "pipe:1"], capture_output=True, check=True
+        )
+        path.write_bytes(run.stdout)
+    else:
+        exported(path, 150_000)
+    with Source(path) as source:
+        whole = np.concatenate(list(source.blocks()))
+    starts = np.random.default_rng(0).integers(0, 149_000, 40)
+    with Source(path) as source:
+        for start, frames in zip(starts, starts[::-1] % 700 + 1, strict=True):
+            part = source.read(int(start), int(frames))
+            assert np.allclose(part, whole[start : start + frames], rtol=0, atol=3e-7), start
+    with Source(path) as source:
+        assert np.allclose(np.concatenate(list(source.blocks(70_001, 140_003))), whole[70_001:140_003], atol=3e-7)
+
+
 def test_many_channels_make_shorter_blocks(tmp_path):
     path = tmp_path / "a.wav"
     soundfile.write(path, np.zeros((BLOCK_FRAMES, 64)), 8000)

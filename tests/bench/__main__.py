@@ -102,7 +102,12 @@ duration = "2:17"
 align = "{align}"
 effects = [{{ name = "lowpass", cutoff_hz = 8000, order = 4, phase = "zero" }}]
 """
-SEED_STEMS = [("bass", "A2", -2, "loop"), ("guitars", "A4", -4, "auto"), ("synths", "A5", -6, "auto"), ("bridge", "A3", -3, "crossfade")]
+SEED_STEMS = [
+    ("bass", "A2", -2, "loop"),
+    ("guitars", "A4", -4, "auto"),
+    ("synths", "A5", -6, "auto"),
+    ("bridge", "A3", -3, "crossfade"),
+]
 
 
 def against_the_seed(folder: Path, count: int) -> None:
@@ -126,9 +131,27 @@ def against_the_seed(folder: Path, count: int) -> None:
         return measured(DOIT, ours)
 
     us, them = paired(count, run_ours, lambda: measured([sys.executable, str(BASELINE)], theirs))
-    row("the seed's song, CPU", f"{us.cpu:.2f} s", f"{them.cpu:.2f} s", f"{us.cpu / them.cpu:.2f}", "<= 0.25 of the seed's script")
-    row("the seed's song, wall", f"{us.wall:.2f} s", f"{them.wall:.2f} s", f"{us.wall / them.wall:.2f}", "<= 0.17 on two cores")
-    row("the seed's song, peak memory", f"{us.peak_mb:.0f} MB", f"{them.peak_mb:.0f} MB", f"{us.peak_mb / them.peak_mb:.2f}", "")
+    row(
+        "the seed's song, CPU",
+        f"{us.cpu:.2f} s",
+        f"{them.cpu:.2f} s",
+        f"{us.cpu / them.cpu:.2f}",
+        "<= 0.25 of the seed's script",
+    )
+    row(
+        "the seed's song, wall",
+        f"{us.wall:.2f} s",
+        f"{them.wall:.2f} s",
+        f"{us.wall / them.wall:.2f}",
+        "<= 0.17 on two cores",
+    )
+    row(
+        "the seed's song, peak memory",
+        f"{us.peak_mb:.0f} MB",
+        f"{them.peak_mb:.0f} MB",
+        f"{us.peak_mb / them.peak_mb:.2f}",
+        "",
+    )
 
 
 LONG_SONG = """
@@ -169,7 +192,13 @@ def memory(folder: Path) -> None:
         song(place, LONG_SONG.format(duration=duration))
         peaks.append(measured(DOIT, place).peak_mb)
         shutil.rmtree(place)
-    row("peak memory, 30 min against 137 s, stereo", f"{peaks[1]:.0f} MB", f"{peaks[0]:.0f} MB", f"{peaks[1] / peaks[0]:.2f}", "<= 250 MB, the same")
+    row(
+        "peak memory, 30 min against 137 s, stereo",
+        f"{peaks[1]:.0f} MB",
+        f"{peaks[0]:.0f} MB",
+        f"{peaks[1] / peaks[0]:.2f}",
+        "<= 250 MB, the same",
+    )
 
 
 STOCK = """
@@ -188,7 +217,13 @@ def nothing_to_do(folder: Path, demo: Path, count: int) -> None:
     stock.mkdir()
     (stock / "dodo.py").write_text(STOCK.format(count=tasks, cores=os.cpu_count()))
     us, them = paired(count, lambda: measured(DOIT, demo), lambda: measured(DOIT, stock))
-    row(f"nothing to do, {tasks} tasks, wall", f"{us.wall * 1000:.0f} ms", f"{them.wall * 1000:.0f} ms", f"{us.wall / them.wall:.2f}", "<= 1.5 of stock doit")
+    row(
+        f"nothing to do, {tasks} tasks, wall",
+        f"{us.wall * 1000:.0f} ms",
+        f"{them.wall * 1000:.0f} ms",
+        f"{us.wall / them.wall:.2f}",
+        "<= 1.5 of stock doit",
+    )
 
 
 def one_effect(folder: Path, demo: Path, count: int) -> None:
@@ -204,7 +239,13 @@ def one_effect(folder: Path, demo: Path, count: int) -> None:
 
     bare = [sys.executable, str(HERE / "bare.py"), str(demo / "build" / "demo"), "lead", str(folder / "bare")]
     us, them = paired(count, ours, lambda: measured(bare, folder))
-    row("one stem's effect changed, wall", f"{us.wall:.2f} s", f"{them.wall:.2f} s", f"{us.wall / them.wall:.2f}", "<= 1.5 of bare library calls")
+    row(
+        "one stem's effect changed, wall",
+        f"{us.wall:.2f} s",
+        f"{them.wall:.2f} s",
+        f"{us.wall / them.wall:.2f}",
+        "<= 1.5 of bare library calls",
+    )
     row("one stem's effect changed, CPU", f"{us.cpu:.2f} s", f"{them.cpu:.2f} s", f"{us.cpu / them.cpu:.2f}", "")
 
 
