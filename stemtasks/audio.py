@@ -23,12 +23,8 @@ from numpy.typing import NDArray
 
 from stemtasks.dsp.channels import VORBIS_TO_WAV
 from stemtasks.errors import AudioError
-<<<<<<< HEAD
-from stemtasks.headers import UNKNOWN_64, AudioData, audio_data, mp3_frames_known
-from stemtasks.progress import on_frames
-=======
 from stemtasks.headers import UNKNOWN_64, AudioData, audio_data, mp3_frames
->>>>>>> file
+from stemtasks.progress import on_frames
 
 Block = NDArray[np.float64]
 Blocks = Iterator[Block]
