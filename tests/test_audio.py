@@ -431,6 +431,30 @@ def test_missing_folders_pipes_and_forbidden_files_are_one_line(tmp_path):
     one_line(error)
 
 
+@given(
+    name=st.sampled_from(sorted(set(FORMATS) - {"ima.wav"})),
+    edits=st.lists(st.tuples(st.floats(0, 1), st.binary(min_size=1, max_size=8)), min_size=1, max_size=4),
+    in_header=st.booleans(),
+)
+@settings(deadline=None, max_examples=80)
+def test_a_damaged_file_is_audio_or_one_line(tmp_path_factory, name, edits, in_header):
+    path = tmp_path_factory.getbasetemp() / name
+    content = bytearray(exported(path, 2000).read_bytes())
+    for place, replacement in edits:
+        at = int(place * min(len(content) - 1, 120 if in_header else len(content) - 1))
+        content[at : at + len(replacement)] = replacement
+    path.write_bytes(content)
+    frames = 0
+    try:
+        with Source(path) as source:
+            for block in source.blocks():
+                assert block.nbytes <= BLOCK_FRAMES * 16 * 8
+                frames += len(block)
+                assert frames < 1 << 22
+    except AudioError as error:
+        assert "\n" not in str(error)
+
+
 def test_a_claimed_length_is_never_allocated(tmp_path):
     """86 bytes that claim 2^35 frames: a FLAC header with nothing after it."""
     info = struct.pack(">HH6xQ16x", 4096, 4096, (44100 << 44) | (1 << 41) | (15 << 36) | ((1 << 36) - 1))
