@@ -21,6 +21,7 @@ from scipy.io import wavfile
 from stemtasks import audio
 from stemtasks.audio import BLOCK_FRAMES, Source, Spill, fitted, on_frames, reblocked, write_wav
 from stemtasks.errors import AudioError
+from stemtasks.headers import mp3_frames
 
 RATE = 48000
 FFMPEG = imageio_ffmpeg.get_ffmpeg_exe()
@@ -356,6 +357,19 @@ def test_an_mp3_of_guessed_length_is_whole_or_refused(tmp_path, rate, quiet_firs
         one_line(error)
 
 
+def test_an_mp3_is_summed_frame_by_frame_unless_its_header_states_the_count(tmp_path):
+    soundfile.write(tmp_path / "a.wav", noise(44100 * 3), 44100)
+    encode = [FFMPEG, "-v", "error", "-i", tmp_path / "a.wav", "-b:a", "128k", "-write_xing"]
+    subprocess.run([*encode, "1", tmp_path / "known.mp3"], check=True)
+    subprocess.run([*encode, "0", tmp_path / "guessed.mp3"], check=True)
+    assert abs(mp3_frames(tmp_path / "guessed.mp3") - 3 * 44100) <= 2 * 1152
+    content = (tmp_path / "known.mp3").read_bytes()
+    assert mp3_frames(tmp_path / "known.mp3") is None
+    at = content.index(b"Info") + 4
+    (tmp_path / "known.mp3").write_bytes(content[:at] + bytes(8) + content[at + 8 :])  # as written to a pipe
+    assert abs(mp3_frames(tmp_path / "known.mp3") - 3 * 44100) <= 3 * 1152
+
+
 def riff(data_size, audio_bytes, tail=b"", rate=RATE, channels=2):
     body = struct.pack("<4sIHHIIHH", b"fmt ", 16, 1, channels, rate, rate * 2 * channels, 2 * channels, 16)
     body += struct.pack("<4sI", b"data", data_size) + audio_bytes + tail
@@ -370,9 +384,18 @@ def test_sizes_of_open_ended_recorders_are_no_cut(tmp_path, claimed):
         assert sum(len(block) for block in source.blocks()) == 1000
 
 
-def test_a_data_size_of_zero_before_audio_is_told(tmp_path):
+def test_a_chunk_of_odd_size_before_the_audio_hides_no_cut(tmp_path):
     path = tmp_path / "a.wav"
-    path.write_bytes(riff(0, b"\x01\xff" * 1000))
+    whole = riff(4000, bytes(4000))
+    path.write_bytes((whole[:12] + b"note\x03\0\0\0abc\0" + whole[12:])[:-10])
+    with pytest.raises(AudioError, match="claims 4000 bytes of audio, 3990 are there"):
+        Source(path)
+
+
+@pytest.mark.parametrize("audio_bytes", [b"\x01\xff" * 1000, b"loud" * 500])
+def test_a_data_size_of_zero_before_audio_is_told(tmp_path, audio_bytes):
+    path = tmp_path / "a.wav"
+    path.write_bytes(riff(0, audio_bytes))
     with pytest.raises(AudioError, match="says 0 bytes of audio, but 2000 bytes follow") as error:
         Source(path)
     one_line(error)
@@ -452,7 +475,8 @@ def test_a_damaged_file_is_audio_or_one_line(tmp_path_factory, name, edits, in_h
                 frames += len(block)
                 assert frames < 1 << 22
     except AudioError as error:
-        assert "\n" not in str(error)
+        text = str(error)
+        assert "\n" not in text
 
 
 def test_a_claimed_length_is_never_allocated(tmp_path):
