@@ -110,6 +110,9 @@ class Source:
             return np.empty((0, self.channels))
         try:
             if self._position != start:
+                if self.format in ("OGG", "MP3"):
+                    # libsndfile 1.2 lands elsewhere when it seeks in Vorbis or MP3 from the middle, but not from 0
+                    self._file.seek(0)
                 self._position = self._file.seek(start)
             read = self._file.read(frames, dtype=self._dtype, always_2d=True)
         except soundfile.LibsndfileError as error:
@@ -156,8 +159,8 @@ class Source:
     def _count(self) -> None:
         """Find the length of a file whose header has none (FLAC from a pipe) by decoding it once."""
         self._length_is_known = False
-        while decoded := len(self.read(self._position, self._most_frames)):
-            del decoded
+        while len(self.read(self._position, self._most_frames)):
+            pass
         self.frames = self._position
         if not self.frames:
             raise AudioError(f"{self.path}: no audio could be decoded; export it again")

@@ -21,6 +21,7 @@ from scipy.io import wavfile
 from stemtasks import audio
 from stemtasks.audio import BLOCK_FRAMES, Source, Spill, fitted, on_frames, reblocked, write_wav
 from stemtasks.errors import AudioError
+from stemtasks.headers import mp3_frames
 
 RATE = 48000
 FFMPEG = imageio_ffmpeg.get_ffmpeg_exe()
@@ -356,6 +357,19 @@ def test_an_mp3_of_guessed_length_is_whole_or_refused(tmp_path, rate, quiet_firs
         one_line(error)
 
 
+def test_an_mp3_is_summed_frame_by_frame_unless_its_header_states_the_count(tmp_path):
+    soundfile.write(tmp_path / "a.wav", noise(44100 * 3), 44100)
+    encode = [FFMPEG, "-v", "error", "-i", tmp_path / "a.wav", "-b:a", "128k", "-write_xing"]
+    subprocess.run([*encode, "1", tmp_path / "known.mp3"], check=True)
+    subprocess.run([*encode, "0", tmp_path / "guessed.mp3"], check=True)
+    assert abs(mp3_frames(tmp_path / "guessed.mp3") - 3 * 44100) <= 2 * 1152
+    content = (tmp_path / "known.mp3").read_bytes()
+    assert mp3_frames(tmp_path / "known.mp3") is None
+    at = content.index(b"Info") + 4
+    (tmp_path / "known.mp3").write_bytes(content[:at] + bytes(8) + content[at + 8 :])  # as written to a pipe
+    assert abs(mp3_frames(tmp_path / "known.mp3") - 3 * 44100) <= 3 * 1152
+
+
 def riff(data_size, audio_bytes, tail=b"", rate=RATE, channels=2):
     body = struct.pack("<4sIHHIIHH", b"fmt ", 16, 1, channels, rate, rate * 2 * channels, 2 * channels, 16)
     body += struct.pack("<4sI", b"data", data_size) + audio_bytes + tail
@@ -370,9 +384,18 @@ def test_sizes_of_open_ended_recorders_are_no_cut(tmp_path, claimed):
         assert sum(len(block) for block in source.blocks()) == 1000
 
 
-def test_a_data_size_of_zero_before_audio_is_told(tmp_path):
+def test_a_chunk_of_odd_size_before_the_audio_hides_no_cut(tmp_path):
     path = tmp_path / "a.wav"
-    path.write_bytes(riff(0, b"\x01\xff" * 1000))
+    whole = riff(4000, bytes(4000))
+    path.write_bytes((whole[:12] + b"note\x03\0\0\0abc\0" + whole[12:])[:-10])
+    with pytest.raises(AudioError, match="claims 4000 bytes of audio, 3990 are there"):
+        Source(path)
+
+
+@pytest.mark.parametrize("audio_bytes", [b"\x01\xff" * 1000, b"loud" * 500])
+def test_a_data_size_of_zero_before_audio_is_told(tmp_path, audio_bytes):
+    path = tmp_path / "a.wav"
+    path.write_bytes(riff(0, audio_bytes))
     with pytest.raises(AudioError, match="says 0 bytes of audio, but 2000 bytes follow") as error:
         Source(path)
     one_line(error)
@@ -431,6 +454,31 @@ def test_missing_folders_pipes_and_forbidden_files_are_one_line(tmp_path):
     one_line(error)
 
 
+@given(
+    name=st.sampled_from(sorted(set(FORMATS) - {"ima.wav"})),
+    edits=st.lists(st.tuples(st.floats(0, 1), st.binary(min_size=1, max_size=8)), min_size=1, max_size=4),
+    in_header=st.booleans(),
+)
+@settings(deadline=None, max_examples=80)
+def test_a_damaged_file_is_audio_or_one_line(tmp_path_factory, name, edits, in_header):
+    path = tmp_path_factory.getbasetemp() / name
+    content = bytearray(exported(path, 2000).read_bytes())
+    for place, replacement in edits:
+        at = int(place * min(len(content) - 1, 120 if in_header else len(content) - 1))
+        content[at : at + len(replacement)] = replacement
+    path.write_bytes(content)
+    frames = 0
+    try:
+        with Source(path) as source:
+            for block in source.blocks():
+                assert block.nbytes <= BLOCK_FRAMES * 16 * 8
+                frames += len(block)
+                assert frames < 1 << 22
+    except AudioError as error:
+        text = str(error)
+        assert "\n" not in text
+
+
 def test_a_claimed_length_is_never_allocated(tmp_path):
     """86 bytes that claim 2^35 frames: a FLAC header with nothing after it."""
     info = struct.pack(">HH6xQ16x", 4096, 4096, (44100 << 44) | (1 << 41) | (15 << 36) | ((1 << 36) - 1))
@@ -458,6 +506,28 @@ def test_reads_at_any_frame(tmp_path):
         assert np.array_equal(np.concatenate(list(source.blocks(100, 350))), samples[100:350])
         with pytest.raises(AudioError, match="1000 could be decoded"):
             list(source.blocks(900, 1001))
+
+
+@pytest.mark.parametrize("name", [*FORMATS, "streamed.flac", "streamed.mp3"])
+def test_any_read_is_that_part_of_the_whole(tmp_path, name):
+    path = tmp_path / name
+    if name.startswith("streamed"):
+        original = exported(tmp_path / "pcm16.wav", 150_000)
+        run = subprocess.run(
+            [FFMPEG, "-v", "error", "-i", original, "-f", path.suffix[1:], "pipe:1"], capture_output=True, check=True
+        )
+        path.write_bytes(run.stdout)
+    else:
+        exported(path, 150_000)
+    with Source(path) as source:
+        whole = np.concatenate(list(source.blocks()))
+    starts = np.random.default_rng(0).integers(0, 149_000, 40)
+    with Source(path) as source:
+        for start, frames in zip(starts, starts[::-1] % 700 + 1, strict=True):
+            part = source.read(int(start), int(frames))
+            assert np.allclose(part, whole[start : start + frames], rtol=0, atol=3e-7), start
+    with Source(path) as source:
+        assert np.allclose(np.concatenate(list(source.blocks(70_001, 140_003))), whole[70_001:140_003], atol=3e-7)
 
 
 def test_many_channels_make_shorter_blocks(tmp_path):

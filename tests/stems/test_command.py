@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from stemtasks.audio import Stream, on_frames, write_wav
 from stemtasks.errors import CommandError, SpecError
-from stemtasks.stems.command import command
+from stemtasks.stems.command import KEPT_BYTES, _filled, _keep_ending, command
 
 FRAMES = 4800
 
@@ -153,8 +153,6 @@ def test_arguments_that_cannot_be_filled_in(scratch, arguments, words):
 
 @given(st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"])))
 def test_any_text_passes_when_its_braces_are_doubled(text):
-    from stemtasks.stems.command import _filled
-
     doubled = text.replace("{", "{{").replace("}", "}}")
     assert _filled(["p", "{output}", doubled], {"output": "/o"}, []) == ["p", "/o", text]
 
@@ -187,6 +185,29 @@ def test_an_exit_code_quotes_the_last_line_of_either_stream(scratch):
 
 def test_a_signal_is_named(scratch):
     assert "it was ended by SIGSEGV" in failure(scratch, python("import os; os.kill(os.getpid(), 11)", "{output}"))
+
+
+def test_it_does_not_read_the_input_of_the_build(scratch):
+    read_end, write_end = os.pipe()
+    os.write(write_end, b"y")
+    os.close(write_end)
+    saved = os.dup(0)
+    os.dup2(read_end, 0)
+    try:
+        said = failure(scratch, python("import sys; print(repr(sys.stdin.read())); sys.exit(1)", "{output}"))
+    finally:
+        os.dup2(saved, 0)
+        os.close(saved)
+        os.close(read_end)
+    assert said.endswith("it said: ''")
+
+
+def test_only_the_end_of_the_output_is_kept(tmp_path):
+    (tmp_path / "log").write_bytes(b"x" * 1_000_000 + b"last")
+    ending = bytearray()
+    with open(tmp_path / "log", "rb") as log:
+        _keep_ending(log, ending)
+    assert ending == b"x" * (KEPT_BYTES - 4) + b"last"
 
 
 def test_endless_output_is_bounded_and_does_not_block_it(scratch):
