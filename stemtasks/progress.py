@@ -1,4 +1,4 @@
-"""How far a running job is: the one thing a stage may tell while it works, without knowing who listens."""
+"""What a stage may tell while it works, without knowing who listens: how far it is, and what it has started."""
 
 from __future__ import annotations
 
@@ -7,3 +7,6 @@ from contextvars import ContextVar
 
 on_frames: ContextVar[Callable[[int], None] | None] = ContextVar("on_frames", default=None)
 """Called with the count of frames written so far."""
+
+process_groups: set[int] = set()
+"""Process groups that jobs of this process have started and not ended, to be killed with it."""

@@ -14,6 +14,7 @@ from typing import Any, NoReturn
 from doit.exceptions import BaseFail, TaskFailed
 from doit.reporter import ConsoleReporter
 
+from stemtasks.progress import process_groups
 from stemtasks.summary import clock
 
 WIDTH = 10
@@ -127,6 +128,9 @@ class Reporter(ConsoleReporter):  # type: ignore[misc]  # doit has no types
     def _stop(self, number: int, frame: FrameType | None) -> NoReturn:  # noqa: ARG002 - a signal handler's form
         """End at once: finished tasks are recorded already, running ones have published nothing."""
         self._end_live()
+        for group in list(process_groups):
+            with contextlib.suppress(OSError):
+                os.killpg(group, signal.SIGKILL)
         for build, _ in list(self.running.values()):
             build.abandon()
         names = ", ".join(self.running) or "no task"

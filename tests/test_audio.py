@@ -19,9 +19,10 @@ from hypothesis import strategies as st
 from scipy.io import wavfile
 
 from stemtasks import audio
-from stemtasks.audio import BLOCK_FRAMES, Source, Spill, fitted, on_frames, reblocked, write_wav
+from stemtasks.audio import BLOCK_FRAMES, Source, Spill, fitted, reblocked, write_wav
 from stemtasks.errors import AudioError
 from stemtasks.headers import mp3_frames
+from stemtasks.progress import on_frames
 
 RATE = 48000
 FFMPEG = imageio_ffmpeg.get_ffmpeg_exe()

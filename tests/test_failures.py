@@ -113,7 +113,7 @@ def test_a_stopped_build_leaves_no_external_program_running(slow):
     process.send_signal(signal.SIGINT)
     process.communicate(timeout=20)
     time.sleep(0.2)
-    listed = subprocess.run(["ps", "-eo", "args"], capture_output=True, text=True, check=True).stdout
+    listed = subprocess.run(["ps", "-ww", "-eo", "args"], capture_output=True, text=True, check=True).stdout
     assert str(slow.folder) not in listed
 
 

@@ -16,9 +16,10 @@ from typing import IO, Annotated
 
 from stemtasks.audio import Blocks, Source, Stream
 from stemtasks.errors import AudioError, CommandError, SpecError
-from stemtasks.progress import on_frames
+from stemtasks.progress import on_frames, process_groups
 from stemtasks.recording import recording
-from stemtasks.units import Files, GainDb, Range
+from stemtasks.timeline import Timeline
+from stemtasks.units import Files, Range
 
 POLL_SECONDS = 0.05
 KEPT_BYTES = 8192
@@ -28,11 +29,11 @@ QUOTED_CHARACTERS = 200
 def command(
     stream: Stream,
     *,
+    timeline: Timeline,
     seed: int,
     command: list[str],
     inputs: Files | None = None,
     timeout_seconds: Annotated[float, Range(0.1, 86_400.0, "s")] = 600.0,
-    gain_db: GainDb = 0.0,
 ) -> Blocks:
     """Run a program in an empty temporary folder and yield the audio it wrote, of its own duration.
 
@@ -41,7 +42,8 @@ def command(
     command
         The program, by name on PATH or by absolute path, and its arguments; there is no shell.
         In an argument {output} is the WAV file to write (needed), {input} the first of the inputs,
-        {sample_rate} in Hz, {channels}, {frames} and {duration_s} the song's, {seed} an integer.
+        {sample_rate} in Hz, {channels}, {frames} and {duration_s} what the stem's duration asks for
+        (the target, if it has none), {bpm} the song's tempo, {seed} an integer.
         An argument that is "{inputs}" alone becomes all inputs, one argument each. A literal brace
         is doubled.
     inputs
@@ -49,8 +51,6 @@ def command(
         starts in an empty folder, so that a file that is not listed here is not found by chance.
     timeout_seconds
         After this long it is stopped.
-    gain_db
-        Gain.
 
     What it wrote may have any sample rate and 1 to 8 channels; it is converted like a recording.
     Raises SpecError for arguments that cannot be filled in, CommandError for a program that is not
@@ -68,15 +68,15 @@ def command(
             "duration_s": repr(stream.frames / stream.sample_rate),
             "seed": str(seed),
         }
+        if timeline.bpm is not None:
+            values["bpm"] = f"{timeline.bpm:g}"
         arguments = _filled(command, values, [str(Path(path).absolute()) for path in inputs or ()])
         said = _run(arguments, Path(folder), timeout_seconds)
         if not output.is_file():
             raise CommandError(f"command {arguments[0]}: it ended without writing {{output}}{said}")
-        gain = 10.0 ** (gain_db / 20.0)
         try:
             with Source(output) as source:
-                for block in recording(source, stream):
-                    yield block if gain_db == 0.0 else block * gain
+                yield from recording(source, stream)
         except AudioError as error:
             found = str(error).replace(str(output), "what it wrote to {output}")
             raise CommandError(f"command {arguments[0]}: {found}{said}") from None
@@ -153,6 +153,7 @@ def _run(arguments: list[str], folder: Path, timeout_seconds: float) -> str:
     assert process.stdout is not None
     reader = threading.Thread(target=_keep_ending, args=(process.stdout, ending), daemon=True)
     reader.start()
+    process_groups.add(process.pid)
     try:
         in_time = _waited(process, timeout_seconds)
     finally:
@@ -160,6 +161,7 @@ def _run(arguments: list[str], folder: Path, timeout_seconds: float) -> str:
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(process.pid, signal.SIGKILL)
         process.wait()
+        process_groups.discard(process.pid)
         reader.join(timeout=1.0)  # a child in a session of its own may hold the pipe open for ever
         if not reader.is_alive():
             process.stdout.close()

@@ -9,7 +9,7 @@ import numpy as np
 from stemtasks.audio import BLOCK_FRAMES, Blocks, Source, Stream
 from stemtasks.errors import SpecError
 from stemtasks.recording import Cut, recording
-from stemtasks.units import File, GainDb, Range, Seconds, TimeMs
+from stemtasks.units import File, Range, Seconds, TimeMs
 
 
 def file(
@@ -20,7 +20,6 @@ def file(
     duration_seconds: Seconds | None = None,
     offset_seconds: Seconds = 0.0,
     fade_ms: TimeMs = 5.0,
-    gain_db: GainDb = 0.0,
     only_channel: Annotated[int, Range(1, 1024)] | None = None,
     mono: bool = False,
 ) -> Blocks:
@@ -38,8 +37,6 @@ def file(
         Silence before it.
     fade_ms
         Fade in where the recording's start was cut off, fade out where its end was; 0 for none.
-    gain_db
-        Gain.
     only_channel
         Take this channel of the recording alone, counted from 1 in WAV's order.
     mono
@@ -55,13 +52,7 @@ def file(
         while silence > 0:
             yield np.zeros((min(silence, BLOCK_FRAMES), stream.channels))
             silence -= BLOCK_FRAMES
-        blocks = recording(source, stream, cut, only_channel=only_channel, mono=mono)
-        if gain_db == 0.0:
-            yield from blocks
-            return
-        gain = 10.0 ** (gain_db / 20.0)
-        for block in blocks:
-            yield block * gain
+        yield from recording(source, stream, cut, only_channel=only_channel, mono=mono)
 
 
 def _cut(source: Source, start_seconds: float, duration_seconds: float | None, fade_ms: float) -> Cut:

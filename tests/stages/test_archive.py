@@ -15,10 +15,11 @@ import numpy as np
 import pytest
 
 from stemtasks.archive_names import archive_name
-from stemtasks.audio import on_frames, write_wav
+from stemtasks.audio import write_wav
 from stemtasks.errors import VerificationError
 from stemtasks.manifest import CONTRACT
 from stemtasks.measure import measure, write_facts
+from stemtasks.progress import on_frames
 from stemtasks.stages import archive
 from stemtasks.timeline import Section, Timeline
 

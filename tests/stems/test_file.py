@@ -185,12 +185,6 @@ def test_a_part_shorter_than_its_fades_stays_smooth(tmp_path):
     assert np.max(np.abs(np.diff(out[:, 0]))) < 0.02
 
 
-def test_gain_is_in_decibels(tmp_path):
-    samples = noise(1000)
-    out = stem(tmp_path, recorded(tmp_path, samples), gain_db=-6.0)
-    assert np.allclose(out, samples * 0.5011872336, atol=1e-9)
-
-
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
