@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Samples = NDArray[np.float64]
+Floats = NDArray[np.float32]
 
 TAPS = 12
 _BEFORE, _AFTER = TAPS // 2 - 1, TAPS // 2
@@ -42,7 +43,8 @@ class TruePeaks:
     def __init__(self, sample_rate: int, channels: int) -> None:
         filters = phases(sample_rate)
         self.segment = segment_frames(sample_rate)
-        self.bound = float(np.abs(filters).sum(axis=1).max())
+        # a hair more than exact, for float32's rounding
+        self.bound = float(np.abs(filters).sum(axis=1).max()) * (1.0 + 1e-6)
         self._width = self.segment + TAPS - 1
         self._matrix = np.zeros((len(filters) * self.segment, self._width), dtype=np.float32)
         for frame in range(self.segment):
@@ -74,19 +76,38 @@ class TruePeaks:
 
     def _group(self, samples: Samples, segments: int, floor: float) -> Samples:
         """Return the peaks of samples with 5 frames before and 6 after: shape (segments,)."""
-        if max(float(samples.max()), -float(samples.min())) * self.bound <= floor:
+        if floor and max(float(samples.max()), -float(samples.min())) * self.bound <= floor:
             return np.zeros(segments)
-        ahead = -(-(TAPS - 1) // self.segment)
         peaks = np.zeros(segments, dtype=np.float32)
-        by_segment = np.zeros((segments + ahead, self.segment), dtype=np.float32)
-        frames = np.empty((self._width, segments), dtype=np.float32)
+        reach = -(-self._width // self.segment)
+        by_segment = np.zeros((segments + reach - 1, self.segment), dtype=np.float32)
         for channel in samples:
             by_segment.reshape(-1)[: len(channel)] = channel
-            columns = np.ascontiguousarray(by_segment.T)
-            for later in range(ahead + 1):
-                rows = frames[later * self.segment : (later + 1) * self.segment]
-                rows[:] = columns[: len(rows), later : later + segments]
-            between = self._matrix @ frames
-            for values in (between, frames[_BEFORE : _BEFORE + self.segment]):
-                np.maximum(peaks, np.abs(values, out=values).max(axis=0), out=peaks)
+            columns = by_segment.T.copy()
+            if not floor:
+                np.maximum(peaks, self._interpolated(columns, slice(0, segments)), out=peaks)
+                continue
+            level = np.abs(columns).max(axis=0)
+            highest = level[:segments]
+            for later in range(1, reach):
+                highest = np.maximum(highest, level[later : later + segments])
+            chosen = np.flatnonzero(highest > floor / self.bound)
+            if len(chosen) > segments // 2:
+                np.maximum(peaks, self._interpolated(columns, slice(0, segments)), out=peaks)
+            elif len(chosen):
+                peaks[chosen] = np.maximum(peaks[chosen], self._interpolated(columns, chosen))
         return peaks.astype(np.float64)
+
+    def _interpolated(self, columns: Floats, chosen: slice | NDArray[np.intp]) -> Floats:
+        """Return the highest value, on and between the samples, of the chosen segments (columns) of one channel."""
+        count = len(chosen) if isinstance(chosen, np.ndarray) else chosen.stop
+        frames = np.empty((self._width, count), dtype=np.float32)
+        for later, row in enumerate(range(0, self._width, self.segment)):
+            rows = frames[row : row + self.segment]
+            source = columns[: len(rows), later:]
+            rows[:] = source[:, chosen] if isinstance(chosen, slice) else source.take(chosen, axis=1)
+        values = np.empty((len(self._matrix) + self.segment, count), dtype=np.float32)
+        values[: self.segment] = frames[_BEFORE : _BEFORE + self.segment]
+        np.matmul(self._matrix, frames, out=values[self.segment :])
+        highest: Floats = np.abs(values, out=values).max(axis=0)
+        return highest

@@ -51,7 +51,9 @@ def run(inputs: dict[str, Path], outputs: dict[str, Path], params: dict[str, Any
             facts = write(block * gain for block in mix.blocks())
             master = {"gain_db": round(gain_db, 3), "max_reduction_db": 0.0, "passes": 1, "at_limit": False}
         else:
-            with _Programme(mix, target is not None, Path(outputs["audio"]).parent) as programme:
+            # no gain lifts a peak to the ceiling that is further below the highest than the limiter may reduce
+            floor = 10 ** ((mix_facts["true_peak_dbtp"] - MAX_REDUCTION_DB - 0.1) / 20)
+            with _Programme(mix, target is not None, floor, Path(outputs["audio"]).parent) as programme:
                 facts, master = _limited(programme, write, target, gain_db, ceiling)
     master |= {"loudness_target": params["loudness_lufs"], "ceiling_dbtp": ceiling}
     write_facts(outputs["facts"], facts | {"master": master})
@@ -112,8 +114,9 @@ class _Trial:
 class _Programme:
     """What a limiter has to know of the mix, kept on disk: two numbers a segment of about 1/6 ms."""
 
-    def __init__(self, mix: Source, with_loudness: bool, scratch: Path) -> None:
+    def __init__(self, mix: Source, with_loudness: bool, floor: float, scratch: Path) -> None:
         self._mix = mix
+        self._floor = floor
         self.true_peak = 0.0
         self._detector = TruePeaks(mix.sample_rate, mix.channels)
         self._segment = self._detector.segment
@@ -130,12 +133,12 @@ class _Programme:
         """Yield blocks of (true peak, K-weighted energy) a segment."""
         held = np.zeros(0)
         for block in self._mix.blocks():
-            peaks = self._detector(block)
+            peaks = self._detector(block, self._floor)
             if self._energies is not None:
                 held = np.concatenate((held, self._energies(block)))
             yield self._joined(peaks, held)
             held = held[len(peaks) :]
-        yield self._joined(self._detector.finish(), held)
+        yield self._joined(self._detector.finish(self._floor), held)
 
     def _joined(self, peaks: Block, energies: Block) -> Block:
         self.true_peak = float(peaks.max(initial=self.true_peak))
