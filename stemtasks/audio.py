@@ -191,9 +191,13 @@ class Spill:
         self.channels = channels
         self.frames = 0
         self._file = tempfile.TemporaryFile(dir=scratch)  # noqa: SIM115 - lives as long as the Spill
-        for block in blocks:
-            self._file.write(np.ascontiguousarray(block).data.cast("B"))
-            self.frames += len(block)
+        try:
+            for block in blocks:
+                self._file.write(np.ascontiguousarray(block).data.cast("B"))
+                self.frames += len(block)
+        except BaseException:
+            self._file.close()
+            raise
 
     def __enter__(self) -> Self:
         return self
