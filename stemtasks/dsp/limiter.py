@@ -108,7 +108,8 @@ def _bell(length: int) -> Samples:
     window = np.ones(1)
     for box in range(3):
         window = np.convolve(window, np.ones(shortest + (box < more)))
-    return window / window.sum()
+    window /= window.sum()
+    return window
 
 
 def _sliding_max(values: Samples, width: int) -> Samples:
