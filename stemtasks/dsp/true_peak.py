@@ -10,7 +10,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 Samples = NDArray[np.float64]
-Floats = NDArray[np.float32]
 
 TAPS = 12
 _BEFORE, _AFTER = TAPS // 2 - 1, TAPS // 2
@@ -49,13 +48,11 @@ class TruePeaks:
         self._matrix = np.zeros((len(filters) * self.segment, self._width), dtype=np.float32)
         for frame in range(self.segment):
             self._matrix[frame :: self.segment, frame : frame + TAPS] = filters
-        self._held = np.zeros((channels, _BEFORE))
-        self._frames = 0
+        self._held = np.zeros((channels, _BEFORE), dtype=np.float32)
 
     def __call__(self, block: Samples, floor: float = 0.0) -> Samples:
         """Return the peaks of the segments that are complete now: shape (segments,)."""
-        self._frames += len(block)
-        self._held = np.concatenate((self._held, block.T), axis=1)
+        self._held = np.concatenate((self._held, block.T), axis=1, dtype=np.float32, casting="same_kind")
         group = _COLUMNS * self.segment
         groups = (self._held.shape[1] - (TAPS - 1)) // group
         if groups <= 0:
@@ -74,40 +71,24 @@ class TruePeaks:
         self._held = np.pad(self._held, ((0, 0), (0, padding)))
         return self._group(self._held, segments, floor) if segments else np.zeros(0)
 
-    def _group(self, samples: Samples, segments: int, floor: float) -> Samples:
+    def _group(self, samples: NDArray[np.float32], segments: int, floor: float) -> Samples:
         """Return the peaks of samples with 5 frames before and 6 after: shape (segments,)."""
         if floor and max(float(samples.max()), -float(samples.min())) * self.bound <= floor:
             return np.zeros(segments)
+        width, segment = self._width, self.segment
         peaks = np.zeros(segments, dtype=np.float32)
-        reach = -(-self._width // self.segment)
-        by_segment = np.zeros((segments + reach - 1, self.segment), dtype=np.float32)
+        by_segment = np.zeros((segments + -(-width // segment) - 1, segment), dtype=np.float32)
+        frames = np.empty((width, segments), dtype=np.float32)
+        values = np.empty((segment + len(self._matrix), segments), dtype=np.float32)
         for channel in samples:
             by_segment.reshape(-1)[: len(channel)] = channel
             columns = by_segment.T.copy()
-            if not floor:
-                np.maximum(peaks, self._interpolated(columns, slice(0, segments)), out=peaks)
-                continue
-            level = np.abs(columns).max(axis=0)
-            highest = level[:segments]
-            for later in range(1, reach):
-                highest = np.maximum(highest, level[later : later + segments])
-            chosen = np.flatnonzero(highest > floor / self.bound)
-            if len(chosen) > segments // 2:
-                np.maximum(peaks, self._interpolated(columns, slice(0, segments)), out=peaks)
-            elif len(chosen):
-                peaks[chosen] = np.maximum(peaks[chosen], self._interpolated(columns, chosen))
+            # frames[k] is frame k of every segment, from 5 before it to 6 after
+            for later, row in enumerate(range(0, width, segment)):
+                rows = frames[row : row + segment]
+                rows[:] = columns[: len(rows), later : later + segments]
+            values[:segment] = frames[_BEFORE : _BEFORE + segment]
+            np.matmul(self._matrix, frames, out=values[segment:])
+            np.abs(values, out=values)
+            np.maximum(peaks, np.maximum.reduce(values, axis=0), out=peaks)
         return peaks.astype(np.float64)
-
-    def _interpolated(self, columns: Floats, chosen: slice | NDArray[np.intp]) -> Floats:
-        """Return the highest value, on and between the samples, of the chosen segments (columns) of one channel."""
-        count = len(chosen) if isinstance(chosen, np.ndarray) else chosen.stop
-        frames = np.empty((self._width, count), dtype=np.float32)
-        for later, row in enumerate(range(0, self._width, self.segment)):
-            rows = frames[row : row + self.segment]
-            source = columns[: len(rows), later:]
-            rows[:] = source[:, chosen] if isinstance(chosen, slice) else source.take(chosen, axis=1)
-        values = np.empty((len(self._matrix) + self.segment, count), dtype=np.float32)
-        values[: self.segment] = frames[_BEFORE : _BEFORE + self.segment]
-        np.matmul(self._matrix, frames, out=values[self.segment :])
-        highest: Floats = np.abs(values, out=values).max(axis=0)
-        return highest
