@@ -36,7 +36,7 @@ class GainCurve:
 
     def __init__(self, sample_rate: int, threshold: float) -> None:
         segments_per_second = sample_rate / segment_frames(sample_rate)
-        self._threshold = threshold
+        self._per_threshold = 1.0 / threshold
         self.look_ahead = max(1, round(LOOK_AHEAD_MS / 1000 * segments_per_second))
         self._fast = _Release(_FAST_DB_PER_SECOND / segments_per_second)
         self._slow = _Release(_SLOW_DB_PER_SECOND / segments_per_second)
@@ -59,8 +59,8 @@ class GainCurve:
 
     def _gains(self, peaks: Samples) -> Samples:
         """Return as many gains as peaks, those of ``look_ahead`` segments before (fewer the first time)."""
-        over = peaks / self._threshold
-        over[over <= 1.0] = 0.0
+        over = peaks * self._per_threshold
+        over *= over > 1.0
         fast, slow = self._fast(over), self._slow(np.sqrt(over))
         ahead = self.look_ahead
         if fast is None and slow is None and not np.any(self._history > 1.0):
@@ -86,19 +86,19 @@ class _Release:
 
     def __init__(self, db_per_step: float) -> None:
         self._powers = np.cumprod(np.full(_GROUP * 2, 10 ** (-db_per_step / 20)))
+        self._per_power = 1.0 / self._powers
         self._last = 0.0
 
     def __call__(self, level: Samples) -> Samples | None:
         """Return the envelope, or None where it stays at 1 or below."""
-        powers = self._powers[: len(level)]
-        envelope: Samples | None = None
-        if self._last * powers[0] > 1.0 or level.any():
-            envelope = level / powers
-            envelope[0] = max(envelope[0], self._last)
-            np.maximum.accumulate(envelope, out=envelope)
-            envelope *= powers
-            np.maximum(envelope, level, out=envelope)
-        self._last = float(envelope[-1]) if envelope is not None else 0.0
+        if self._last * self._powers[0] <= 1.0 and not level.any():
+            self._last = 0.0
+            return None
+        envelope = level * self._per_power[: len(level)]
+        envelope[0] = max(envelope[0], self._last)
+        np.maximum.accumulate(envelope, out=envelope)
+        envelope *= self._powers[: len(level)]
+        self._last = float(envelope[-1])
         return envelope
 
 
@@ -108,7 +108,8 @@ def _bell(length: int) -> Samples:
     window = np.ones(1)
     for box in range(3):
         window = np.convolve(window, np.ones(shortest + (box < more)))
-    return window / window.sum()
+    window /= window.sum()
+    return window
 
 
 def _sliding_max(values: Samples, width: int) -> Samples:
@@ -127,7 +128,7 @@ def gained(take: Callable[[int], Samples], gains: Iterable[Samples], segment: in
     ``take(frames)`` returns the next frames, shape (frames, channels), fewer at the end. Where the curve is 1 and
     so is ``gain``, samples pass unchanged, bit for bit.
     """
-    ramp = np.arange(segment) / segment
+    ramp = np.array([np.ones(segment), np.arange(segment) / segment])
     last = np.zeros(0)
     for group in gains:
         curve = np.concatenate((last, group))
@@ -138,8 +139,11 @@ def gained(take: Callable[[int], Samples], gains: Iterable[Samples], segment: in
         if curve.min() == 1.0:
             yield block * gain
             continue
-        steps = np.diff(curve)
-        frames = (curve[:-1, None] + steps[:, None] * ramp).reshape(-1)[: len(block)]
+        # gain and slope of each segment times (1, time): a matrix product is a fifth of broadcasting
+        lines = np.empty((len(curve) - 1, 2))
+        lines[:, 0] = curve[:-1]
+        np.subtract(curve[1:], curve[:-1], out=lines[:, 1])
+        frames = (lines @ ramp).reshape(-1)[: len(block)]
         frames *= gain
         yield block * frames[:, None]
 

@@ -148,7 +148,8 @@ def window_powers(energies: Samples, steps: int, step_frames: int) -> Samples:
     """Return the mean square of every window of ``steps`` energies, each the sum over ``step_frames`` frames."""
     if len(energies) < steps:
         return np.zeros(0)
-    return np.lib.stride_tricks.sliding_window_view(energies, steps).sum(axis=1) / (steps * step_frames)
+    powers: Samples = np.lib.stride_tricks.sliding_window_view(energies, steps).sum(axis=1)
+    return powers / (steps * step_frames)
 
 
 def gated_loudness(powers: Samples) -> float | None:

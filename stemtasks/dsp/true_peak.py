@@ -42,18 +42,17 @@ class TruePeaks:
     def __init__(self, sample_rate: int, channels: int) -> None:
         filters = phases(sample_rate)
         self.segment = segment_frames(sample_rate)
-        self.bound = float(np.abs(filters).sum(axis=1).max())
+        # a hair more than exact, for float32's rounding
+        self.bound = float(np.abs(filters).sum(axis=1).max()) * (1.0 + 1e-6)
         self._width = self.segment + TAPS - 1
         self._matrix = np.zeros((len(filters) * self.segment, self._width), dtype=np.float32)
         for frame in range(self.segment):
             self._matrix[frame :: self.segment, frame : frame + TAPS] = filters
-        self._held = np.zeros((channels, _BEFORE))
-        self._frames = 0
+        self._held = np.zeros((channels, _BEFORE), dtype=np.float32)
 
     def __call__(self, block: Samples, floor: float = 0.0) -> Samples:
         """Return the peaks of the segments that are complete now: shape (segments,)."""
-        self._frames += len(block)
-        self._held = np.concatenate((self._held, block.T), axis=1)
+        self._held = np.concatenate((self._held, block.T), axis=1, dtype=np.float32, casting="same_kind")
         group = _COLUMNS * self.segment
         groups = (self._held.shape[1] - (TAPS - 1)) // group
         if groups <= 0:
@@ -72,21 +71,24 @@ class TruePeaks:
         self._held = np.pad(self._held, ((0, 0), (0, padding)))
         return self._group(self._held, segments, floor) if segments else np.zeros(0)
 
-    def _group(self, samples: Samples, segments: int, floor: float) -> Samples:
+    def _group(self, samples: NDArray[np.float32], segments: int, floor: float) -> Samples:
         """Return the peaks of samples with 5 frames before and 6 after: shape (segments,)."""
-        if max(float(samples.max()), -float(samples.min())) * self.bound <= floor:
+        if floor and max(float(samples.max()), -float(samples.min())) * self.bound <= floor:
             return np.zeros(segments)
-        ahead = -(-(TAPS - 1) // self.segment)
+        width, segment = self._width, self.segment
         peaks = np.zeros(segments, dtype=np.float32)
-        by_segment = np.zeros((segments + ahead, self.segment), dtype=np.float32)
-        frames = np.empty((self._width, segments), dtype=np.float32)
+        by_segment = np.zeros((segments + -(-width // segment) - 1, segment), dtype=np.float32)
+        frames = np.empty((width, segments), dtype=np.float32)
+        values = np.empty((segment + len(self._matrix), segments), dtype=np.float32)
         for channel in samples:
             by_segment.reshape(-1)[: len(channel)] = channel
-            columns = np.ascontiguousarray(by_segment.T)
-            for later in range(ahead + 1):
-                rows = frames[later * self.segment : (later + 1) * self.segment]
+            columns = by_segment.T.copy()
+            # frames[k] is frame k of every segment, from 5 before it to 6 after
+            for later, row in enumerate(range(0, width, segment)):
+                rows = frames[row : row + segment]
                 rows[:] = columns[: len(rows), later : later + segments]
-            between = self._matrix @ frames
-            for values in (between, frames[_BEFORE : _BEFORE + self.segment]):
-                np.maximum(peaks, np.abs(values, out=values).max(axis=0), out=peaks)
+            values[:segment] = frames[_BEFORE : _BEFORE + segment]
+            np.matmul(self._matrix, frames, out=values[segment:])
+            np.abs(values, out=values)
+            np.maximum(peaks, np.maximum.reduce(values, axis=0), out=peaks)
         return peaks.astype(np.float64)

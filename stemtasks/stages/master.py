@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from math import log10
 from pathlib import Path
 from typing import Any
@@ -24,7 +23,7 @@ from stemtasks.measure import Facts, failures, measure, write_facts
 
 MAX_REDUCTION_DB = 12.0
 TOLERANCE_LU = 0.05
-_MODEL_TOLERANCE_LU = 0.005
+_MODEL_TOLERANCE_LU = 0.01
 _MAX_TRIALS, _MAX_RENDERS = 12, 3
 # dither may lift a peak by as much, in 16 bits at the lowest ceiling that makes sense
 _CLEAR_DB = 0.01
@@ -51,7 +50,9 @@ def run(inputs: dict[str, Path], outputs: dict[str, Path], params: dict[str, Any
             facts = write(block * gain for block in mix.blocks())
             master = {"gain_db": round(gain_db, 3), "max_reduction_db": 0.0, "passes": 1, "at_limit": False}
         else:
-            with _Programme(mix, target is not None, Path(outputs["audio"]).parent) as programme:
+            # no gain lifts a peak to the ceiling that is further below the highest than the limiter may reduce
+            floor = 10 ** ((mix_facts["true_peak_dbtp"] - MAX_REDUCTION_DB - 0.1) / 20)
+            with _Programme(mix, target is not None, floor, Path(outputs["audio"]).parent) as programme:
                 facts, master = _limited(programme, write, target, gain_db, ceiling)
     master |= {"loudness_target": params["loudness_lufs"], "ceiling_dbtp": ceiling}
     write_facts(outputs["facts"], facts | {"master": master})
@@ -81,19 +82,21 @@ def _limited(
     programme: _Programme, write: Callable[[Blocks], Facts], target: float | None, gain_db: float, ceiling: float
 ) -> tuple[Facts, dict[str, Any]]:
     """Render through the limiter until loudness and ceiling hold on the file itself; return its facts and how."""
-    limit_dbtp, correction, wanted_db = ceiling - MARGIN_DB, 0.0, gain_db
-    for passes in range(1, _MAX_RENDERS + 1):
+    limit_dbtp, correction, wanted_db, passes = ceiling - MARGIN_DB, 0.0, gain_db, 0
+    while True:
         highest_db = limit_dbtp + MAX_REDUCTION_DB - 20 * log10(programme.true_peak)
         if target is not None:
             wanted_db = programme.gain_db_for(target + correction, wanted_db, highest_db, limit_dbtp)
         facts = write(programme.rendered(wanted_db, limit_dbtp))
+        passes += 1
         at_limit = target is not None and wanted_db >= highest_db
         error = 0.0 if target is None or at_limit or facts["lufs"] is None else target - facts["lufs"]
         over_db = facts["true_peak_dbtp"] - ceiling
-        if abs(error) <= TOLERANCE_LU and over_db <= 0:
+        if passes == _MAX_RENDERS or (abs(error) <= TOLERANCE_LU and over_db <= 0):
             break
         correction += error
-        limit_dbtp -= max(0.0, over_db) and over_db + 0.02
+        if over_db > 0:
+            limit_dbtp -= over_db + 0.02
     reduction_db = 20 * log10(programme.true_peak) + wanted_db - limit_dbtp
     return facts, {
         "gain_db": round(wanted_db, 3),
@@ -103,22 +106,17 @@ def _limited(
     }
 
 
-@dataclass
-class _Trial:
-    gain_db: float
-    lufs: float | None
-
-
 class _Programme:
     """What a limiter has to know of the mix, kept on disk: two numbers a segment of about 1/6 ms."""
 
-    def __init__(self, mix: Source, with_loudness: bool, scratch: Path) -> None:
+    def __init__(self, mix: Source, with_loudness: bool, floor: float, scratch: Path) -> None:
         self._mix = mix
+        self._floor = floor
         self.true_peak = 0.0
         self._detector = TruePeaks(mix.sample_rate, mix.channels)
         self._segment = self._detector.segment
         self._energies = _SegmentEnergies(mix, self._segment) if with_loudness else None
-        self._spill = Spill(self._segments(), 2, scratch)
+        self._spill = Spill((block for block in self._segments() if len(block)), 2, scratch)
 
     def __enter__(self) -> _Programme:
         return self
@@ -130,12 +128,12 @@ class _Programme:
         """Yield blocks of (true peak, K-weighted energy) a segment."""
         held = np.zeros(0)
         for block in self._mix.blocks():
-            peaks = self._detector(block)
+            peaks = self._detector(block, self._floor)
             if self._energies is not None:
                 held = np.concatenate((held, self._energies(block)))
             yield self._joined(peaks, held)
             held = held[len(peaks) :]
-        yield self._joined(self._detector.finish(), held)
+        yield self._joined(self._detector.finish(self._floor), held)
 
     def _joined(self, peaks: Block, energies: Block) -> Block:
         self.true_peak = float(peaks.max(initial=self.true_peak))
@@ -165,19 +163,19 @@ class _Programme:
 
     def gain_db_for(self, target: float, first_db: float, highest_db: float, limit_dbtp: float) -> float:
         """Return the gain in dB (at most ``highest_db``) at which the limited mix has the target loudness."""
-        gain_db, slope = min(first_db, highest_db), 1.0
-        last: _Trial | None = None
+        gain_db, slope = min(first_db, highest_db), 0.85  # a usual loss, before the first two trials tell
+        tried: tuple[float, float] | None = None
         for _ in range(_MAX_TRIALS):
-            trial = _Trial(gain_db, self._loudness(gain_db, limit_dbtp))
-            if trial.lufs is None:
+            lufs = self._loudness(gain_db, limit_dbtp)
+            if lufs is None:
                 break
-            error = target - trial.lufs
+            error = target - lufs
             if abs(error) <= _MODEL_TOLERANCE_LU or (error > 0 and gain_db >= highest_db):
                 break
-            if last is not None and last.lufs is not None and last.gain_db != gain_db:
+            if tried is not None and tried[0] != gain_db:
                 # more gain gives less loudness the more of it the limiter takes back
-                slope = min(1.0, max(0.1, (trial.lufs - last.lufs) / (gain_db - last.gain_db)))
-            last, gain_db = trial, min(gain_db + error / slope, highest_db)
+                slope = min(1.0, max(0.1, (lufs - tried[1]) / (gain_db - tried[0])))
+            tried, gain_db = (gain_db, lufs), min(gain_db + error / slope, highest_db)
         return gain_db
 
     def _loudness(self, gain_db: float, limit_dbtp: float) -> float | None:

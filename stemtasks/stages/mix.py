@@ -28,9 +28,8 @@ def run(inputs: dict[str, Path], outputs: dict[str, Path], params: dict[str, Any
         _check_alike(stems, params)
         write_wav(outputs["audio"], _sum(stems, gains), params["sample_rate"], params["channels"], "FLOAT")
         mix = stack.enter_context(Source(outputs["audio"]))
-        residual = max(
-            (_largest_difference(*pair) for pair in zip(_sum(stems, gains), mix.blocks(), strict=True)), default=0.0
-        )
+        pairs = zip(_sum(stems, gains), mix.blocks(), strict=True)
+        residual = max((_largest_difference(expected, found) for expected, found in pairs), default=0.0)
     facts = measure(outputs["audio"], loudness=True)
     facts |= {"gains": gains, "gains_db": gains_db, "sum_residual_dbfs": decibels(residual)}
     write_facts(outputs["facts"], facts)

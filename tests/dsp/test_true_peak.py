@@ -1,0 +1,94 @@
+"""True peak against EBU Tech 3341's signals, libebur128 and arithmetic."""
+
+from __future__ import annotations
+
+import loudness_oracle
+import numpy as np
+import pytest
+import soundfile
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from stemtasks.dsp.true_peak import TruePeaks, segment_frames
+
+RATE = 48_000
+
+
+def peaks_of(samples, rate=RATE, cuts=(), floor=0.0):
+    detector = TruePeaks(rate, samples.shape[1])
+    found = [detector(part, floor) for part in np.split(samples, list(cuts))]
+    return np.concatenate([*found, detector.finish(floor)])
+
+
+def dbtp(samples, rate=RATE):
+    return 20 * np.log10(peaks_of(samples, rate).max())
+
+
+@pytest.mark.parametrize(
+    ("divisor", "degrees", "amplitude", "expected"),
+    [(4, 0, 0.5, -6.0), (4, 45, 0.5, -6.0), (6, 60, 0.5, -6.0), (8, 67.5, 0.5, -6.0), (4, 45, 1.41, 3.0)],
+)
+def test_ebu_3341_sines_read_their_true_peak(divisor, degrees, amplitude, expected):
+    tone = amplitude * np.sin(2 * np.pi * np.arange(RATE) / divisor + np.radians(degrees))
+    # as in the EBU's files the tone fades in and out, since a hard edge has peaks of its own
+    fade = np.minimum(1, np.minimum(np.arange(RATE), np.arange(RATE)[::-1]) / 480)
+    assert expected - 0.4 <= dbtp((tone * fade)[:, None]) <= expected + 0.2
+
+
+@pytest.mark.parametrize("rate", [8_000, 22_050, 44_100, 48_000])
+def test_noise_reads_as_libebur128_reads_it(rate):
+    samples = np.random.default_rng(rate).standard_normal((rate * 2 + 7, 2)) * 0.2
+    assert dbtp(samples, rate) == pytest.approx(loudness_oracle.true_peak_dbtp(samples, rate), abs=0.001)
+
+
+@pytest.mark.parametrize("name", ["songs/metal_madness/song.ogg", "loops/loop_amen_full.flac"])
+def test_recordings_read_as_libebur128_reads_them(recordings, name):
+    samples, rate = soundfile.read(recordings / name, frames=44_100 * 20, always_2d=True)
+    assert dbtp(samples, rate) == pytest.approx(loudness_oracle.true_peak_dbtp(samples, rate), abs=0.001)
+
+
+@pytest.mark.parametrize("rate", [96_000, 192_000])
+def test_high_rates_read_between_samples_too(rate):
+    tone = 0.5 * np.sin(2 * np.pi * np.arange(rate // 4) / 4 + np.pi / 4)
+    fade = np.minimum(1, np.minimum(np.arange(rate // 4), np.arange(rate // 4)[::-1]) / 960)
+    assert dbtp((tone * fade)[:, None], rate) == pytest.approx(-6.02, abs=0.1)
+
+
+@pytest.mark.parametrize("rate", [8_000, 44_100, 48_000, 96_000])
+@pytest.mark.parametrize("frame", [0, 5, 7, 8, 4_095, 4_096, 9_999])
+def test_an_impulse_is_found_in_its_own_segment(rate, frame):
+    samples = np.zeros((10_000, 1))
+    samples[frame] = -1.0
+    peaks = peaks_of(samples, rate)
+    assert len(peaks) == -(-10_000 // segment_frames(rate))
+    assert peaks.argmax() == frame // segment_frames(rate)
+    assert peaks.max() == 1.0
+
+
+def test_what_follows_the_last_frame_is_heard():
+    samples = np.zeros((100, 1))
+    samples[-2:] = 0.9
+    after = np.concatenate((samples, np.zeros((100, 1))))
+    assert peaks_of(samples).max() == peaks_of(after).max() > 0.9
+
+
+def test_no_frames_have_no_peaks():
+    assert len(peaks_of(np.zeros((0, 2)))) == 0
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.lists(st.integers(0, 20_000), max_size=8), st.sampled_from([44_100, 48_000, 96_000]))
+def test_peaks_do_not_depend_on_where_blocks_end(cuts, rate):
+    samples = np.random.default_rng(1).standard_normal((20_000, 2))
+    assert np.array_equal(peaks_of(samples, rate), peaks_of(samples, rate, sorted(cuts)))
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.floats(0.01, 6.0), st.integers(0, 2**32 - 1), st.integers(1, 4))
+def test_peaks_above_the_floor_are_exact_and_the_others_stay_below_it(floor, seed, power):
+    rng = np.random.default_rng(seed)
+    samples = rng.standard_normal((9_000, 2)) ** power * rng.random((9_000, 1))
+    exact, some = peaks_of(samples), peaks_of(samples, floor=floor)
+    above = exact > floor
+    assert np.allclose(some[above], exact[above], rtol=1e-6)
+    assert np.all(some[~above] <= floor * (1 + 1e-6))

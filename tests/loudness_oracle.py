@@ -1,0 +1,54 @@
+"""libebur128 as the oracle of the loudness, true-peak and limiter tests."""
+
+from __future__ import annotations
+
+import numpy as np
+import pyebur128
+
+MODE = pyebur128.MeasurementMode
+
+
+def _state(samples, rate, mode):
+    state = pyebur128.R128State(samples.shape[1], rate, mode)
+    state.add_frames(np.ascontiguousarray(samples, dtype=np.float64).ravel(), len(samples))
+    return state
+
+
+def integrated_lufs(samples, rate):
+    return pyebur128.get_loudness_global(_state(samples, rate, MODE.MODE_I))
+
+
+def loudness_range_lu(samples, rate):
+    return pyebur128.get_loudness_range(_state(samples, rate, MODE.MODE_LRA))
+
+
+def true_peak_dbtp(samples, rate):
+    state = _state(samples, rate, MODE.MODE_TRUE_PEAK)
+    return 20 * np.log10(max(pyebur128.get_true_peak(state, channel) for channel in range(samples.shape[1])))
+
+
+def max_windows_lufs(samples, rate):
+    """Return the loudest momentary and short-term loudness, looked at every 100 ms."""
+    state = pyebur128.R128State(samples.shape[1], rate, MODE.MODE_S | MODE.MODE_M)
+    momentary, short_term = [-np.inf], [-np.inf]
+    step = rate // 10
+    for count, start in enumerate(range(0, len(samples) - step + 1, step), 1):
+        part = np.ascontiguousarray(samples[start : start + step], dtype=np.float64)
+        state.add_frames(part.ravel(), len(part))
+        if count >= 4:
+            momentary.append(pyebur128.get_loudness_momentary(state))
+        if count >= 30:
+            short_term.append(pyebur128.get_loudness_shortterm(state))
+    return max(momentary), max(short_term)
+
+
+def sines(segments, rate=48_000, frequency_hz=1000.0):
+    """Return sine tones one after the other: (seconds, dBFS of each channel) each."""
+    parts = []
+    start = 0
+    for seconds, levels in segments:
+        frames = round(seconds * rate)
+        tone = np.sin(2 * np.pi * frequency_hz * (start + np.arange(frames)) / rate)
+        parts.append(tone[:, None] * 10 ** (np.array(levels) / 20))
+        start += frames
+    return np.concatenate(parts)

@@ -1,0 +1,150 @@
+"""Masters against the loudness and the ceiling asked for, as libebur128 reads the written file."""
+
+from __future__ import annotations
+
+import json
+
+import loudness_oracle
+import numpy as np
+import pytest
+import soundfile
+
+from stemtasks.audio import write_wav
+from stemtasks.measure import measure, write_facts
+from stemtasks.stages import master
+
+RATE = 48_000
+LIMITS = {"loudness_tolerance_lu": 0.5, "silence_dbfs": -60.0, "clipping_ratio": 0.0001}
+
+
+@pytest.fixture
+def mastered(tmp_path):
+    def run(samples, rate=RATE, loudness_lufs=-14.0, ceiling_dbtp=-1.0, subtype="PCM_24"):
+        inputs = {"audio": tmp_path / "mix.wav", "facts": tmp_path / "mix.json"}
+        outputs = {"audio": tmp_path / "master.wav", "facts": tmp_path / "master.json"}
+        write_wav(inputs["audio"], iter([samples]), rate, samples.shape[1])
+        write_facts(inputs["facts"], measure(inputs["audio"], loudness=True))
+        params = {"loudness_lufs": loudness_lufs, "ceiling_dbtp": ceiling_dbtp, "subtype": subtype, "seed": 3}
+        master.run(inputs, outputs, params)
+        limits = LIMITS | {"loudness_lufs": loudness_lufs, "ceiling_dbtp": ceiling_dbtp, "frames": len(samples)}
+        facts = json.loads(outputs["facts"].read_text())
+        return soundfile.read(outputs["audio"], always_2d=True)[0], facts, master.verify(facts, limits)
+
+    return run
+
+
+def drums(seconds=6, channels=2, seed=0):
+    """Noise hits with a crest factor that a limiter has to deal with, over a quiet bed."""
+    rng = np.random.default_rng(seed)
+    n = np.arange(RATE * seconds)
+    hits = np.exp(-(n % 12_000) / 2_000)[:, None] * rng.uniform(-0.4, 0.4, (len(n), channels))
+    bed = 0.1 * np.sin(2 * np.pi * 110 * n / RATE)[:, None]
+    return hits + bed
+
+
+@pytest.mark.parametrize(("channels", "lufs"), [(1, -13.5), (2, -11.0)])
+@pytest.mark.parametrize("subtype", ["PCM_16", "PCM_24", "FLOAT"])
+def test_a_master_that_needs_limiting_is_as_loud_as_asked_under_the_ceiling(mastered, channels, lufs, subtype):
+    samples = drums(channels=channels)
+    out, facts, failed = mastered(samples, loudness_lufs=lufs, subtype=subtype)
+    assert failed == []
+    assert out.shape == samples.shape
+    assert facts["subtype"] == subtype
+    assert loudness_oracle.integrated_lufs(out, RATE) == pytest.approx(lufs, abs=0.06)
+    assert loudness_oracle.true_peak_dbtp(out, RATE) <= -1.0
+    assert facts["master"]["max_reduction_db"] > 2
+    assert facts["master"]["passes"] <= 2
+    assert facts["lufs"] == pytest.approx(loudness_oracle.integrated_lufs(out, RATE), abs=0.002)
+
+
+def test_with_room_under_the_ceiling_the_mix_is_only_scaled(mastered):
+    samples = drums().astype(np.float32).astype(np.float64)
+    out, facts, failed = mastered(samples, loudness_lufs=-30.0, subtype="FLOAT")
+    assert failed == []
+    ratio = 10 ** (facts["master"]["gain_db"] / 20)
+    assert np.allclose(out, samples * ratio, rtol=1e-3, atol=1e-9)
+    assert facts["lufs"] == pytest.approx(-30.0, abs=0.002)
+    assert facts["master"] | {"gain_db": 0} == {
+        "gain_db": 0,
+        "max_reduction_db": 0.0,
+        "passes": 1,
+        "at_limit": False,
+        "loudness_target": -30.0,
+        "ceiling_dbtp": -1.0,
+    }
+
+
+def test_without_a_target_a_mix_under_the_ceiling_passes_bit_for_bit(mastered):
+    samples = (drums() * 0.3).astype(np.float32).astype(np.float64)
+    out, facts, failed = mastered(samples, loudness_lufs=None, subtype="FLOAT")
+    assert failed == []
+    assert np.array_equal(out, samples)
+    assert facts["master"]["loudness_target"] is None
+
+
+def test_without_a_target_only_what_exceeds_is_turned_down(mastered):
+    samples = np.random.default_rng(1).uniform(-0.2, 0.2, (RATE * 2, 1)).astype(np.float32).astype(np.float64)
+    samples[RATE : RATE + 20] = 1.5
+    out, facts, failed = mastered(samples, loudness_lufs=None, subtype="FLOAT")
+    assert failed == []
+    assert np.array_equal(out[: RATE - 200], samples[: RATE - 200])
+    assert np.array_equal(out[-100:], samples[-100:])
+    assert loudness_oracle.true_peak_dbtp(out, RATE) <= -1.0
+    assert facts["master"]["gain_db"] == 0.0
+
+
+def test_a_loudness_out_of_reach_writes_the_closest_and_says_why(mastered):
+    samples = np.random.default_rng(2).standard_normal((RATE * 4, 1)) * 0.005
+    samples[::RATE] = 1.0
+    out, facts, failed = mastered(samples, loudness_lufs=-14.0)
+    assert len(out) == len(samples)
+    assert facts["true_peak_dbtp"] <= -1.0
+    assert facts["master"]["max_reduction_db"] == pytest.approx(12.0, abs=0.01)
+    expected = (
+        f"loudness is {facts['lufs']:.1f} LUFS, wanted -14.0 +-0.5: the mix's peaks leave no room under -1.0 dBTP: "
+        "lower loudness_lufs, raise ceiling_dbtp, or tame the peaks of the stems"
+    )
+    assert failed == [expected]
+
+
+@pytest.mark.parametrize("subtype", ["FLOAT", "PCM_16"])
+def test_a_silent_mix_is_a_failure_said_not_an_exception(mastered, subtype):
+    _, facts, failed = mastered(np.zeros((RATE, 2)), subtype=subtype)
+    assert facts["lufs"] is None
+    assert any("silent" in text for text in failed)
+
+
+def test_a_mix_shorter_than_a_window_still_holds_the_ceiling(mastered):
+    out, facts, failed = mastered(np.full((3000, 1), 1.8))
+    assert facts["lufs"] is None
+    assert facts["true_peak_dbtp"] <= -1.0
+    assert len(out) == 3000
+    assert failed == ["its loudness cannot be measured (silence, or shorter than 0.4 s), wanted -14.0 LUFS"]
+
+
+def test_a_changed_limit_is_applied_to_the_same_facts(mastered):
+    _, facts, _ = mastered(drums(), loudness_lufs=-20.0)
+    assert master.verify(facts, LIMITS | {"loudness_lufs": -20.0, "ceiling_dbtp": -1.0}) == []
+    assert master.verify(facts, LIMITS | {"loudness_lufs": -23.0, "ceiling_dbtp": -30.0}) == [
+        "loudness is -20.0 LUFS, wanted -23.0 +-0.5",
+        f"true peak is {facts['true_peak_dbtp']} dBTP, the ceiling is -30.0",
+    ]
+
+
+def test_the_same_mix_masters_to_the_same_bytes(mastered, tmp_path):
+    mastered(drums(), loudness_lufs=-11.0)
+    before = (tmp_path / "master.wav").read_bytes()
+    mastered(drums(), loudness_lufs=-11.0)
+    assert (tmp_path / "master.wav").read_bytes() == before
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["master.json", "master.wav", "mix.json", "mix.wav"]
+
+
+@pytest.mark.parametrize(("name", "lufs"), [("song", -14.0), ("guitar", -14.0), ("song", -10.0)])
+def test_metal_over_full_scale_is_mastered(recordings, mastered, name, lufs):
+    path = recordings / "songs" / "metal_madness" / f"{name}.ogg"
+    samples, rate = soundfile.read(path, frames=44_100 * 20, start=44_100 * 30, always_2d=True)
+    out, facts, failed = mastered(samples, rate, loudness_lufs=lufs)
+    assert failed == []
+    assert loudness_oracle.integrated_lufs(out, rate) == pytest.approx(lufs, abs=0.06)
+    assert loudness_oracle.true_peak_dbtp(out, rate) <= -1.0
+    assert (facts["master"]["max_reduction_db"] > 3) == (lufs == -10.0)
