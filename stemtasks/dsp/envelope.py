@@ -23,10 +23,10 @@ class Adsr:
 
     @classmethod
     def of(cls, attack_ms: float, decay_ms: float, sustain: float, release_ms: float, sample_rate: int) -> Adsr:
-        """Return the envelope for times in milliseconds; attack and release are at least 1 ms, as a step clicks."""
+        """Return the envelope for times in milliseconds; each is at least 1 ms, as a step clicks."""
         shortest = round(SHORTEST_RAMP_MS * sample_rate / 1000.0) + 1
         attack, decay, release = (round(time * sample_rate / 1000.0) for time in (attack_ms, decay_ms, release_ms))
-        return cls(max(attack, shortest), decay, sustain, max(release, shortest))
+        return cls(max(attack, shortest), max(decay, shortest), sustain, max(release, shortest))
 
     def frames(self, held: int) -> int:
         """Return how many frames a note sounds that is held for ``held`` frames; one without sustain may end sooner."""

@@ -54,7 +54,7 @@ def tone(
     attack_ms
         From silence to full level; at least 1 ms, which does not click.
     decay_ms
-        From full level to the sustain.
+        From full level to the sustain; at least 1 ms.
     sustain
         The level that is held, as a fraction of the full one; 0 for a plucked or struck sound.
     release_ms

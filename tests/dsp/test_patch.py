@@ -128,3 +128,12 @@ def test_detuned_voices_at_the_top_do_not_alias():
     power = np.abs(np.fft.rfft(x * signal.windows.kaiser(len(x), 24))) ** 2
     # one bin a hertz; harmonics lie above 3.9 kHz, and what folds back would lie below them, too
     assert 10 * np.log10(power[:3900].sum() / power.sum()) < -90
+
+
+def test_no_side_is_the_sharper_one_in_a_chord():
+    wide = replace(PLAIN, waveform="sine", voices=2, detune_cents=100.0, width=1.0)
+    left = spectrum(sounded(wide, (69, 81), 2 * RATE)[:, 0])
+    power, bins = left
+    first, second = (bins[np.argmax(power * (np.abs(bins - hz) < 60))] for hz in (440.0, 880.0))
+    assert first < 435
+    assert second > 890

@@ -9,6 +9,8 @@ import numpy as np
 import pytest
 
 from stemtasks.audio import Stream
+from stemtasks.dsp.envelope import Adsr
+from stemtasks.dsp.patch import Patch
 from stemtasks.dsp.pitch import frequency_hz, midi_number
 from stemtasks.errors import SpecError
 from stemtasks.stems import synth as module
@@ -272,3 +274,20 @@ def test_a_section_in_a_key_that_is_none_is_named():
 def test_a_song_without_tempo_has_no_patterns():
     with pytest.raises(SpecError, match=r"need a tempo; set song.bpm"):
         rendered({"verse": "1"}, timeline(("verse", 4.0, None), bpm=None))
+
+
+def test_notes_humanized_past_each_other_are_all_played(monkeypatch):
+    monkeypatch.setattr(module, "BLOCK_FRAMES", 64)
+    song = timeline(("verse", 2.0, None))
+    out = rendered({"verse": "1 5"}, song, steps_per_beat=16.0, humanize_ms=50.0, release_ms=5.0)
+    assert np.any(out)
+
+
+def test_the_note_unused_for_longest_is_dropped_first():
+    patch = Patch("sine", 1, 0.0, 0.0, 0.0, Adsr(100, 100, 1.0, 100), 9000.0, 0.7, 0.0, 100.0, RATE, 1)
+    kept = module.Rendered(patch, 5 * 8 * 1000)
+    notes = {note: kept.pieces((note,), 900, 0.0) for note in range(60, 65)}
+    assert kept.pieces((60,), 900, 0.0) is notes[60]
+    kept.pieces((70,), 900, 0.0)
+    assert kept.pieces((60,), 900, 0.0) is notes[60]
+    assert kept.pieces((61,), 900, 0.0) is not notes[61]

@@ -156,3 +156,11 @@ def test_what_cannot_be_played_is_an_error(arguments, message):
 
 def test_one_long_note_needs_no_tempo():
     assert np.any(rendered(bpm=None))
+
+
+def test_a_note_shorter_than_its_release_still_ends_with_its_length_and_without_a_click():
+    out = rendered(2 * RATE, note="A2", every_beats=1.0, length_beats=0.25, release_ms=300.0, level_dbfs=0.0)[:, 0]
+    notes = out.reshape(4, RATE // 2)
+    assert np.max(np.abs(notes)) > 0.5
+    assert not np.any(notes[:, RATE // 8 :])
+    assert np.max(np.abs(np.diff(out))) < 0.05
