@@ -16,7 +16,7 @@ CHOICES = ("none", "zero_pad", "truncate", "loop", "crossfade")
 
 SMALL_GAP_SECONDS = 0.5
 FULL_TAKE_SECONDS, FULL_TAKE_SHARE = 20.0, 0.9
-SUSTAINED_ONSETS = 1.0
+SUSTAINED_ONSETS = 1.2
 MIN_SUSTAINED_SECONDS = 0.5
 LOOK_SECONDS = 30.0
 
@@ -87,7 +87,8 @@ def _repeated(source: Source, why: str, tempo: float | None, beats_per_bar: floa
 def _content(source: Source) -> tuple[float, float]:
     """Return (onsets per second, seconds that sustain) of the first 30 s."""
     hop = max(1, source.sample_rate // 100)
-    level = powers(source, 0, min(source.frames, round(LOOK_SECONDS * source.sample_rate)), hop)
+    stop = min(source.frames, round(LOOK_SECONDS * source.sample_rate))
     hop_seconds = hop / source.sample_rate
-    start, stop = dsp.sustained_region(level) if len(level) else (0, 0)
-    return dsp.onsets_per_second(level, hop_seconds), (stop - start) * hop_seconds
+    first, last = dsp.sustained_region(powers(source, 0, stop, hop))
+    onsets = dsp.onsets_per_second(powers(source, 0, stop, hop, emphasis=True), hop_seconds)
+    return onsets, (last - first) * hop_seconds

@@ -12,7 +12,7 @@ from stemtasks.audio import Source, Stream
 from stemtasks.dsp import seams as dsp
 from stemtasks.errors import AudioError, SpecError
 from stemtasks.seam_search import aligned, matches, powers, reach_frames
-from stemtasks.seams import END_FADE_MS, Fit, Piece, ending, fit, read, seconds
+from stemtasks.seams import END_FADE_MS, SILENCE_PEAK, Fit, Piece, ending, fit, read, seconds
 from stemtasks.timeline import Timeline
 from stemtasks.units import Beats, Bpm, Seconds, TimeMs
 
@@ -222,7 +222,7 @@ def _free(source: Source, frames: int, start: int, end: int | None, overlap: int
     else:
         low, high = _heard(source)
         overlap = max(1, min(overlap, (high - low) // 5))
-        best = matches(source, low, high, overlap, round(MATCH_WINDOW_SECONDS * rate))[0]
+        best = matches(source, low, high, overlap, round(MATCH_WINDOW_SECONDS * rate), 1)[0]
         first, going, coming, shift, rho = 0, best.going, best.coming, best.shift, best.rho
         facts = {"match": round(best.score, 3)}
     facts |= {"loop_start_frame": coming, "loop_frames": going - coming}
@@ -244,8 +244,24 @@ def _repeated(source: Source, frames: int, first: int, joint: Piece) -> Iterator
 
 
 def _heard(source: Source) -> tuple[int, int]:
-    """Return the frames between the silences before and after the music, 40 dB below its loudest 10 ms."""
-    hop = max(1, source.sample_rate // 100)
-    level = powers(source, 0, source.frames, hop)
-    heard = np.flatnonzero(level > level.max() * 1e-4)
-    return int(heard[0]) * hop, min(source.frames, (int(heard[-1]) + 1) * hop)
+    """Return the frames between the silences before and after the music, 40 dB below its loudest 10 ms.
+
+    Looked for from both ends, 10 s at a time, so that a long recording is not read for its first and last note.
+    """
+    hop, look = max(1, source.sample_rate // 100), 10 * source.sample_rate
+    loudest = 0.0
+    low, high = 0, source.frames
+    for start in range(0, source.frames, look):
+        level = powers(source, start, min(start + look, source.frames), hop)
+        loudest = float(level.max(initial=0.0))
+        if loudest > SILENCE_PEAK**2 / 2:
+            low = start + int(np.argmax(level > loudest * 1e-4)) * hop
+            break
+    for stop in range(source.frames, low, -look):
+        start = max(low, stop - look)
+        heard = np.flatnonzero(powers(source, start, stop, hop) > loudest * 1e-4)
+        if len(heard):
+            # what is left of the last hop belongs to the music too
+            high = min(source.frames, start + (int(heard[-1]) + 2) * hop)
+            break
+    return low, high
