@@ -97,9 +97,8 @@ def read(source: Source, start: int | None, frames: int) -> Block:
         return np.zeros((frames, source.channels))
     if start >= 0 and start + frames <= source.frames:
         return source.read(start, frames)
-    index = np.arange(start, start + frames)
-    index = np.where(index < 0, -1 - index, index)
-    index = np.where(index >= source.frames, 2 * source.frames - 1 - index, index)
+    place = np.arange(start, start + frames)
+    index = np.where(place < 0, -1 - place, np.where(place < source.frames, place, 2 * source.frames - 1 - place))
     valid = (index >= 0) & (index < source.frames)
     block = np.zeros((frames, source.channels))
     if valid.any():

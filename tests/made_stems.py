@@ -23,7 +23,8 @@ def timeline(frames, bpm=None, rate=RATE, beats_per_bar=4.0):
 
 
 def columns(audio):
-    return np.asarray(audio, dtype=np.float64).reshape(len(audio), -1)
+    audio = np.asarray(audio, dtype=np.float64)
+    return audio if audio.ndim == 2 else audio[:, None]
 
 
 def written(path, audio, rate=RATE):
@@ -48,12 +49,12 @@ class Fitted:
     seams: dict
 
 
-def fitted_file(path, strategy, frames, folder, bpm=None, **arguments):
+def fitted_file(path, strategy, frames, folder, song_bpm=None, **arguments):
     function = plugins.load("strategies", strategy)
     with Source(path) as source:
         rate = source.sample_rate
         if "timeline" in inspect.signature(function).parameters:
-            arguments["timeline"] = timeline(frames, bpm, rate)
+            arguments["timeline"] = timeline(frames, song_bpm, rate)
         stream = Stream(rate, source.channels, source.frames, Path(folder))
         made = function(source, frames, stream, **arguments)
         output_path = Path(folder) / "fitted.wav"
@@ -63,10 +64,10 @@ def fitted_file(path, strategy, frames, folder, bpm=None, **arguments):
             return Fitted(audio, made.facts, measure_seams(output, source, made))
 
 
-def fitted(audio, strategy, frames, rate=RATE, bpm=None, **arguments):
+def fitted(audio, strategy, frames, rate=RATE, song_bpm=None, **arguments):
     with tempfile.TemporaryDirectory() as folder:
         path = written(Path(folder) / "stem.wav", audio, rate)
-        return fitted_file(path, strategy, frames, folder, bpm, **arguments)
+        return fitted_file(path, strategy, frames, folder, song_bpm, **arguments)
 
 
 def noise(frames, channels=1, seed=0, level=0.1):

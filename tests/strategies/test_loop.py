@@ -38,7 +38,7 @@ DRUM_LOOPS = {
 def test_any_loop_has_exactly_the_targets_frames(frames, more, channels, bpm, overlap_ms):
     if bpm is not None and frames < 60 * RATE / bpm:
         bpm = None
-    made = fitted(noise(frames, channels), "loop", frames + more, bpm=bpm, overlap_ms=overlap_ms)
+    made = fitted(noise(frames, channels), "loop", frames + more, song_bpm=bpm, overlap_ms=overlap_ms)
     assert made.audio.shape == (frames + more, channels)
     assert np.isfinite(made.audio).all()
     assert np.abs(made.audio).max() < 1.0
@@ -48,7 +48,7 @@ def test_any_loop_has_exactly_the_targets_frames(frames, more, channels, bpm, ov
 @pytest.mark.parametrize("extra", [0, 3000])
 def test_a_sine_of_whole_periods_loops_without_a_trace(bpm, extra):
     target = 20 * RATE + 12345
-    made = fitted(sine(2 * RATE + extra, 100), "loop", target, bpm=bpm)
+    made = fitted(sine(2 * RATE + extra, 100), "loop", target, song_bpm=bpm)
     assert np.abs(made.audio[:, 0] - sine(target, 100))[:-END].max() < 2e-7
     assert made.seams["seams"] > 5
 
@@ -58,7 +58,7 @@ def test_clicks_stay_on_the_beat_for_ten_minutes(bpm):
     beat = 60 * RATE / bpm
     loop = np.zeros(round(8 * beat))
     loop[[round(k * beat) for k in range(8)]] = 1.0
-    made = fitted(loop, "loop", 600 * RATE, bpm=bpm)
+    made = fitted(loop, "loop", 600 * RATE, song_bpm=bpm)
     clicks = np.flatnonzero(np.abs(made.audio[:, 0]) > 0.9)
     assert len(clicks) == int(np.ceil(600 * RATE / beat))
     # half a frame from the repetition's start and half from the click's place in the loop
@@ -70,7 +70,7 @@ def test_clicks_stay_on_the_beat_for_ten_minutes(bpm):
 
 def test_a_recorded_metronome_stays_on_the_beat(recordings, tmp_path):
     path, rate = as_wav(recordings / "loops" / "click-120bpm.flac", tmp_path)
-    made = fitted_file(path, "loop", 600 * rate, tmp_path, bpm=120.0)
+    made = fitted_file(path, "loop", 600 * rate, tmp_path, song_bpm=120.0)
     first = made.audio[: rate // 2]
     for beat in (4, 400, 1196):
         assert np.array_equal(made.audio[beat * rate // 2 :][: rate // 2], first)
@@ -81,7 +81,7 @@ def test_a_recorded_metronome_stays_on_the_beat(recordings, tmp_path):
 def test_real_loops_have_seams_within_the_limits(recordings, tmp_path, name, known):
     bpm, beats = DRUM_LOOPS[name]
     path, rate = as_wav(recordings / "loops" / name, tmp_path)
-    made = fitted_file(path, "loop", 137 * rate, tmp_path, bpm=bpm if known else None)
+    made = fitted_file(path, "loop", 137 * rate, tmp_path, song_bpm=bpm if known else None)
     assert len(made.audio) == 137 * rate
     worst = made.seams["worst_seam"]
     assert worst["dip_db"] < 2.0
@@ -104,7 +104,7 @@ def test_noise_keeps_its_level_at_seams(channels, overlap_ms):
 
 
 def test_the_most_whole_bars_are_repeated_and_what_follows_rings_into_the_seam():
-    made = fitted(noise(round(9.2 * RATE)), "loop", 40 * RATE, bpm=120.0)
+    made = fitted(noise(round(9.2 * RATE)), "loop", 40 * RATE, song_bpm=120.0)
     assert made.facts["loop_beats"] == 16.0
     assert made.facts["loop_bars"] == 4.0
     assert [seam["frame"] for seam in made.seams["seam_list"]] == [8 * RATE * k for k in range(1, 5)]
@@ -112,17 +112,17 @@ def test_the_most_whole_bars_are_repeated_and_what_follows_rings_into_the_seam()
 
 
 def test_less_than_a_bar_is_repeated_by_beats():
-    assert fitted(noise(round(1.7 * RATE)), "loop", 9 * RATE, bpm=120.0).facts["loop_beats"] == 3.0
+    assert fitted(noise(round(1.7 * RATE)), "loop", 9 * RATE, song_bpm=120.0).facts["loop_beats"] == 3.0
 
 
 def test_a_recording_cut_just_before_the_bar_counts_as_whole():
-    made = fitted(noise(2 * RATE - 100), "loop", 9 * RATE, bpm=120.0)
+    made = fitted(noise(2 * RATE - 100), "loop", 9 * RATE, song_bpm=120.0)
     assert made.facts["loop_beats"] == 4.0
     assert made.seams["worst_seam"]["dip_db"] < 2.0
 
 
 def test_a_hole_in_sustained_material_is_measured_as_a_dip():
-    made = fitted(sine(2 * RATE - 1100, 200), "loop", 9 * RATE, bpm=120.0)
+    made = fitted(sine(2 * RATE - 1100, 200), "loop", 9 * RATE, song_bpm=120.0)
     assert made.seams["worst_seam"]["dip_db"] > 20
 
 
@@ -130,13 +130,13 @@ def test_an_attack_at_the_loops_start_stays_whole():
     rng = noise(2 * RATE, seed=9)
     hit = rng * np.exp(-np.arange(2 * RATE) / 3000.0)[:, None] * 5 + noise(2 * RATE, seed=8, level=0.003)
     stem = np.concatenate((hit, noise(RATE // 2, seed=3, level=0.003)))
-    made = fitted(stem, "loop", 10 * RATE, bpm=120.0)
+    made = fitted(stem, "loop", 10 * RATE, song_bpm=120.0)
     again = made.audio[2 * RATE : 2 * RATE + 480] - made.audio[:480]
     assert np.sqrt(np.mean(again**2)) < 0.02 * np.sqrt(np.mean(made.audio[:480] ** 2))
 
 
 def test_a_region_with_audio_before_it_overlaps_before_the_beat():
-    made = fitted(noise(8 * RATE), "loop", 20 * RATE, bpm=120.0, start_beats=4.0, length_beats=8.0)
+    made = fitted(noise(8 * RATE), "loop", 20 * RATE, song_bpm=120.0, start_beats=4.0, length_beats=8.0)
     seam = made.seams["seam_list"][0]
     assert seam["frame"] + seam["overlap_frames"] == 4 * RATE
     assert seam["beat_error_ms"] == 0.0
@@ -145,7 +145,7 @@ def test_a_region_with_audio_before_it_overlaps_before_the_beat():
 
 def test_a_hit_can_be_repeated_on_every_beat_with_silence_between():
     hit = noise(RATE // 10)
-    made = fitted(hit, "loop", 4 * RATE, bpm=120.0, length_beats=1.0)
+    made = fitted(hit, "loop", 4 * RATE, song_bpm=120.0, length_beats=1.0)
     for beat in range(8):
         start = beat * RATE // 2
         assert np.allclose(made.audio[start : start + 4000], hit[:4000], atol=1e-6)
@@ -154,46 +154,21 @@ def test_a_hit_can_be_repeated_on_every_beat_with_silence_between():
 
 
 def test_a_stem_of_another_tempo_keeps_its_own_grid_and_says_so():
-    made = fitted(noise(6 * RATE), "loop", 20 * RATE, bpm=120.0)
-    other = fitted_with_own_bpm(noise(6 * RATE), 20 * RATE, song_bpm=120.0, own_bpm=90.0)
+    made = fitted(noise(6 * RATE), "loop", 20 * RATE, song_bpm=120.0)
+    other = fitted(noise(6 * RATE), "loop", 20 * RATE, song_bpm=120.0, bpm=90.0)
     assert "note" not in made.facts
     assert "90 bpm" in other.facts["note"]
     assert other.facts["loop_beats"] == 8.0
     assert other.seams["worst_seam"]["beat_error_ms"] <= 0.011
 
 
-def fitted_with_own_bpm(audio, frames, song_bpm, own_bpm):
-    import tempfile
-    from pathlib import Path
-
-    from made_stems import timeline, written
-
-    from stemtasks.audio import Source, Stream, write_wav
-    from stemtasks.seams import measure_seams
-    from stemtasks.strategies.loop import loop
-
-    with tempfile.TemporaryDirectory() as folder:
-        path = written(Path(folder) / "stem.wav", audio)
-        with Source(path) as source:
-            stream = Stream(RATE, source.channels, source.frames, Path(folder))
-            made = loop(source, frames, stream, timeline=timeline(frames, song_bpm), bpm=own_bpm)
-            write_wav(Path(folder) / "out.wav", made.blocks, RATE, source.channels)
-            with Source(Path(folder) / "out.wav") as output:
-                made_seams = measure_seams(output, source, made)
-
-    class Result:
-        facts, seams = made.facts, made_seams
-
-    return Result
-
-
 def test_seconds_that_are_no_whole_beats_show_as_a_beat_error():
-    made = fitted(noise(6 * RATE), "loop", 20 * RATE, bpm=120.0, end_seconds=3.13)
+    made = fitted(noise(6 * RATE), "loop", 20 * RATE, song_bpm=120.0, end_seconds=3.13)
     assert made.seams["worst_seam"]["beat_error_ms"] > 100
 
 
 def test_seconds_within_10_ms_of_whole_beats_are_taken_as_them():
-    made = fitted(noise(6 * RATE), "loop", 20 * RATE, bpm=89.94, end_seconds=2.669)
+    made = fitted(noise(6 * RATE), "loop", 20 * RATE, song_bpm=89.94, end_seconds=2.669)
     assert made.facts["loop_beats"] == 4.0
     assert made.seams["worst_seam"]["beat_error_ms"] <= 0.011
 
@@ -227,5 +202,5 @@ def test_one_shift_serves_all_channels():
 )
 def test_what_cannot_be_looped_is_an_error_that_names_the_way_out(frames, target, bpm, arguments, error, says):
     with pytest.raises(error, match=says) as caught:
-        fitted(noise(frames), "loop", target, bpm=bpm, **arguments)
+        fitted(noise(frames), "loop", target, song_bpm=bpm, **arguments)
     assert "\n" not in str(caught.value)
