@@ -29,7 +29,7 @@ def columns(audio):
 
 def written(path, audio, rate=RATE):
     audio = columns(audio)
-    write_wav(path, iter([audio]), rate, audio.shape[1])
+    write_wav(path, iter([audio] if len(audio) else []), rate, audio.shape[1])
     return path
 
 
