@@ -11,7 +11,7 @@ import numpy as np
 
 from stemtasks import plugins
 from stemtasks.audio import Source, Stream, write_wav
-from stemtasks.seams import measure_seams
+from stemtasks.seam_figures import measure_seams
 from stemtasks.timeline import Section, Timeline
 
 RATE = 48000

@@ -14,6 +14,7 @@ from made_stems import RATE, columns, noise, sine, written
 from stemtasks import seams
 from stemtasks.audio import Source, write_wav
 from stemtasks.errors import AudioError
+from stemtasks.seam_figures import measure_seams
 from stemtasks.seams import Piece
 
 
@@ -58,7 +59,7 @@ def measured(tmp_path, stem, pieces, audio):
     path = tmp_path / "out.wav"
     write_wav(path, iter([columns(audio)]), RATE, 1)
     with Source(written(tmp_path / "stem.wav", stem)) as source, Source(path) as output:
-        return seams.measure_seams(output, source, seams.fit(source, len(audio), lambda: iter(pieces)))
+        return measure_seams(output, source, seams.fit(source, len(audio), lambda: iter(pieces)))
 
 
 def test_a_fault_in_the_file_is_measured_whatever_the_plan_says(tmp_path):

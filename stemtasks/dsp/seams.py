@@ -118,7 +118,7 @@ def power(x: Array) -> float:
 def power_by_hop(x: Array, hop: int) -> Array:
     """Return the mean square of each whole ``hop`` frames, over all channels."""
     hops = len(x) // hop
-    whole = np.ascontiguousarray(x[: hops * hop]).reshape(hops, -1)
+    whole = np.ascontiguousarray(x[: hops * hop]).reshape(hops, hop * x.shape[1])
     powers: Array = np.einsum("ij,ij->i", whole, whole) / whole.shape[1]
     return powers
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from stemtasks.audio import Source, Stream
+from stemtasks.audio import Block, Source, Stream
 from stemtasks.dsp import seams as dsp
 from stemtasks.errors import AudioError, SpecError
 from stemtasks.seam_search import aligned, matches, powers, reach_frames
@@ -185,10 +185,11 @@ def _joint(source: Source, start: int, length: int, overlap: int) -> Piece:
     The overlap lies before the beat where there is audio before the region, so that the downbeat stays whole;
     else after it, with the audio after the region; without either the recording's last 5 ms are mirrored.
     """
-    if overlap and start >= overlap:
-        rho = dsp.correlation(read(source, start + length - overlap, overlap), read(source, start - overlap, overlap))
-        return Piece(-overlap, start - overlap, overlap, rho)
     fold = round(FOLD_SECONDS * source.sample_rate)
+    if overlap and start >= overlap:
+        going, coming = read(source, start + length - overlap, overlap), read(source, start - overlap, overlap)
+        shared, rho = _short_where_opposed(going, coming, fold, from_end=True)
+        return Piece(-shared, start - shared, shared, rho)
     after = source.frames - (start + length)
     if after < -(fold // 2):
         return Piece(0, None)
@@ -205,7 +206,20 @@ def _joint(source: Source, start: int, length: int, overlap: int) -> Piece:
             return Piece(0, start, shared, ring=True)
         shared = max(1, min(shared, fold // 5))
         going, coming = going[:shared], coming[:shared]
-    return Piece(0, start, shared, dsp.correlation(going, coming))
+    shared, rho = _short_where_opposed(going, coming, fold)
+    return Piece(0, start, shared, rho)
+
+
+def _short_where_opposed(going: Block, coming: Block, fold: int, *, from_end: bool = False) -> tuple[int, float]:
+    """Return (overlap, rho); parts of opposite phase, which a grid forbids to shift, overlap for 5 ms only.
+
+    They cancel while they overlap, and gains that made up for it would raise all that does not cancel.
+    """
+    shared, rho = len(going), dsp.correlation(going, coming)
+    if rho < dsp.RHO_RANGE[0] and shared > fold:
+        part = slice(shared - fold, None) if from_end else slice(0, fold)
+        shared, rho = fold, dsp.correlation(going[part], coming[part])
+    return shared, rho
 
 
 def _free(source: Source, frames: int, start: int, end: int | None, overlap: int, *, region: bool) -> Fit:

@@ -89,6 +89,13 @@ def test_only_whole_periods_go_on_smoothly(frequency_hz, smooth):
     assert seams.is_smooth(x[-240:], x[:240]) is smooth
 
 
+@given(st.integers(0, 50), st.integers(1, 12), st.integers(1, 3))
+def test_powers_are_of_whole_hops(frames, hop, channels):
+    x = noise(frames, channels)
+    whole = [np.mean(x[at : at + hop] ** 2) for at in range(0, frames - hop + 1, hop)]
+    assert np.allclose(seams.power_by_hop(x, hop), whole)
+
+
 @pytest.mark.parametrize("frequency_hz", [30, 55, 440, 5000])
 def test_a_held_tone_has_no_onsets(frequency_hz):
     emphasised = np.diff(columns(sine(4 * RATE, frequency_hz)), axis=0)

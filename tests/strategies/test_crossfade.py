@@ -93,6 +93,16 @@ def test_noise_keeps_its_level_at_seams(channels):
     assert max(max(seam["dip_db"], seam["rise_db"]) for seam in made.seams["seam_list"]) < 1.1
 
 
+def test_seams_close_together_are_not_taken_for_each_others_dips():
+    stem = noise(8411, 2) * np.exp(-np.arange(8411) / 800)[:, None]
+    assert fitted(stem, "crossfade", 31689, 44100).seams["worst_seam"]["dip_db"] < 0.5
+
+
+def test_a_last_block_shorter_than_a_hop_is_no_trouble():
+    made = fitted(noise(65268 + 19), "crossfade", 131309, 44100)
+    assert len(made.audio) == 131309
+
+
 def test_regions_alternate_where_several_match():
     made = fitted(noise(6 * RATE), "crossfade", 60 * RATE)
     spacing = np.diff([seam["frame"] for seam in made.seams["seam_list"]])

@@ -153,6 +153,15 @@ def test_a_hit_can_be_repeated_on_every_beat_with_silence_between():
     assert made.seams["worst_seam"]["dip_db"] == 0.0
 
 
+def test_parts_of_opposite_phase_overlap_briefly():
+    made = fitted(sine(round(4.25 * RATE), 50.25), "loop", 20 * RATE, song_bpm=120.0, overlap_ms=100.0)
+    assert made.facts["loop_beats"] == 8.0
+    assert made.seams["seam_list"][0]["overlap_frames"] <= 4800
+    opposed = fitted(sine(round(4.25 * RATE), 50.125), "loop", 20 * RATE, song_bpm=120.0, overlap_ms=100.0)
+    assert opposed.seams["seam_list"][0]["overlap_frames"] == 240
+    assert opposed.seams["worst_seam"]["dip_db"] < 4.0
+
+
 def test_a_stem_of_another_tempo_keeps_its_own_grid_and_says_so():
     made = fitted(noise(6 * RATE), "loop", 20 * RATE, song_bpm=120.0)
     other = fitted(noise(6 * RATE), "loop", 20 * RATE, song_bpm=120.0, bpm=90.0)
