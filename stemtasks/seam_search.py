@@ -37,8 +37,10 @@ def reach_frames(sample_rate: int, span: int) -> int:
     return min(round(ALIGN_MS * sample_rate / 1000.0), span // 32)
 
 
-def matches(source: Source, start: int, stop: int, overlap: int, window: int) -> list[Match]:
-    """Return one match for each of some anchors early in ``[start, stop)``, best first: where its later part agrees.
+def matches(
+    source: Source, start: int, stop: int, overlap: int, window: int, count: int, level_weight: float = 0.02
+) -> list[Match]:
+    """Return up to ``count`` matches, best first: anchors early in ``[start, stop)`` and where its later part agrees.
 
     Coarse at about 2 kHz over at most the first 3 and last 6 seconds, then within +-12 ms at the full rate over
     the ``overlap`` that will sound. Longer jumps win among near equals. ``window`` is what the coarse look compares.
@@ -54,15 +56,17 @@ def matches(source: Source, start: int, stop: int, overlap: int, window: int) ->
     found = []
     for anchor in np.linspace(start + reach, max(start + reach, head_stop - reach), ANCHORS).astype(int).tolist():
         part = dsp.features(read(source, anchor, window), factor)
-        scores = dsp.match_scores(part, tail)
+        scores = dsp.match_scores(part, tail, level_weight)
         places = tail_start + np.arange(len(scores)) * factor
         scores = scores + np.round(0.1 * (places - anchor) / span, 6)
         scores[places + max(overlap, window) > stop] = -np.inf
         best = int(np.argmax(scores))
-        going = int(places[best])
+        found.append((-float(scores[best]), anchor, int(places[best])))
+    result = []
+    for score, anchor, going in sorted(set(found))[:count]:
         shift, rho = aligned(source, going, anchor, overlap, (-reach, reach))
-        found.append(Match(going, anchor + shift, shift, rho, float(scores[best])))
-    return sorted(found, key=lambda match: (-match.score, match.coming))
+        result.append(Match(going, anchor + shift, shift, rho, -score))
+    return result
 
 
 def aligned(source: Source, going: int, coming: int, overlap: int, reach: tuple[int, int]) -> tuple[int, float]:
@@ -81,8 +85,14 @@ def aligned(source: Source, going: int, coming: int, overlap: int, reach: tuple[
     return shift, dsp.correlation(part, read(source, coming + shift, overlap))
 
 
-def powers(source: Source, start: int, stop: int, hop: int) -> Block:
-    """Return the mean square of each ``hop`` frames from ``start`` to ``stop``, read in blocks."""
+def powers(source: Source, start: int, stop: int, hop: int, *, emphasis: bool = False) -> Block:
+    """Return the mean square of each ``hop`` frames from ``start`` to ``stop``, read in blocks.
+
+    ``emphasis`` takes the differences between frames in place of the frames.
+    """
     per_block = max(1, BLOCK_FRAMES // hop) * hop
-    parts = [dsp.power_by_hop(source.read(at, min(per_block, stop - at)), hop) for at in range(start, stop, per_block)]
+    parts = []
+    for at in range(start, stop, per_block):
+        block = source.read(at, min(per_block, stop - at))
+        parts.append(dsp.power_by_hop(np.diff(block, axis=0, prepend=block[:1]) if emphasis else block, hop))
     return np.concatenate(parts) if parts else np.zeros(0)

@@ -1,13 +1,13 @@
 """Pieces of a recording laid end to end with real overlap-add, and the measuring of their seams.
 
 A strategy is a plan: which piece of the source sounds from which frame on. ``render`` plays a plan in
-blocks; ``measure_seams`` reads the finished file and holds every seam against the source.
+blocks; ``seam_figures`` then reads the finished file and holds every seam against the source.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -20,8 +20,6 @@ MIN_SECONDS = 0.01
 SILENCE_PEAK = 10 ** (-90 / 20)
 END_FADE_MS = 5.0
 END_PEAK = 10 ** (-60 / 20)
-LISTED_SEAMS = 64
-PAUSE_SECONDS = 0.05
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,9 +95,8 @@ def read(source: Source, start: int | None, frames: int) -> Block:
         return np.zeros((frames, source.channels))
     if start >= 0 and start + frames <= source.frames:
         return source.read(start, frames)
-    index = np.arange(start, start + frames)
-    index = np.where(index < 0, -1 - index, index)
-    index = np.where(index >= source.frames, 2 * source.frames - 1 - index, index)
+    place = np.arange(start, start + frames)
+    index = np.where(place < 0, -1 - place, np.where(place < source.frames, place, 2 * source.frames - 1 - place))
     valid = (index >= 0) & (index < source.frames)
     block = np.zeros((frames, source.channels))
     if valid.any():
@@ -118,7 +115,7 @@ def render(source: Source, plan: Plan, frames: int) -> Blocks:
         stop = frames if following is None else min(following.frame, frames)
         while position < stop:
             count = min(BLOCK_FRAMES, stop - position)
-            yield read(source, _at(current, position), count)
+            yield read(source, source_frame(current, position), count)
             position += count
         if following is None:
             return
@@ -130,7 +127,7 @@ def render(source: Source, plan: Plan, frames: int) -> Blocks:
         current = following
 
 
-def _at(piece: Piece, frame: int) -> int | None:
+def source_frame(piece: Piece, frame: int) -> int | None:
     """Return the source frame that a piece plays at an output frame."""
     return None if piece.start is None else piece.start + frame - piece.frame
 
@@ -140,9 +137,9 @@ def _overlapped(source: Source, before: Piece, after: Piece, frame: int, count: 
     place = frame - after.frame
     rho = 0.0 if after.ring else after.rho
     going, coming = dsp.gains(after.overlap, rho, place, place + count)
-    mixed: Block = read(source, _at(before, frame), count) * going
+    mixed: Block = read(source, source_frame(before, frame), count) * going
     if after.start is not None:
-        incoming = read(source, _at(after, frame), count)
+        incoming = read(source, source_frame(after, frame), count)
         mixed += incoming if after.ring else incoming * coming
     return mixed
 
@@ -152,115 +149,7 @@ def ending(source: Source, last: Piece, frames: int, fade_ms: float) -> Iterator
     assert last.start is not None
     stop = min(frames, last.frame + source.frames - last.start)
     fade = min(round(fade_ms * source.sample_rate / 1000.0), stop - last.frame - last.overlap)
-    if fade > 0 and np.abs(read(source, _at(last, stop - fade), fade)).max() > END_PEAK:
+    if fade > 0 and np.abs(read(source, source_frame(last, stop - fade), fade)).max() > END_PEAK:
         yield Piece(stop - fade, None, fade)
     elif stop < frames:
         yield Piece(stop, None)
-
-
-@dataclass
-class _Worst:
-    """The largest of one figure and where it was."""
-
-    name: str
-    figure: float = 0.0
-    frame: int = 0
-
-    def see(self, figure: float | None, frame: int) -> None:
-        if figure is not None and figure > self.figure:
-            self.figure, self.frame = figure, frame
-
-    def facts(self) -> dict[str, Any]:
-        return {self.name: self.figure, self.name.rsplit("_", 1)[0] + "_frame": self.frame}
-
-
-@dataclass
-class _Figures:
-    """The figures of each pair of source places that meet; a loop meets at the same pair again and again."""
-
-    output: Source
-    source: Source
-    known: dict[tuple[int, int, int], dict[str, float]] = field(default_factory=dict)
-
-    def of(self, frame: int, going: int, coming: int, overlap: int) -> dict[str, float]:
-        """Return dip_db, rise_db, jump_ratio and level_step_db of a seam, from the finished file."""
-        key = (going, coming, overlap)
-        if key not in self.known:
-            self.known[key] = self._measured(frame, *key)
-        return self.known[key]
-
-    def _measured(self, frame: int, going: int, coming: int, overlap: int) -> dict[str, float]:
-        rate = self.source.sample_rate
-        around = min(round(0.05 * rate), frame)
-        after = max(0, min(round(0.05 * rate), self.output.frames - frame - overlap))
-        sounding = self.output.read(frame - around, around + overlap + after)
-        shared = len(sounding) - around - after
-        a = read(self.source, going - around, around + shared)
-        b = read(self.source, coming, shared + after)
-        dip, rise = dsp.level_change(
-            sounding,
-            np.concatenate((a, b[shared:])),
-            np.concatenate((a[:around], b)),
-            round(rate * (0.05 if overlap >= 0.1 * rate else 0.02)),
-        )
-        near = sounding[max(0, around - 1) : around + shared + 1]
-        jump = dsp.jump_ratio(near, *(part for part in (a, b) if len(part) > 1)) if len(near) > 1 else 0.0
-        loudness = [max(dsp.power(part), dsp.POWER_FLOOR) for part in (a[:around], b[shared:])]
-        step = abs(10 * np.log10(loudness[1] / loudness[0])) if around and after else 0.0
-        return {
-            "dip_db": dsp.rounded(dip, 2),
-            "rise_db": dsp.rounded(rise, 2),
-            "jump_ratio": dsp.rounded(jump, 2),
-            "level_step_db": dsp.rounded(float(step), 2),
-        }
-
-
-def measure_seams(output: Source, source: Source, made: Fit) -> dict[str, Any]:
-    """Return the facts of all seams of a finished file: their count, the worst figures, the first 64.
-
-    ``dip_db`` and ``rise_db`` are the level below the quieter and above the louder of both parts;
-    ``jump_ratio`` is the largest step over the largest in both parts; ``beat_error_ms`` is how far the
-    repeated part's first frame is from a beat of the stem's grid. A silence of more than 50 ms between two
-    pieces is a pause and no seam in level.
-    """
-    figures = _Figures(output, source)
-    worst = [_Worst("dip_db"), _Worst("jump_ratio"), _Worst("beat_error_ms")]
-    listed: list[dict[str, Any]] = []
-    count = 0
-    before: Piece | None = None
-    silence = 0
-    for piece in made.plan():
-        if piece.frame >= output.frames:
-            break
-        if piece.start is None:
-            silence = piece.frame + piece.overlap
-            continue
-        if before is not None:
-            going = _at(before, piece.frame)
-            assert going is not None
-            paused = silence > before.frame and piece.frame - silence > PAUSE_SECONDS * source.sample_rate
-            seam: dict[str, Any] = (
-                {"pause_s": round((piece.frame - silence) / source.sample_rate, 3)}
-                if paused
-                else dict(figures.of(piece.frame, going, piece.start, piece.overlap))
-            )
-            seam["beat_error_ms"] = _beat_error_ms(piece, made, source.sample_rate)
-            for figure in worst:
-                figure.see(seam.get(figure.name), piece.frame)
-            count += 1
-            if len(listed) < LISTED_SEAMS:
-                seam |= {"frame": piece.frame, "overlap_frames": piece.overlap}
-                seam |= {"rho": dsp.rounded(piece.rho), "shift_frames": piece.shift}
-                listed.append(seam)
-        before = piece
-    worst_facts = {key: value for figure in worst for key, value in figure.facts().items()} if count else None
-    return {"seams": count, "worst_seam": worst_facts, "seam_list": listed}
-
-
-def _beat_error_ms(piece: Piece, made: Fit, sample_rate: int) -> float | None:
-    """Return how far from a beat the first frame of the repeated part lies, None without a grid."""
-    if made.beat_frames is None or piece.start is None:
-        return None
-    downbeat = piece.frame - (piece.start - made.grid_start)
-    error = downbeat - round(downbeat / made.beat_frames) * made.beat_frames
-    return dsp.rounded(abs(error) / sample_rate * 1000.0, 4)

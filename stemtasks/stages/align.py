@@ -10,7 +10,8 @@ from typing import Any
 from stemtasks import measure, plugins
 from stemtasks.audio import Source, Stream, write_wav
 from stemtasks.errors import AudioError
-from stemtasks.seams import Fit, check_source, measure_seams
+from stemtasks.seam_figures import measure_seams
+from stemtasks.seams import Fit, check_source
 from stemtasks.timeline import Timeline
 
 SEAM_LIMITS = {

@@ -16,9 +16,11 @@ CHOICES = ("none", "zero_pad", "truncate", "loop", "crossfade")
 
 SMALL_GAP_SECONDS = 0.5
 FULL_TAKE_SECONDS, FULL_TAKE_SHARE = 20.0, 0.9
-SUSTAINED_ONSETS = 1.0
+SUSTAINED_ONSETS = 1.2
 MIN_SUSTAINED_SECONDS = 0.5
 LOOK_SECONDS = 30.0
+# a phrase that was cut to whole bars is music on a grid, even where it sustains
+PHRASE_BARS, WHOLE_BAR_SECONDS = 4, 0.01
 
 
 @dataclass(frozen=True)
@@ -63,8 +65,12 @@ def auto(
     tempo = bpm if bpm is not None else timeline.bpm
     if kind in ("drums", "bass"):
         return _repeated(source, f"kind {kind}", tempo, timeline.beats_per_bar)
-    onsets, sustained = _content(source)
     heard = f"kind {kind}, " if kind else ""
+    bars = source.frames / rate * (tempo or 0.0) / 60.0 / timeline.beats_per_bar
+    bar_error = abs(bars - round(bars)) * (source.frames / rate) / max(bars, 1.0)
+    if kind != "pad" and bars > PHRASE_BARS - 0.5 and bar_error < WHOLE_BAR_SECONDS:
+        return Choice("loop", f"{heard}exactly {round(bars)} bars at {tempo:g} bpm: loop")
+    onsets, sustained = _content(source)
     if kind == "pad" or onsets <= SUSTAINED_ONSETS:
         why = "" if kind == "pad" else f"sustained ({onsets:.1f} onsets/s), "
         if sustained >= MIN_SUSTAINED_SECONDS:
@@ -87,7 +93,8 @@ def _repeated(source: Source, why: str, tempo: float | None, beats_per_bar: floa
 def _content(source: Source) -> tuple[float, float]:
     """Return (onsets per second, seconds that sustain) of the first 30 s."""
     hop = max(1, source.sample_rate // 100)
-    level = powers(source, 0, min(source.frames, round(LOOK_SECONDS * source.sample_rate)), hop)
+    stop = min(source.frames, round(LOOK_SECONDS * source.sample_rate))
     hop_seconds = hop / source.sample_rate
-    start, stop = dsp.sustained_region(level) if len(level) else (0, 0)
-    return dsp.onsets_per_second(level, hop_seconds), (stop - start) * hop_seconds
+    first, last = dsp.sustained_region(powers(source, 0, stop, hop))
+    onsets = dsp.onsets_per_second(powers(source, 0, stop, hop, emphasis=True), hop_seconds)
+    return onsets, (last - first) * hop_seconds

@@ -15,9 +15,11 @@ from stemtasks.seams import Fit, Piece, ending, fit, read, seconds
 from stemtasks.units import TimeMs
 
 CUT_FADE_MS = 20.0
-REGION_SECONDS = 40.0
+REGION_SECONDS = 20.0
 MIN_REGION_SECONDS = 0.25
+ATTACK_SECONDS = 0.25
 VARIED, NEAR_BEST = 4, 0.1
+LEVEL_WEIGHT = 0.03
 LAST_ANCHORS = 12
 
 
@@ -39,8 +41,8 @@ def crossfade(source: Source, frames: int, stream: Stream, *, overlap_ms: TimeMs
         )
     start, stop = _region(source)
     overlap = max(1, min(round(overlap_ms * rate / 1000.0), (stop - start) // 5))
-    found = matches(source, start, stop, overlap, overlap)
-    near = [match for match in found if match.score >= found[0].score - NEAR_BEST][:VARIED]
+    found = matches(source, start, stop, overlap, overlap, VARIED, LEVEL_WEIGHT)
+    near = [match for match in found if match.score >= found[0].score - NEAR_BEST]
     plan = partial(_pieces, source, frames, (start, stop), overlap, near)
     facts = {
         "region_start_frame": start,
@@ -52,7 +54,7 @@ def crossfade(source: Source, frames: int, stream: Stream, *, overlap_ms: TimeMs
 
 
 def _region(source: Source) -> tuple[int, int]:
-    """Return the frames that sustain, of the last 40 s; nearly all of them where too little does."""
+    """Return the frames that sustain, of the last 20 s; nearly all of them where too little does."""
     rate = source.sample_rate
     low = max(0, source.frames - round(REGION_SECONDS * rate))
     hop = max(1, rate // 100)
@@ -62,7 +64,8 @@ def _region(source: Source) -> tuple[int, int]:
     start, stop = low + first * hop, min(source.frames, low + last * hop)
     enough = max(MIN_REGION_SECONDS * rate, source.frames / 8)
     if stop - start >= min(enough, source.frames - low):
-        return start, stop
+        # a note that is no louder at first may still be brighter
+        return start + min(round(ATTACK_SECONDS * rate), (stop - start) // 8), stop
     margin = (source.frames - low) // 16
     return low + margin, source.frames - margin
 
@@ -78,7 +81,9 @@ def _pieces(source: Source, frames: int, region: tuple[int, int], overlap: int, 
     longest = stop - overlap - start - slack
     last = Piece(0, 0)
     yield last
-    while missing > longest:
+    # the last jump is no longer than those that match, lest it reach back from the decay to the attack
+    comfortable = min(longest, max(match.jump for match in found))
+    while missing > comfortable:
         match = found[turn % len(found)]
         last = Piece(match.going + moved, match.coming, overlap, match.rho, shift=match.shift)
         yield last
@@ -98,7 +103,7 @@ def _last(source: Source, low: int, high: int, missing: int, slack: int, overlap
     for going in dict.fromkeys(np.linspace(min(low, high), high, LAST_ANCHORS).astype(int).tolist()):
         part = dsp.features(read(source, going, overlap), factor)
         within = dsp.features(read(source, going - missing - slack, overlap + slack), factor)
-        score = float(dsp.match_scores(part, within).max())
+        score = float(dsp.match_scores(part, within, LEVEL_WEIGHT).max())
         if score > best_score:
             best, best_score = going, score
     shift, rho = aligned(source, best, best - missing, overlap, (-slack, 0))

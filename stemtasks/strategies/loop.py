@@ -8,11 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from stemtasks.audio import Source, Stream
+from stemtasks.audio import Block, Source, Stream
 from stemtasks.dsp import seams as dsp
 from stemtasks.errors import AudioError, SpecError
 from stemtasks.seam_search import aligned, matches, powers, reach_frames
-from stemtasks.seams import END_FADE_MS, Fit, Piece, ending, fit, read, seconds
+from stemtasks.seams import END_FADE_MS, SILENCE_PEAK, Fit, Piece, ending, fit, read, seconds
 from stemtasks.timeline import Timeline
 from stemtasks.units import Beats, Bpm, Seconds, TimeMs
 
@@ -185,10 +185,11 @@ def _joint(source: Source, start: int, length: int, overlap: int) -> Piece:
     The overlap lies before the beat where there is audio before the region, so that the downbeat stays whole;
     else after it, with the audio after the region; without either the recording's last 5 ms are mirrored.
     """
-    if overlap and start >= overlap:
-        rho = dsp.correlation(read(source, start + length - overlap, overlap), read(source, start - overlap, overlap))
-        return Piece(-overlap, start - overlap, overlap, rho)
     fold = round(FOLD_SECONDS * source.sample_rate)
+    if overlap and start >= overlap:
+        going, coming = read(source, start + length - overlap, overlap), read(source, start - overlap, overlap)
+        shared, rho = _short_where_opposed(going, coming, fold, from_end=True)
+        return Piece(-shared, start - shared, shared, rho)
     after = source.frames - (start + length)
     if after < -(fold // 2):
         return Piece(0, None)
@@ -205,7 +206,20 @@ def _joint(source: Source, start: int, length: int, overlap: int) -> Piece:
             return Piece(0, start, shared, ring=True)
         shared = max(1, min(shared, fold // 5))
         going, coming = going[:shared], coming[:shared]
-    return Piece(0, start, shared, dsp.correlation(going, coming))
+    shared, rho = _short_where_opposed(going, coming, fold)
+    return Piece(0, start, shared, rho)
+
+
+def _short_where_opposed(going: Block, coming: Block, fold: int, *, from_end: bool = False) -> tuple[int, float]:
+    """Return (overlap, rho); parts of opposite phase, which a grid forbids to shift, overlap for 5 ms only.
+
+    They cancel while they overlap, and gains that made up for it would raise all that does not cancel.
+    """
+    shared, rho = len(going), dsp.correlation(going, coming)
+    if rho < dsp.RHO_RANGE[0] and shared > fold:
+        part = slice(shared - fold, None) if from_end else slice(0, fold)
+        shared, rho = fold, dsp.correlation(going[part], coming[part])
+    return shared, rho
 
 
 def _free(source: Source, frames: int, start: int, end: int | None, overlap: int, *, region: bool) -> Fit:
@@ -222,7 +236,7 @@ def _free(source: Source, frames: int, start: int, end: int | None, overlap: int
     else:
         low, high = _heard(source)
         overlap = max(1, min(overlap, (high - low) // 5))
-        best = matches(source, low, high, overlap, round(MATCH_WINDOW_SECONDS * rate))[0]
+        best = matches(source, low, high, overlap, round(MATCH_WINDOW_SECONDS * rate), 1)[0]
         first, going, coming, shift, rho = 0, best.going, best.coming, best.shift, best.rho
         facts = {"match": round(best.score, 3)}
     facts |= {"loop_start_frame": coming, "loop_frames": going - coming}
@@ -244,8 +258,24 @@ def _repeated(source: Source, frames: int, first: int, joint: Piece) -> Iterator
 
 
 def _heard(source: Source) -> tuple[int, int]:
-    """Return the frames between the silences before and after the music, 40 dB below its loudest 10 ms."""
-    hop = max(1, source.sample_rate // 100)
-    level = powers(source, 0, source.frames, hop)
-    heard = np.flatnonzero(level > level.max() * 1e-4)
-    return int(heard[0]) * hop, min(source.frames, (int(heard[-1]) + 1) * hop)
+    """Return the frames between the silences before and after the music, 40 dB below its loudest 10 ms.
+
+    Looked for from both ends, 10 s at a time, so that a long recording is not read for its first and last note.
+    """
+    hop, look = max(1, source.sample_rate // 100), 10 * source.sample_rate
+    loudest = 0.0
+    low, high = 0, source.frames
+    for start in range(0, source.frames, look):
+        level = powers(source, start, min(start + look, source.frames), hop)
+        loudest = float(level.max(initial=0.0))
+        if loudest > SILENCE_PEAK**2 / 2:
+            low = start + int(np.argmax(level > loudest * 1e-4)) * hop
+            break
+    for stop in range(source.frames, low, -look):
+        start = max(low, stop - look)
+        heard = np.flatnonzero(powers(source, start, stop, hop) > loudest * 1e-4)
+        if len(heard):
+            # what is left of the last hop belongs to the music too
+            high = min(source.frames, start + (int(heard[-1]) + 2) * hop)
+            break
+    return low, high

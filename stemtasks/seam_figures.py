@@ -1,0 +1,148 @@
+"""What the seams of a finished file measure, held against the two places of the source that meet in each."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from itertools import chain, pairwise
+from typing import Any
+
+import numpy as np
+
+from stemtasks.audio import Source
+from stemtasks.dsp import seams as dsp
+from stemtasks.seams import Fit, Piece, read, source_frame
+
+CONTEXT_SECONDS = 0.05
+WINDOW_SECONDS, LONG_WINDOW_SECONDS = 0.02, 0.05
+LISTED_SEAMS = 64
+PAUSE_SECONDS = 0.05
+
+
+def measure_seams(output: Source, source: Source, made: Fit) -> dict[str, Any]:
+    """Return the facts of all seams of a finished file: their count, the worst figures, the first 64.
+
+    ``dip_db`` and ``rise_db`` are the level below the quieter and above the louder of both parts, in windows
+    of 20 ms (50 ms in an overlap of 0.1 s or more); ``jump_ratio`` is the largest step over the largest in
+    both parts; ``level_step_db`` compares the 50 ms before with those after; ``beat_error_ms`` is how far
+    the repeated part's first frame is from a beat of the stem's grid. A silence of more than 50 ms between
+    two pieces is a pause and no seam in level.
+    """
+    figures = _Figures(output, source)
+    worst = [_Worst("dip_db"), _Worst("jump_ratio"), _Worst("beat_error_ms")]
+    listed: list[dict[str, Any]] = []
+    count = 0
+    for place in _places(source, made, output.frames):
+        seam: dict[str, Any] = dict(figures.of(place)) if place.pause_s is None else {"pause_s": place.pause_s}
+        seam["beat_error_ms"] = _beat_error_ms(place.piece, made, source.sample_rate)
+        for figure in worst:
+            figure.see(seam.get(figure.name), place.piece.frame)
+        count += 1
+        if len(listed) < LISTED_SEAMS:
+            seam |= {"frame": place.piece.frame, "overlap_frames": place.piece.overlap}
+            seam |= {"rho": dsp.rounded(place.piece.rho), "shift_frames": place.piece.shift}
+            listed.append(seam)
+    worst_facts = {key: value for figure in worst for key, value in figure.facts().items()} if count else None
+    return {"seams": count, "worst_seam": worst_facts, "seam_list": listed}
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """A seam: the piece that begins, where the one before is by then, and the frames around that no other seam has."""
+
+    piece: Piece
+    going: int
+    around: int
+    after: int
+    pause_s: float | None
+
+
+def _places(source: Source, made: Fit, frames: int) -> Iterator[_Place]:
+    """Yield the seams between two pieces that sound, in order."""
+    context = round(CONTEXT_SECONDS * source.sample_rate)
+    before: Piece | None = None
+    silent_from: int | None = None
+    for piece, following in pairwise(chain(made.plan(), [Piece(frames, None)])):
+        if piece.frame >= frames:
+            return
+        end = piece.frame + piece.overlap
+        if piece.start is None:
+            silent_from = end
+            continue
+        going = None if before is None else source_frame(before, piece.frame)
+        if before is not None and going is not None:
+            silence = 0.0 if silent_from is None else (piece.frame - silent_from) / source.sample_rate
+            yield _Place(
+                piece,
+                going,
+                min(context, piece.frame - before.frame - before.overlap),
+                max(0, min(context, frames - end, following.frame - end)),
+                round(silence, 3) if silence > PAUSE_SECONDS else None,
+            )
+        before, silent_from = piece, None
+
+
+@dataclass
+class _Figures:
+    """The figures of each pair of source places that meet; a loop meets at the same pair again and again."""
+
+    output: Source
+    source: Source
+    known: dict[tuple[int, ...], dict[str, float]] = field(default_factory=dict)
+
+    def of(self, place: _Place) -> dict[str, float]:
+        """Return dip_db, rise_db, jump_ratio and level_step_db of a seam, from the finished file."""
+        assert place.piece.start is not None
+        key = (place.going, place.piece.start, place.piece.overlap, place.around, place.after)
+        if key not in self.known:
+            self.known[key] = self._measured(place.piece.frame, *key)
+        return self.known[key]
+
+    def _measured(self, frame: int, going: int, coming: int, overlap: int, around: int, after: int) -> dict[str, float]:
+        rate = self.source.sample_rate
+        sounding = self.output.read(frame - around, around + overlap + after)
+        shared = len(sounding) - around - after
+        a = read(self.source, going - around, around + shared)
+        b = read(self.source, coming, shared + after)
+        dip, rise = dsp.level_change(
+            sounding,
+            np.concatenate((a, b[shared:])),
+            np.concatenate((a[:around], b)),
+            round(rate * (LONG_WINDOW_SECONDS if overlap >= 0.1 * rate else WINDOW_SECONDS)),
+        )
+        near = sounding[max(0, around - 1) : around + shared + 1]
+        parts = [part for part in (a, b) if len(part) > 1]
+        jump = dsp.jump_ratio(near, *parts) if len(near) > 1 and parts else 0.0
+        levels = [max(dsp.power(part), dsp.POWER_FLOOR) for part in (a[:around], b[shared:])]
+        step = abs(10 * np.log10(levels[1] / levels[0])) if around and after else 0.0
+        return {
+            "dip_db": dsp.rounded(dip, 2),
+            "rise_db": dsp.rounded(rise, 2),
+            "jump_ratio": dsp.rounded(jump, 2),
+            "level_step_db": dsp.rounded(float(step), 2),
+        }
+
+
+@dataclass
+class _Worst:
+    """The largest of one figure and where it was."""
+
+    name: str
+    figure: float = 0.0
+    frame: int = 0
+
+    def see(self, figure: float | None, frame: int) -> None:
+        if figure is not None and figure > self.figure:
+            self.figure, self.frame = figure, frame
+
+    def facts(self) -> dict[str, Any]:
+        return {self.name: self.figure, self.name.rsplit("_", 1)[0] + "_frame": self.frame}
+
+
+def _beat_error_ms(piece: Piece, made: Fit, sample_rate: int) -> float | None:
+    """Return how far from a beat the first frame of the repeated part lies, None without a grid."""
+    if made.beat_frames is None or piece.start is None:
+        return None
+    downbeat = piece.frame - (piece.start - made.grid_start)
+    error = downbeat - round(downbeat / made.beat_frames) * made.beat_frames
+    return dsp.rounded(abs(error) / sample_rate * 1000.0, 4)

@@ -1,0 +1,119 @@
+from __future__ import annotations
+
+import json
+import tracemalloc
+
+import numpy as np
+import pytest
+from made_stems import RATE, noise, sine, timeline, written
+
+from stemtasks.audio import Source
+from stemtasks.errors import AudioError
+from stemtasks.stages import align
+
+
+def aligned(tmp_path, stem, target_s, strategy="auto", song_bpm=None, name="out", rate=RATE, **given):
+    path = stem if hasattr(stem, "exists") else written(tmp_path / "stem.wav", stem, rate)
+    timing = tmp_path / "timing.json"
+    timing.write_text(json.dumps(timeline(round(target_s * RATE), song_bpm).to_json()))
+    outputs = {"audio": tmp_path / f"{name}.wav", "facts": tmp_path / f"{name}.json"}
+    params = {"strategy": strategy, "arguments": {}, "kind": None, "bpm": None, "seed": 1} | given
+    align.run({"audio": path, "timing": timing}, outputs, params)
+    return json.loads(outputs["facts"].read_text())
+
+
+@pytest.mark.parametrize("channels", [1, 2])
+@pytest.mark.parametrize(
+    ("strategy", "seconds", "song_bpm"),
+    [
+        ("none", 12.0, None),
+        ("zero_pad", 3.0, None),
+        ("truncate", 15.0, None),
+        ("loop", 3.0, 120.0),
+        ("loop", 3.0, None),
+        ("crossfade", 3.0, None),
+        ("auto", 3.0, 120.0),
+    ],
+)
+def test_every_strategy_gives_the_targets_frames_and_the_same_bytes_twice(
+    tmp_path, channels, strategy, seconds, song_bpm
+):
+    stem = noise(round(seconds * RATE), channels)
+    for name in ("one", "two"):
+        facts = aligned(tmp_path, stem, 12.0, strategy, song_bpm, name)
+        assert facts["frames"] == 12 * RATE == facts["align"]["target_frames"]
+        assert facts["channels"] == channels
+        assert align.verify(facts, {"seam_dip_db": 1.5, "seam_jump": 1.5, "seam_beat_error_ms": 1.0}) == []
+    for suffix in ("wav", "json"):
+        assert (tmp_path / f"one.{suffix}").read_bytes() == (tmp_path / f"two.{suffix}").read_bytes()
+
+
+def test_the_record_says_which_strategy_and_why(tmp_path):
+    facts = aligned(tmp_path, noise(4 * RATE), 12.0, song_bpm=120.0, kind="drums")["align"]
+    assert facts["strategy"] == "loop"
+    assert facts["reason"] == "kind drums, tempo known, 2 bars: loop"
+    assert (facts["source_frames"], facts["loop_beats"], facts["loop_bars"]) == (4 * RATE, 8.0, 2.0)
+    assert facts["seams"] == len(facts["seam_list"]) == 2
+    assert aligned(tmp_path, noise(4 * RATE), 12.0, "loop")["align"]["reason"] == "asked for in the spec"
+
+
+def test_the_stems_own_tempo_and_arguments_reach_the_strategy(tmp_path):
+    facts = aligned(tmp_path, noise(6 * RATE), 12.0, "loop", 120.0, bpm=90.0, arguments={"length_beats": 4.0})
+    assert facts["align"]["bpm"] == 90.0
+    assert facts["align"]["loop_beats"] == 4.0
+    facts = aligned(tmp_path, noise(6 * RATE), 12.0, "auto", 120.0, kind="drums", arguments={"bpm": 60.0})
+    assert facts["align"]["bpm"] == 60.0
+
+
+def test_at_most_64_seams_are_listed_and_all_are_counted(tmp_path):
+    facts = aligned(tmp_path, noise(RATE // 2), 60.0, "loop", 120.0)["align"]
+    assert facts["seams"] == 119
+    assert len(facts["seam_list"]) == 64
+
+
+def test_a_seam_outside_the_limits_is_named_by_its_time_and_a_remedy(tmp_path):
+    facts = aligned(tmp_path, sine(2 * RATE - 1100, 200), 9.0, "loop", 120.0)
+    (phrase,) = align.verify(facts, {"seam_dip_db": 6.0})
+    assert phrase.startswith("at the seam at 2.000 s the level falls by")
+    assert "overlap_ms" in phrase
+    facts = aligned(tmp_path, noise(6 * RATE), 20.0, "loop", 120.0, arguments={"end_seconds": 3.13})
+    (phrase,) = align.verify(facts, {"seam_beat_error_ms": 5.0})
+    assert "off the beat" in phrase
+    assert "own bpm" in phrase
+    assert "jumps" in align.verify(facts, {"seam_jump": 0.01})[0]
+    assert align.verify(facts, {}) == []
+
+
+def test_limits_of_the_whole_file_hold_too(tmp_path):
+    facts = aligned(tmp_path, noise(RATE), 2.0, "zero_pad")
+    assert align.verify(facts, {"frames": 5}) == [f"frames is {2 * RATE}, expected 5"]
+
+
+def test_another_sample_rate_is_an_error_with_both_rates(tmp_path):
+    with pytest.raises(AudioError, match="44100 Hz, the song's is 48000 Hz"):
+        aligned(tmp_path, noise(44100), 2.0, rate=44100)
+
+
+def test_a_silent_stem_is_an_error(tmp_path):
+    with pytest.raises(AudioError, match="silent"):
+        aligned(tmp_path, np.zeros((RATE, 1)), 2.0)
+
+
+@pytest.mark.parametrize(("strategy", "song_bpm"), [("loop", 120.0), ("loop", None), ("crossfade", None)])
+def test_memory_does_not_grow_with_the_target(tmp_path, strategy, song_bpm):
+    path = written(tmp_path / "stem.wav", noise(3 * RATE))
+    aligned(tmp_path, path, 5.0, strategy, song_bpm)
+    peaks = []
+    for target_s in (137.0, 1800.0):
+        tracemalloc.start()
+        aligned(tmp_path, path, target_s, strategy, song_bpm)
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+    assert peaks[1] < peaks[0] * 1.02 + 1e5
+    with Source(tmp_path / "out.wav") as out:
+        assert out.frames == 1800 * RATE
+
+
+def test_the_modules_of_a_strategy_are_known_without_running_it():
+    assert align.modules({"strategy": "loop"}) == ["stemtasks.strategies.loop"]
+    assert "stemtasks.strategies.crossfade" in align.modules({"strategy": "auto"})

@@ -1,0 +1,75 @@
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+from made_stems import RATE, as_wav, noise, sine, timeline, written
+
+from stemtasks.audio import Source, Stream
+from stemtasks.strategies.auto import auto
+
+HITS = noise(4 * RATE) * np.exp(-np.tile(np.arange(RATE // 2), 8) / 3000.0)[:, None]
+PAD = sine(4 * RATE, 220)
+
+
+def chosen(audio, target_s, song_bpm=None, **given):
+    with tempfile.TemporaryDirectory() as folder:
+        return chosen_for(written(Path(folder) / "stem.wav", audio), target_s, song_bpm, **given)
+
+
+def chosen_for(path, target_s, song_bpm=None, **given):
+    with Source(path) as source:
+        frames = round(target_s * source.sample_rate)
+        stream = Stream(source.sample_rate, source.channels, source.frames, path.parent)
+        return auto(source, frames, stream, timeline=timeline(frames, song_bpm, source.sample_rate), **given)
+
+
+@pytest.mark.parametrize(
+    ("audio", "target_s", "song_bpm", "kind", "strategy", "says"),
+    [
+        (PAD, 4.0, None, None, "none", "already exact: none"),
+        (PAD, 2.8, 120.0, "drums", "truncate", "longer than the target by 1.200 s: truncate"),
+        (PAD, 4.31, 120.0, "drums", "zero_pad", "gap 0.310 s < 0.5 s: zero_pad"),
+        (HITS, 137.0, 120.0, "drums", "loop", "kind drums, tempo known, 2 bars: loop"),
+        (HITS, 137.0, None, "bass", "loop", "kind bass, tempo unknown: loop between the points that match best"),
+        (HITS[: RATE // 4], 137.0, 120.0, "drums", "zero_pad", "0.50 beats are less than one"),
+        (HITS, 137.0, 120.0, "vocal", "zero_pad", "kind vocal is not repeated"),
+        (PAD, 137.0, None, "fx", "zero_pad", "kind fx is not repeated"),
+        (PAD, 137.0, None, "pad", "crossfade", "kind pad"),
+        (PAD, 137.0, 120.0, "melodic", "crossfade", "kind melodic, sustained (0.0 onsets/s)"),
+        (HITS, 137.0, 120.0, "melodic", "loop", "kind melodic, rhythmic"),
+        (PAD, 137.0, 240.0, "melodic", "loop", "kind melodic, exactly 4 bars at 240 bpm: loop"),
+        (PAD, 137.0, 240.0, "pad", "crossfade", "kind pad"),
+        (PAD, 137.0, 239.0, None, "crossfade", "sustained"),
+        (PAD, 137.0, None, None, "crossfade", "sustained (0.0 onsets/s)"),
+        (HITS, 137.0, None, None, "loop", "rhythmic"),
+        (PAD[:9600], 137.0, None, None, "zero_pad", "too few to repeat"),
+        (noise(25 * RATE), 27.0, 120.0, "drums", "zero_pad", "93% of the target, so it is a full take"),
+    ],
+)
+def test_the_choice_follows_gap_kind_and_content(audio, target_s, song_bpm, kind, strategy, says):
+    choice = chosen(audio, target_s, song_bpm, kind=kind)
+    assert choice.strategy == strategy
+    assert says in choice.reason
+
+
+@pytest.mark.parametrize(
+    ("name", "strategy"),
+    [
+        ("loops/loop_breakbeat.flac", "loop"),
+        ("loops/loop_amen_full.flac", "loop"),
+        ("loops/loop_tabla.flac", "loop"),
+        ("loops/click-120bpm.flac", "loop"),
+        ("loops/tb303_01.ogg", "loop"),
+        ("melodic/juno_pad01.ogg", "crossfade"),
+        ("melodic/MoonlightSonata.wav", "crossfade"),
+        ("melodic/guit_em9.flac", "crossfade"),
+        ("instruments/rhodes__Rhodes_C3.flac", "crossfade"),
+        ("instruments/bass_finger__Finger_Bass_A1.flac", "crossfade"),
+    ],
+)
+def test_recordings_without_a_kind_are_chosen_for_by_their_onsets(recordings, tmp_path, name, strategy):
+    path, _ = as_wav(recordings / name, tmp_path)
+    assert chosen_for(path, 137.0).strategy == strategy

@@ -1,0 +1,114 @@
+"""A crossfade has the target's frames, keeps level and ending, and takes its seams from what sustains."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from made_stems import RATE, as_wav, fitted, fitted_file, noise, sine
+
+from stemtasks.errors import AudioError
+
+SUSTAINED = [
+    "melodic/MoonlightSonata.wav",
+    "melodic/ambi_piano.flac",
+    "melodic/flute.aif",
+    "melodic/guit_e_slide.flac",
+    "melodic/guit_em9.flac",
+    "melodic/guitar_chord1.wav",
+    "melodic/guitar_strum_Cmajor_UP_00.flac",
+    "melodic/juno_pad01.ogg",
+    "melodic/latin_guitar02.ogg",
+    "instruments/rhodes__Rhodes_C3.flac",
+    "instruments/synth_strings__Synth_Strings_1.flac",
+    "instruments/guitar_nylon__Nylon_E3.flac",
+]
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    st.integers(480, 30000),
+    st.integers(0, 90000),
+    st.integers(1, 3),
+    st.sampled_from([8000, RATE]),
+    st.sampled_from([0.0, 1.0, 60.0, 500.0]),
+)
+def test_any_crossfade_has_exactly_the_targets_frames(frames, more, channels, rate, overlap_ms):
+    made = fitted(noise(frames, channels), "crossfade", frames + more, rate, overlap_ms=overlap_ms)
+    assert made.audio.shape == (frames + more, channels)
+    assert np.isfinite(made.audio).all()
+    assert np.abs(made.audio).max() < 1.0
+    # the end may be silent for as long as an alignment reaches
+    assert made.audio[: -RATE // 20].any(axis=1).all()
+
+
+@pytest.mark.parametrize("name", SUSTAINED)
+def test_sustained_recordings_have_seams_within_the_limits(recordings, tmp_path, name):
+    path, rate = as_wav(recordings / name, tmp_path)
+    made = fitted_file(path, "crossfade", 137 * rate, tmp_path)
+    assert len(made.audio) == 137 * rate
+    assert made.seams["worst_seam"]["dip_db"] < 6.0
+    assert made.seams["worst_seam"]["jump_ratio"] < 1.5
+
+
+@pytest.mark.parametrize("name", ["instruments/rhodes__Rhodes_C3.flac", "instruments/guitar_nylon__Nylon_E3.flac"])
+def test_a_decaying_note_is_extended_without_pumping(recordings, tmp_path, name):
+    path, rate = as_wav(recordings / name, tmp_path)
+    made = fitted_file(path, "crossfade", 30 * rate, tmp_path)
+    middle = made.audio[3 * rate : 25 * rate]
+    level = [10 * np.log10(np.mean(part**2)) for part in np.split(middle, 220)]
+    assert max(level) - min(level) < 4.0
+
+
+def test_the_ending_is_the_recordings_own():
+    tail = np.concatenate((np.ones(3 * RATE), np.exp(-np.arange(2 * RATE) / 12000.0)))
+    stem = noise(5 * RATE, seed=2) * tail[:, None]
+    made = fitted(stem, "crossfade", 20 * RATE)
+    own, end = stem[4 * RATE : 4 * RATE + RATE // 2], made.audio[-int(1.1 * RATE) :]
+    scores = np.correlate(end[:, 0], own[:, 0], "valid")
+    assert scores.max() / np.sum(own**2) == pytest.approx(1.0, abs=0.01)
+
+
+def test_neither_attack_nor_decay_is_repeated():
+    shape = np.concatenate((np.full(4000, 5.0), np.ones(4 * RATE), np.exp(-np.arange(2 * RATE) / 9000.0)))
+    stem = noise(len(shape), level=0.05) * shape[:, None]
+    made = fitted(stem, "crossfade", 40 * RATE)
+    body = made.audio[RATE : 37 * RATE]
+    level = [10 * np.log10(np.mean(part**2)) for part in np.split(body, 360)]
+    assert max(level) - min(level) < 2.0
+
+
+def test_a_tone_is_extended_without_a_dip():
+    made = fitted(sine(4 * RATE, 220.7), "crossfade", 30 * RATE)
+    level = [10 * np.log10(np.mean(part**2)) for part in np.split(made.audio[RATE : 29 * RATE], 280)]
+    assert max(level) - min(level) < 0.6
+    assert made.seams["worst_seam"]["jump_ratio"] < 1.1
+
+
+@pytest.mark.parametrize("channels", [1, 2])
+def test_noise_keeps_its_level_at_seams(channels):
+    made = fitted(noise(5 * RATE, channels, seed=4), "crossfade", 30 * RATE)
+    assert made.seams["seams"] > 5
+    assert max(max(seam["dip_db"], seam["rise_db"]) for seam in made.seams["seam_list"]) < 1.1
+
+
+def test_seams_close_together_are_not_taken_for_each_others_dips():
+    stem = noise(8411, 2) * np.exp(-np.arange(8411) / 800)[:, None]
+    assert fitted(stem, "crossfade", 31689, 44100).seams["worst_seam"]["dip_db"] < 0.5
+
+
+def test_a_last_block_shorter_than_a_hop_is_no_trouble():
+    made = fitted(noise(65268 + 19), "crossfade", 131309, 44100)
+    assert len(made.audio) == 131309
+
+
+def test_regions_alternate_where_several_match():
+    made = fitted(noise(6 * RATE), "crossfade", 60 * RATE)
+    spacing = np.diff([seam["frame"] for seam in made.seams["seam_list"]])
+    assert len(set(spacing.tolist())) > 3
+
+
+def test_a_longer_stem_is_an_error_that_names_truncate():
+    with pytest.raises(AudioError, match="truncate"):
+        fitted(noise(RATE), "crossfade", RATE // 2)
