@@ -88,7 +88,8 @@ class Source:
             return block
         # 32-bit floats unconverted, at a third of the time; a signalling NaN is for the measurements to find
         with np.errstate(invalid="ignore"):
-            return self._file.read(frames, dtype="float32", always_2d=True).astype(np.float64)
+            narrow: NDArray[np.float32] = self._file.read(frames, dtype="float32", always_2d=True)
+            return narrow.astype(np.float64)
 
     def blocks(self, start: int = 0, stop: int | None = None) -> Blocks:
         """Yield the frames from ``start`` to ``stop`` (the end of the file), ``BLOCK_FRAMES`` at a time."""

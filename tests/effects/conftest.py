@@ -37,3 +37,16 @@ def apply(tmp_path):
         return np.concatenate(out) if out else np.empty((0, x.shape[1]))
 
     return run
+
+
+@pytest.fixture
+def level_db(apply):
+    """Return level_db(name, frequency_hz, **arguments) -> what it does to a sine, by its Fourier coefficient."""
+
+    def run(name, frequency_hz, **arguments):
+        turn = np.exp(-2j * np.pi * frequency_hz / RATE * np.arange(RATE)) * np.hanning(RATE)
+        x = np.sin(2 * np.pi * frequency_hz / RATE * np.arange(RATE))
+        y = apply(name, x[:, None], **arguments)[:RATE, 0]
+        return 20 * np.log10(abs(np.sum(y * turn)) / abs(np.sum(x * turn)))
+
+    return run

@@ -4,8 +4,6 @@ import numpy as np
 import pytest
 from scipy import signal
 
-from stemtasks.dsp.convolution import Convolution
-
 RATE = 48000
 
 
@@ -66,13 +64,3 @@ def test_hard_left_sounds_on_the_right_too_but_softer(apply):
 
 def test_another_seed_is_another_room(apply):
     assert not np.array_equal(apply("reverb", impulse(), seed=1), apply("reverb", impulse(), seed=2))
-
-
-@pytest.mark.parametrize("frames", [1, 64, 65, 300])
-def test_partitioned_convolution_is_convolution(frames):
-    rng = np.random.default_rng(frames)
-    response, x = rng.standard_normal((2, frames)), rng.standard_normal((2, 640))
-    room = Convolution(response, 64)
-    ours = np.concatenate([room(part) for part in np.split(x, 10, axis=1)], axis=1)
-    theirs = np.stack([np.convolve(a, b)[:640] for a, b in zip(x, response, strict=True)])
-    np.testing.assert_allclose(ours, theirs, atol=1e-11)
