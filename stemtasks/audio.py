@@ -121,7 +121,9 @@ class Source:
                 f"{self.path}: cannot be decoded near frame {start} ({start / self.sample_rate:.3f} s): {reason}; "
                 "copy or export it again"
             ) from None
-        block: Block = np.asarray(read, dtype=np.float64)
+        # a signalling NaN is for the measurements to find
+        with np.errstate(invalid="ignore"):
+            block: Block = np.asarray(read, dtype=np.float64)
         self._position += len(block)
         return block if self._order is None else block[:, self._order]
 

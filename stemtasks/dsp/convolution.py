@@ -24,7 +24,8 @@ class Convolution:
         self.parts = [np.fft.rfft(response[:, start : start + self.frames], 2 * self.frames) for start in starts]
         self.spectra = [np.zeros_like(self.parts[0]) for _ in starts]
         self.history = np.zeros((self.channels, 2 * self.frames))
-        self.product = np.empty_like(self.parts[0][0])
+        self.total, self.product = np.empty_like(self.parts[0][0]), np.empty_like(self.parts[0][0])
+        self.period = np.empty(2 * self.frames)
 
     def __call__(self, block: Samples) -> Samples:
         """Return as many frames as go in, exactly ``partition_frames``: shapes (channels, frames), no latency."""
@@ -38,11 +39,11 @@ class Convolution:
             else:
                 np.fft.rfft(samples, out=newest[channel])
         self.spectra.insert(0, newest)
-        return np.stack([self._channel(channel) for channel in range(self.channels)])
-
-    def _channel(self, channel: int) -> Samples:
-        total = self.spectra[0][channel] * self.parts[0][channel]
-        for spectrum, part in zip(self.spectra[1:], self.parts[1:], strict=True):
-            np.multiply(spectrum[channel], part[channel], out=self.product)
-            total += self.product
-        return np.fft.irfft(total)[self.frames :]
+        out = np.empty((self.channels, self.frames))
+        for channel in range(self.channels):
+            np.multiply(self.spectra[0][channel], self.parts[0][channel], out=self.total)
+            for spectrum, part in zip(self.spectra[1:], self.parts[1:], strict=True):
+                np.multiply(spectrum[channel], part[channel], out=self.product)
+                self.total += self.product
+            out[channel] = np.fft.irfft(self.total, out=self.period)[self.frames :]
+        return out

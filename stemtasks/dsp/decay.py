@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 WINDOW_FRAMES = 1 << 10
 ONSET_SECONDS = 0.004
-LENGTH = 1.25  # of the decay time: -75 dB
+LENGTH = 1.1  # of the decay time: -66 dB
 
 
 def decaying_noise(

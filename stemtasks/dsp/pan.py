@@ -8,9 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 Gains = NDArray[np.float64]
+Samples = NDArray[np.float64]
 
 
-def scaled(block: Gains, gains: Gains) -> Gains:
+def scaled(block: Samples, gains: Gains) -> Samples:
     """Return (frames, channels) by a gain each; a mono block goes to as many channels as there are gains.
 
     A channel at a time: numpy broadcasts over 2 columns at a thirtieth of the speed.
@@ -21,9 +22,9 @@ def scaled(block: Gains, gains: Gains) -> Gains:
     return out
 
 
-def middle(block: Gains) -> Gains:
+def middle(block: Samples) -> Samples:
     """Return the mean of the channels, shape (frames,)."""
-    total: Gains = block[:, 0] / block.shape[1]
+    total: Samples = block[:, 0] / block.shape[1]
     for channel in range(1, block.shape[1]):
         total += block[:, channel] / block.shape[1]
     return total

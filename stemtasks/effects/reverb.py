@@ -30,7 +30,7 @@ def reverb(
 
     Every channel has its own noise, so that mono comes out wide, and hears the others through a
     crossfeed, so that what is hard left sounds on the right too, softer. Latency 0; the tail is the
-    predelay and 1.25 decay times, -75 dB.
+    predelay and 1.1 decay times, -66 dB.
 
     Parameters
     ----------
@@ -50,12 +50,16 @@ def reverb(
     room = Convolution(np.pad(response, ((0, 0), (silent, 0))))
     for block in reblocked(_with_tail(blocks, room.response_frames - 1, stream.channels), room.frames):
         short = room.frames - len(block)
-        sent = block.T * (1.0 - CROSSFEED) + middle(block) * CROSSFEED if stream.channels > 1 else block.T
+        sent = np.ascontiguousarray(block.T)
+        if stream.channels > 1:
+            sent = sent * (1.0 - CROSSFEED)
+            sent += middle(block) * CROSSFEED
         wet = room(np.pad(sent, ((0, 0), (0, short))) if short else sent)[:, : len(block)]
         if width < 1.0:
             wet = wet * width + middle(wet.T) * (1.0 - width)
+        wet *= mix
         out = block * (1.0 - mix)
-        out += mix * wet.T
+        out += wet.T
         yield out
 
 

@@ -1,0 +1,157 @@
+"""What holds for every effect, with the arguments that make each do something."""
+
+from __future__ import annotations
+
+from importlib import import_module
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from stemtasks.plugins import module_name
+
+RATE = 48000
+EVERY = [
+    ("gain", {"gain_db": -6.0}),
+    ("fade", {"in_ms": 10.0, "out_ms": 20.0, "curve": "linear"}),
+    ("fade", {"in_ms": 15.0, "out_ms": 5.0, "curve": "equal_power"}),
+    ("fade", {"in_ms": 15.0, "out_ms": 5.0, "curve": "exponential"}),
+    ("lowpass", {"cutoff_hz": 2000.0, "order": 3}),
+    ("lowpass", {"cutoff_hz": 2000.0, "order": 4, "phase": "zero"}),
+    ("highpass", {"cutoff_hz": 200.0, "order": 4}),
+    ("highpass", {"cutoff_hz": 200.0, "order": 1, "phase": "zero"}),
+    ("bandpass", {"low_hz": 300.0, "high_hz": 3000.0, "order": 3}),
+    ("bandpass", {"low_hz": 300.0, "high_hz": 3000.0, "phase": "zero"}),
+    ("peaking", {"centre_hz": 1000.0, "gain_db": 6.0}),
+    ("peaking", {"centre_hz": 1000.0, "gain_db": -9.0, "phase": "zero"}),
+    ("low_shelf", {"corner_hz": 300.0, "gain_db": 6.0}),
+    ("low_shelf", {"corner_hz": 300.0, "gain_db": 6.0, "phase": "zero"}),
+    ("high_shelf", {"corner_hz": 3000.0, "gain_db": -6.0}),
+    ("high_shelf", {"corner_hz": 3000.0, "gain_db": -6.0, "phase": "zero"}),
+    ("delay", {"time_ms": 7.3, "mix": 0.5}),
+    ("delay", {"time_ms": 7.3, "damping_hz": 3000.0}),
+    ("delay", {"beats": 0.03, "ping_pong": True, "damping_hz": 3000.0}),
+    ("reverb", {"decay_seconds": 0.2, "predelay_ms": 3.0}),
+    ("reverb", {"decay_seconds": 0.1, "width": 0.3}),
+    ("saturation", {"drive_db": 12.0}),
+    ("saturation", {"drive_db": 20.0, "kind": "soft", "mix": 0.4}),
+    ("saturation", {"drive_db": 20.0, "kind": "tube"}),
+    ("width", {"width": 1.7}),
+]
+STEREO_ONLY = ("width",)
+NONLINEAR = ("saturation",)
+
+
+def label(case):
+    return f"{case[0]}-" + "-".join(str(value) for value in case[1].values())
+
+
+every = pytest.mark.parametrize(("name", "arguments"), EVERY, ids=map(label, EVERY))
+noise = np.random.default_rng(0).standard_normal((6000, 2)) * 0.2
+
+
+def padded(x, frames):
+    return np.pad(x, ((0, frames - len(x)), (0, 0)))
+
+
+@every
+@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(cuts=st.lists(st.integers(0, 6000), max_size=8))
+def test_blocks_give_the_bits_of_the_whole(apply, name, arguments, cuts):
+    assert np.array_equal(apply(name, noise, cuts, **arguments), apply(name, noise, **arguments))
+
+
+@every
+def test_blocks_of_one_frame_give_the_bits_of_the_whole(apply, name, arguments):
+    x = noise[:300]
+    assert np.array_equal(apply(name, x, range(300), **arguments), apply(name, x, **arguments))
+
+
+@every
+def test_silence_stays_silent(apply, name, arguments):
+    out = apply(name, np.zeros((3000, 2)), **arguments)
+    assert len(out) >= 3000
+    assert not out.any()
+
+
+@every
+def test_no_frames_in_no_frames_out(apply, name, arguments):
+    assert len(apply(name, np.empty((0, 2)), **arguments)) == 0
+
+
+@every
+@pytest.mark.parametrize("frames", [1, 2, 7, 40])
+def test_streams_shorter_than_any_filter_keep_their_frames(apply, name, arguments, frames):
+    out = apply(name, noise[:frames], **arguments)
+    assert len(out) >= frames
+    assert np.isfinite(out).all()
+
+
+@every
+def test_two_runs_give_the_same_bits(apply, name, arguments):
+    assert np.array_equal(apply(name, noise, **arguments), apply(name, noise, **arguments))
+
+
+@every
+def test_the_tail_ends_softly(apply, name, arguments):
+    out = apply(name, noise, **arguments)
+    assert len(out) >= len(noise)
+    if len(out) > len(noise):
+        assert np.abs(out[-1]).max() < 10 ** (-60 / 20)
+
+
+@pytest.mark.parametrize(("name", "arguments"), [c for c in EVERY if c[0] not in NONLINEAR])
+def test_linear_effects_are_linear(apply, name, arguments):
+    x, y = noise, noise[::-1] ** 3
+    parts = [apply(name, x, **arguments) * 0.5, apply(name, y, **arguments) * -2.0]
+    whole = apply(name, 0.5 * x - 2.0 * y, **arguments)
+    frames = max(map(len, [*parts, whole]))
+    # tails end by their level, so they may differ by what is below -90 dBFS
+    difference = padded(parts[0], frames) + padded(parts[1], frames) - padded(whole, frames)
+    assert np.abs(difference[: len(noise)]).max() < 1e-12
+    assert np.abs(difference).max() < 3e-4
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments"), [c for c in EVERY if c[0] not in STEREO_ONLY and "ping_pong" not in c[1]]
+)
+def test_mono_in_mono_out(apply, name, arguments):
+    out = apply(name, noise[:, :1], **arguments)
+    assert out.shape[1] == 1
+    assert np.isfinite(out).all()
+
+
+def per_channel(name):
+    return getattr(import_module(module_name("effects", name)), "PER_CHANNEL", False)
+
+
+@pytest.mark.parametrize(("name", "arguments"), [c for c in EVERY if per_channel(c[0])])
+def test_effects_that_say_so_treat_each_channel_by_itself(apply, name, arguments):
+    both = apply(name, noise, **arguments)
+    for channel in (0, 1):
+        alone = apply(name, noise[:, channel : channel + 1], **arguments)
+        frames = min(len(alone), len(both))
+        assert np.array_equal(both[:frames, channel], alone[:frames, 0])
+
+
+@pytest.mark.parametrize(("name", "arguments"), [c for c in EVERY if c[0] in ("delay", "reverb", "saturation")])
+def test_mix_zero_is_the_input(apply, name, arguments):
+    out = apply(name, noise, **(arguments | {"mix": 0.0}))
+    assert np.array_equal(out[: len(noise)], noise)
+    assert not out[len(noise) :].any()
+
+
+@every
+def test_an_impulse_comes_out_where_it_went_in(apply, name, arguments):
+    x = np.zeros((6000, 2))
+    x[3000, 0] = 0.5
+    out = apply(name, x, **arguments)[:6000, 0]
+    if arguments.get("phase") == "zero":
+        assert np.argmax(np.abs(out)) == 3000
+    elif name == "saturation":
+        assert np.argmax(np.abs(out)) == 3000
+        assert np.abs(out[:2900]).max() < 1e-3
+    else:
+        assert np.abs(out[:3000]).max() < (1e-15 if name == "reverb" else 1e-300)
+        assert out[3000] != 0.0
