@@ -85,8 +85,9 @@ def template(tmp_path_factory):
 
 def test_a_copied_tree_with_new_times_and_inodes_is_up_to_date_and_imports_no_numpy(built):
     code = (
-        "import sys; from doit.doit_cmd import DoitMain; code = DoitMain().run([]); "
-        "print([name for name in ('numpy', 'scipy', 'soundfile', 'soxr', 'rich') if name in sys.modules]); sys.exit(code)"
+        "import sys; from doit.doit_cmd import DoitMain; code = DoitMain().run([])\n"
+        "names = 'numpy', 'scipy', 'soundfile', 'soxr', 'rich'\n"
+        "print([name for name in names if name in sys.modules]); sys.exit(code)"
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=built.folder, capture_output=True, text=True, check=True)
     assert done.stdout.count("up to date  ") == len(ALL)
@@ -278,7 +279,8 @@ def test_list_shows_every_stage_with_a_sentence(built):
     built.edit("cutoff_hz = 800", "cutoff_hz = 900")
     statuses = built.doit("list", "--all", "--status").out.splitlines()
     found = [name for status, name in (line.split()[:2] for line in statuses) if status == "R" and ":" in name]
-    assert found == ["process:song/bass"]
+    assert "process:song/bass" in found
+    assert "align:song/bass" not in found
 
 
 def test_clean_removes_the_products_and_the_next_build_restores_them(built):

@@ -134,8 +134,7 @@ COMMANDS = {
     "nothing": ("", "it ended without writing {output}"),
     "not audio": ("import sys; open(sys.argv[1], 'w').write('hello')", "cannot be read as audio"),
     "silence": (
-        "import sys, wave\nwith wave.open(sys.argv[1], 'wb') as out:\n out.setnchannels(1), out.setsampwidth(2), "
-        "out.setframerate(16000)\n out.writeframes(bytes(64000))",
+        RENDER.replace("bytes(range(256)) * 500 * 4", "bytes(64000)").format(seconds=0),
         "it is silent",
     ),
 }

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from made_stems import RATE, columns, noise, sine, written
+from tests.made_stems import RATE, columns, noise, sine, written
 
 from stemtasks import seams
 from stemtasks.audio import Source, write_wav

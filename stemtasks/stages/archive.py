@@ -30,8 +30,8 @@ def run(inputs: dict[str, Path], outputs: dict[str, Path], params: dict[str, Any
     """Check that the files belong together, then write ``outputs["archive"]`` and its manifest.
 
     The manifest stands beside the zip too, as its facts: ``verify`` holds every file's measurements in it
-    against the limits before the zip gets its name. ``inputs`` are ``stems/NAME``, ``facts/NAME``, ``master``, ``master_facts``, ``mix``, ``mix_facts`` and
-    ``timing``; with ``align_facts/NAME``, the facts of the aligned stem, the manifest says which strategy was
+    against the limits before the zip gets its name. ``inputs`` are ``stems/NAME``, ``facts/NAME``, ``master``,
+    ``master_facts``, ``mix``, ``mix_facts`` and ``timing``; with ``align_facts/NAME``, the facts of the aligned stem, the manifest says which strategy was
     chosen and why. Raises VerificationError with all that is wrong, in one line, before a byte is written.
     """
     timeline = Timeline.load(inputs["timing"])

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from made_stems import RATE, columns, noise, sine
+from tests.made_stems import RATE, columns, noise, sine
 
 from stemtasks.dsp import seams
 

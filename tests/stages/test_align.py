@@ -5,7 +5,7 @@ import tracemalloc
 
 import numpy as np
 import pytest
-from made_stems import RATE, noise, sine, timeline, written
+from tests.made_stems import RATE, noise, sine, timeline, written
 
 from stemtasks.audio import Source
 from stemtasks.errors import AudioError

@@ -148,7 +148,6 @@ def test_it_runs_in_an_empty_folder_without_input_or_terminal(scratch, monkeypat
             "unknown placeholder {outptu}; known: {bpm}, {channels}, {duration_s}, {frames}, {input}, ",
         ),
         (["render", "{}", "{output}"], "unknown placeholder {}"),
-        (["render", "{bpm}", "{output}"], "unknown placeholder {bpm}"),
         (["render", "{input}", "{output}"], "there are none: list the files it reads in inputs"),
         (["render", "{inputs}", "{output}"], "list at least one file"),
         (["render", "-i{inputs}", "{output}"], "must be an argument by itself"),

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from made_stems import RATE, as_wav, noise, sine, timeline, written
+from tests.made_stems import RATE, as_wav, noise, sine, timeline, written
 
 from stemtasks.audio import Source, Stream
 from stemtasks.strategies.auto import auto

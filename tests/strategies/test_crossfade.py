@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from made_stems import RATE, as_wav, fitted, fitted_file, noise, sine
+from tests.made_stems import RATE, as_wav, fitted, fitted_file, noise, sine
 
 from stemtasks.errors import AudioError
 

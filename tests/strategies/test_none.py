@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from made_stems import RATE, fitted, noise
+from tests.made_stems import RATE, fitted, noise
 
 from stemtasks.errors import AudioError
 

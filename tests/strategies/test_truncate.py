@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from made_stems import RATE, fitted, noise
+from tests.made_stems import RATE, fitted, noise
 
 from stemtasks.errors import AudioError
 
