@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 
-import loudness_oracle
 import numpy as np
 import pytest
 import soundfile
 
 from stemtasks.audio import BLOCK_FRAMES, write_wav
 from stemtasks.measure import decibels, failures, measure, write_facts
+from tests import loudness_oracle
 
 RATE = 48_000
 

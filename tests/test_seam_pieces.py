@@ -9,13 +9,13 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.made_stems import RATE, columns, noise, sine, written
 
 from stemtasks import seams
 from stemtasks.audio import Source, write_wav
 from stemtasks.errors import AudioError
 from stemtasks.seam_figures import measure_seams
 from stemtasks.seams import Piece
+from tests.made_stems import RATE, columns, noise, sine, written
 
 
 def rendered(source, pieces, frames):

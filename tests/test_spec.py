@@ -132,7 +132,7 @@ WRONG = {
     "Nyquist": (
         "cutoff_hz = 800",
         "cutoff_hz = 30000",
-        "stems.bass.effects[0].cutoff_hz: 30000 Hz is not below half the sample rate (24000 Hz); lower it or raise song",
+        "stems.bass.effects[0].cutoff_hz: 30000 Hz is not below half the sample rate (24000 Hz); lower it",
     ),
     "strategy": ('note = "A2"', 'align = "lop"', "stems.bass.align: unknown strategy 'lop'; known: "),
     "strategy table": ('note = "A2"', "align = {}", "stems.bass.align: 'strategy' is missing; it is one of "),

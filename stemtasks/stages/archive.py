@@ -31,8 +31,9 @@ def run(inputs: dict[str, Path], outputs: dict[str, Path], params: dict[str, Any
 
     The manifest stands beside the zip too, as its facts: ``verify`` holds every file's measurements in it
     against the limits before the zip gets its name. ``inputs`` are ``stems/NAME``, ``facts/NAME``, ``master``,
-    ``master_facts``, ``mix``, ``mix_facts`` and ``timing``; with ``align_facts/NAME``, the facts of the aligned stem, the manifest says which strategy was
-    chosen and why. Raises VerificationError with all that is wrong, in one line, before a byte is written.
+    ``master_facts``, ``mix``, ``mix_facts`` and ``timing``; with ``align_facts/NAME``, the facts of the aligned
+    stem, the manifest says which strategy was chosen and why. Raises VerificationError with all that is wrong,
+    in one line, before a byte is written.
     """
     timeline = Timeline.load(inputs["timing"])
     facts = {name: _stem_facts(inputs, name) for name in sorted(params["stems"])}

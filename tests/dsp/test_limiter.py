@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import loudness_oracle
 import numpy as np
 import pytest
 import soundfile
@@ -12,6 +11,7 @@ from hypothesis import strategies as st
 
 from stemtasks.dsp.limiter import LOOK_AHEAD_MS, MARGIN_DB, GainCurve, limited
 from stemtasks.dsp.true_peak import TruePeaks, segment_frames
+from tests import loudness_oracle
 
 RATE = 48_000
 CEILING = -1.0

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import loudness_oracle
 import numpy as np
 import pytest
 import soundfile
@@ -11,6 +10,7 @@ from hypothesis import strategies as st
 from scipy import signal
 
 from stemtasks.dsp.loudness import LoudnessMeter, k_weighting
+from tests import loudness_oracle
 
 RATE = 48_000
 

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.made_stems import RATE, columns, noise, sine
 
 from stemtasks.dsp import seams
+from tests.made_stems import RATE, columns, noise, sine
 
 
 @given(st.floats(-0.5, 1.0), st.integers(1, 3000))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import loudness_oracle
 import numpy as np
 import pytest
 import soundfile
@@ -10,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stemtasks.dsp.true_peak import TruePeaks, segment_frames
+from tests import loudness_oracle
 
 RATE = 48_000
 

@@ -5,11 +5,11 @@ import tracemalloc
 
 import numpy as np
 import pytest
-from tests.made_stems import RATE, noise, sine, timeline, written
 
 from stemtasks.audio import Source
 from stemtasks.errors import AudioError
 from stemtasks.stages import align
+from tests.made_stems import RATE, noise, sine, timeline, written
 
 
 def aligned(tmp_path, stem, target_s, strategy="auto", song_bpm=None, name="out", rate=RATE, **given):

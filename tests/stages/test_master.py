@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 
-import loudness_oracle
 import numpy as np
 import pytest
 import soundfile
@@ -12,6 +11,7 @@ import soundfile
 from stemtasks.audio import write_wav
 from stemtasks.measure import measure, write_facts
 from stemtasks.stages import master
+from tests import loudness_oracle
 
 RATE = 48_000
 LIMITS = {"loudness_tolerance_lu": 0.5, "silence_dbfs": -60.0, "clipping_ratio": 0.0001}

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tests.made_stems import RATE, as_wav, noise, sine, timeline, written
 
 from stemtasks.audio import Source, Stream
 from stemtasks.strategies.auto import auto
+from tests.made_stems import RATE, as_wav, noise, sine, timeline, written
 
 HITS = noise(4 * RATE) * np.exp(-np.tile(np.arange(RATE // 2), 8) / 3000.0)[:, None]
 PAD = sine(4 * RATE, 220)

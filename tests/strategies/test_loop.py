@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.made_stems import RATE, as_wav, fitted, fitted_file, noise, sine
 
 from stemtasks.errors import AudioError, SpecError
+from tests.made_stems import RATE, as_wav, fitted, fitted_file, noise, sine
 
 END = 240  # the last 5 ms are faded
 

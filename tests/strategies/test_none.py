@@ -2,9 +2,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from tests.made_stems import RATE, fitted, noise
 
 from stemtasks.errors import AudioError
+from tests.made_stems import RATE, fitted, noise
 
 
 @pytest.mark.parametrize("difference", [-480, -1, 0, 1, 480])

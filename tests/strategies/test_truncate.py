@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.made_stems import RATE, fitted, noise
 
 from stemtasks.errors import AudioError
+from tests.made_stems import RATE, fitted, noise
 
 
 @settings(max_examples=30, deadline=None)
