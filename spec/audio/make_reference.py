@@ -14,6 +14,7 @@ from stemtasks.timeline import Timeline, frames_of_beats
 
 HERE = Path(__file__).parent
 GAINS = {"drums": 0.7, "bass": 0.5}
+HIGHEST_HZ = 2500.0  # what is above costs Vorbis as many bytes again, and a guide does not need it
 BEATS_PER_BAR = 4
 NOT_THE_GENERATORS = {"generator", "kind", "channels", "effects", "gain_db", "level_dbfs"}
 
@@ -52,8 +53,12 @@ def main() -> None:
     ):
         stream = Stream(along.sample_rate, 1, along.frames, Path(scratch))
         parts = [stem(spec["stems"][name], stream, along) for name in GAINS]
-        for blocks in zip(*parts, strict=True):
-            file.write(sum(block * gain for block, gain in zip(blocks, GAINS.values(), strict=True)))
+        mixed = (
+            sum(block * gain for block, gain in zip(blocks, GAINS.values(), strict=True))
+            for blocks in zip(*parts, strict=True)
+        )
+        for block in plugins.load("effects", "lowpass")(mixed, stream, cutoff_hz=HIGHEST_HZ, order=8):
+            file.write(block[: along.frames - file.tell()])
     print(f"{path}: {along.frames} frames at {along.sample_rate} Hz, {path.stat().st_size / 1024:.0f} KiB")
 
 
