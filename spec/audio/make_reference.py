@@ -47,6 +47,7 @@ def main() -> None:
     spec = tomllib.loads((HERE.parent / "demo.toml").read_text(encoding="utf-8"))
     along = timeline(spec["song"], spec["sections"], spec["song"].get("sample_rate", 48000))
     path = HERE / "guide.ogg"
+    # the samples are the same each time; libsndfile draws a new serial number for the Ogg stream
     with (
         TemporaryDirectory() as scratch,
         soundfile.SoundFile(path, "w", along.sample_rate, 1, "VORBIS", format="OGG", compression_level=1.0) as file,
