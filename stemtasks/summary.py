@@ -5,6 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 
+ASKED = "asked for in the spec"
+
+
 def clock(seconds: float) -> str:
     """Return seconds as m:ss.mmm."""
     minutes, rest = divmod(round(seconds * 1000), 60_000)
@@ -22,7 +25,9 @@ def _stem(facts: dict[str, Any]) -> str:
 
 def _align(facts: dict[str, Any]) -> str:
     align = facts["align"]
-    return f"{facts['frames']} frames, {align['strategy']}: {align['reason']}"
+    why = align["reason"].removesuffix(f": {align['strategy']}")
+    seams = f", {align['seams']} seam{'s' if align['seams'] > 1 else ''}" if align.get("seams") else ""
+    return f"{facts['frames']} frames, {align['strategy']}{seams}" + (f" ({why})" if why != ASKED else "")
 
 
 def _process(facts: dict[str, Any]) -> str:
