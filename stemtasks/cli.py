@@ -116,3 +116,7 @@ def _toml(value: object) -> str:
     if value is None or value == "" or value == [] or value == {}:
         return "optional"
     return "default " + (str(value).lower() if isinstance(value, bool) else repr(value).replace("'", '"'))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
