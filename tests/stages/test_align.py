@@ -6,6 +6,7 @@ import tracemalloc
 import numpy as np
 import pytest
 
+from stemtasks import schema
 from stemtasks.audio import Source
 from stemtasks.errors import AudioError
 from stemtasks.stages import align
@@ -63,6 +64,18 @@ def test_the_stems_own_tempo_and_arguments_reach_the_strategy(tmp_path):
     assert facts["align"]["loop_beats"] == 4.0
     facts = aligned(tmp_path, noise(6 * RATE), 12.0, "auto", 120.0, kind="drums", arguments={"bpm": 60.0})
     assert facts["align"]["bpm"] == 60.0
+
+
+@pytest.mark.parametrize("strategy", ["auto", "loop"])
+def test_arguments_left_out_of_a_spec_do_not_hide_the_stems_own_tempo_and_kind(tmp_path, strategy):
+    left_out = schema.bind(schema.of("strategies", strategy), {}, "align")
+    assert left_out["bpm"] is None
+    facts = aligned(tmp_path, sine(6 * RATE, 200), 24.0, strategy, 120.0, kind="bass", bpm=90.0, arguments=left_out)
+    assert facts["align"]["strategy"] == "loop"
+    assert facts["align"]["bpm"] == 90.0
+    assert facts["align"]["loop_beats"] == 8.0
+    if strategy == "auto":
+        assert facts["align"]["reason"].startswith("kind bass, ")
 
 
 def test_at_most_64_seams_are_listed_and_all_are_counted(tmp_path):
