@@ -52,7 +52,7 @@ def test_every_strategy_gives_the_targets_frames_and_the_same_bytes_twice(
 def test_the_record_says_which_strategy_and_why(tmp_path):
     facts = aligned(tmp_path, noise(4 * RATE), 12.0, song_bpm=120.0, kind="drums")["align"]
     assert facts["strategy"] == "loop"
-    assert facts["reason"] == "kind drums, tempo known, 2 bars: loop"
+    assert facts["reason"] == "kind drums, tempo known, 2 bars"
     assert (facts["source_frames"], facts["loop_beats"], facts["loop_bars"]) == (4 * RATE, 8.0, 2.0)
     assert facts["seams"] == len(facts["seam_list"]) == 2
     assert aligned(tmp_path, noise(4 * RATE), 12.0, "loop")["align"]["reason"] == "asked for in the spec"
