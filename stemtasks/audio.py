@@ -35,6 +35,7 @@ RIFF_LIMIT_BYTES = 0xFFFFFFFF
 CLEARER = {
     "File does not exist or is not a regular file (possibly a pipe?)": "no audio is found in it",
     "Internal error : SF_INFO struct incomplete": "its header has no valid sample rate or channels",
+    "Unspecified internal error": "its header is damaged",
 }
 """What libsndfile says of a file that is there, in words that fit."""
 # float32 holds every sample of these, and libsndfile reads it four times as fast as float64

@@ -50,7 +50,8 @@ def _timing(facts: dict[str, Any]) -> str:
 
 def _archive(facts: dict[str, Any]) -> str:
     size = sum(file["bytes"] for file in facts["files"])
-    return f"{len(facts['files']) - 1} stems and the master, {size / 1e6:.1f} MB, all checks passed"
+    stems = len(facts["files"]) - 1
+    return f"{stems} stem{'s' if stems > 1 else ''} and the master, {size / 1e6:.1f} MB, all checks passed"
 
 
 FORMATS = {
