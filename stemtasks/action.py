@@ -93,7 +93,8 @@ def input_digests(job: Job, tree: Tree) -> dict[str, Digest]:
     for role, path in job.inputs.items():
         digest = tree.digests.of(path)
         if digest is None:
-            raise AudioError(f"{path}: no such file; correct the path or put the file there")
+            what = "is not a file" if os.path.lexists(path) else "no such file"
+            raise AudioError(f"{path}: {what}; correct the path or put the file there")
         digests[role] = digest
     return digests
 
@@ -121,10 +122,9 @@ def up_to_date(job: Job, tree: Tree) -> bool:
     if not isinstance(record, dict) or record.get("limits") != limits_digest(job):
         return False
     try:
-        inputs = input_digests(job, tree)
-    except StemtasksError:
+        return record.get("key") == key_of(job, input_digests(job, tree)) and _intact(job, tree, record)
+    except StemtasksError:  # the action will say it
         return False
-    return record.get("key") == key_of(job, inputs) and _intact(job, tree, record)
 
 
 def _intact(job: Job, tree: Tree, record: dict[str, Any]) -> bool:
@@ -132,11 +132,11 @@ def _intact(job: Job, tree: Tree, record: dict[str, Any]) -> bool:
     recorded = record.get("outputs")
     if not isinstance(recorded, dict) or recorded.keys() != job.outputs.keys():
         return False
-    for role, path in job.outputs.items():
-        digest = tree.digests.of(path)
-        if digest is None or list(digest) != recorded[role]:
-            return False
-    return True
+    try:
+        found = {role: tree.digests.of(path) for role, path in job.outputs.items()}
+    except StemtasksError:
+        return False
+    return all(digest is not None and list(digest) == recorded[role] for role, digest in found.items())
 
 
 def perform(job: Job, tree: Tree, forced: bool = False, on_frames: Callable[[int], None] | None = None) -> Outcome:
@@ -248,15 +248,29 @@ def rejected_path(target: Path) -> Path:
 
 
 def sweep(folder: Path) -> None:
-    """Remove everything that begins with the number of a process that is no more."""
-    for path in folder.iterdir() if folder.is_dir() else ():
-        try:
-            os.kill(int(path.name.partition("-")[0]), 0)
-        except (ValueError, ProcessLookupError):
-            shutil.rmtree(path, ignore_errors=True)
-            path.unlink(missing_ok=True)
-        except PermissionError:
-            pass
+    """Remove everything that begins with the number of a process that is no more, as far as that is allowed."""
+    with contextlib.suppress(OSError):
+        for path in list(folder.iterdir()):
+            if not _runs(path.name.partition("-")[0]):
+                shutil.rmtree(path, ignore_errors=True)
+                with contextlib.suppress(OSError):
+                    path.unlink(missing_ok=True)
+
+
+def _runs(number: str) -> bool:
+    """Return whether another process of that number runs; in a container each build may have the same one."""
+    if os.name == "nt":
+        return True  # where asking with signal 0 would end it
+    try:
+        process = int(number)
+        if process == os.getpid():
+            return False
+        os.kill(process, 0)
+    except (ValueError, OverflowError, ProcessLookupError):
+        return False
+    except PermissionError:
+        pass
+    return True
 
 
 def workplace(job: Job, tree: Tree) -> Path:

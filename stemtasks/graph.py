@@ -185,6 +185,8 @@ def _task(job: Job, name: str) -> Task:
         "file_dep": sorted(set(job.inputs.values())),
         "targets": list(job.outputs.values()),
         "uptodate": [uptodate],
+        # capturing would put a thread's own stream in place of sys.stdout for all threads
+        "io": {"capture": False},
         "clean": True,
         "meta": {"build": build},
     }
