@@ -136,24 +136,26 @@ def _loudness_failures(master: dict[str, Any], limits: dict[str, Any]) -> list[s
 
 
 def _copy(archive: zipfile.ZipFile, folder: str, sources: dict[str, Path], frames: int) -> dict[str, dict[str, Any]]:
-    """Store files in blocks, each read once, and return the size and digest of each."""
+    """Store files in blocks and return the size and digest of each.
+
+    Each is read twice at once, by the thread that writes and by one that only hashes, from the file opened once:
+    as many bytes, and were it replaced meanwhile, the same ones.
+    """
     tick = on_frames.get()
     total = sum(path.stat().st_size for path in sources.values())
     buffer = memoryview(bytearray(COPY_BYTES))
     copied, entries = 0, {}
     for name, path in sources.items():
-        digest, before = sha256(), copied
-        with (
-            path.open("rb", buffering=0) as source,
-            archive.open(_member(folder, name, path.stat().st_size), "w") as member,
-        ):
-            while count := source.readinto(buffer):
-                digest.update(buffer[:count])
-                member.write(buffer[:count])
-                copied += count
-                if tick is not None:
-                    tick(frames * copied // total)
-        entries[name] = {"sha256": digest.hexdigest(), "bytes": copied - before}
+        before = copied
+        with path.open("rb", buffering=0) as source, beside(partial(_sha256, source.fileno())) as hashed:
+            with archive.open(_member(folder, name, path.stat().st_size), "w") as member:
+                while count := source.readinto(buffer):
+                    member.write(buffer[:count])
+                    copied += count
+                    if tick is not None:
+                        tick(frames * copied // total)
+            digest, size = hashed()
+        entries[name] = {"sha256": digest, "bytes": copied - before}
     return entries
 
 
