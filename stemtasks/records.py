@@ -89,6 +89,10 @@ class Records:
         """Return a row's body, or None."""
         return self._rows[table].get(name)
 
+    def names(self, table: str) -> list[str]:
+        """Return the names of a table's rows, sorted."""
+        return sorted(self._rows[table])
+
     def put(self, table: str, name: str, body: Any) -> None:
         """Write a row, replacing the one there is."""
         text = json.dumps(body, ensure_ascii=True, separators=(",", ":"))

@@ -41,9 +41,13 @@ class Reporter(ConsoleReporter):  # type: ignore[misc]  # doit has no types
     def initialize(self, tasks: dict[str, Any], selected: list[str]) -> None:  # noqa: ARG002 - doit's interface
         """Learn the longest name, and how to end when asked to."""
         self.width = max((len(name) for name, task in tasks.items() if task.actions), default=0)
-        for number in (signal.SIGINT, signal.SIGTERM):
+        for number in [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]:
             with contextlib.suppress(ValueError):  # not in the main thread
                 signal.signal(number, self._stop)
+
+    def removed(self, task: str) -> None:
+        """Say that what a task had made is not there any more."""
+        self._line("removed", task, "the spec has it no more")
 
     def execute_task(self, task: Any) -> None:
         """Remember that a task runs; on a terminal, show it."""
@@ -105,7 +109,16 @@ class Reporter(ConsoleReporter):  # type: ignore[misc]  # doit has no types
                 self.live.console.print(text, markup=False, highlight=False, soft_wrap=True)
             else:
                 self.write(f"{text}\n")
-                self.outstream.flush()
+
+    def write(self, text: str) -> None:
+        """Write, or go on in silence when nobody reads any more ('doit | head -1'): what is built is built."""
+        try:
+            self.outstream.write(text)
+            self.outstream.flush()
+        except OSError as error:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), self.outstream.fileno())
+            if not isinstance(error, BrokenPipeError):
+                sys.stderr.write(f"the output of doit cannot be written ({error.strerror}); the build goes on\n")
 
     def _show(self) -> None:
         """Begin the lines that change; rich is imported only here, once something takes long and a person looks on."""
@@ -149,7 +162,7 @@ class Reporter(ConsoleReporter):  # type: ignore[misc]  # doit has no types
         for build, _ in list(self.running.values()):
             build.abandon()
         names = ", ".join(self.running) or "no task"
-        with contextlib.suppress(OSError, ValueError):
+        with contextlib.suppress(OSError, ValueError, RuntimeError):  # the last: it was writing when asked to stop
             sys.stdout.flush()
             sys.stderr.write(f"stopped while running {names}; what was finished is kept: run doit again to go on\n")
             sys.stderr.flush()
