@@ -266,7 +266,8 @@ def _encode(block: Block, subtype: str, rng: np.random.Generator) -> memoryview 
     full_scale = float(1 << (bits - 1))
     # two draws a sample, side by side, so that the noise does not depend on where blocks end
     uniform = rng.random((*block.shape, 2), dtype=np.float32)
-    dithered = block * full_scale
+    # filters yield transposed blocks; bytes are taken of frames in order
+    dithered = np.multiply(block, full_scale, order="C")
     dithered += uniform[..., 0]
     dithered -= uniform[..., 1]
     if not all_finite(dithered):

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+ASKED = "asked for in the spec"
+
 
 def clock(seconds: float) -> str:
     """Return seconds as m:ss.mmm."""
@@ -22,7 +24,9 @@ def _stem(facts: dict[str, Any]) -> str:
 
 def _align(facts: dict[str, Any]) -> str:
     align = facts["align"]
-    return f"{facts['frames']} frames, {align['strategy']}: {align['reason']}"
+    why = align["reason"].removesuffix(f": {align['strategy']}")
+    seams = f", {align['seams']} seam{'s' if align['seams'] > 1 else ''}" if align.get("seams") else ""
+    return f"{facts['frames']} frames, {align['strategy']}{seams}" + (f" ({why})" if why != ASKED else "")
 
 
 def _process(facts: dict[str, Any]) -> str:
