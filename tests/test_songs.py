@@ -184,7 +184,8 @@ def test_the_archive_of_a_song_holds_its_stems_and_what_they_sum_to(reggae):
         (entry,) = (file for file in manifest["files"] if file.get("stem") == name)
         assert entry["measurements"]["peak_dbfs"] == pytest.approx(decibels(np.abs(samples).max()), abs=0.001)
         assert entry["align"]["strategy"] == "none"
-    np.testing.assert_array_equal(stems["7_Snare_06"][:, 0], stems["7_Snare_06"][:, 1])
+    # recorded in mono, dithered in stereo
+    np.testing.assert_allclose(stems["7_Snare_06"][:, 0], stems["7_Snare_06"][:, 1], atol=3 * LSB_24)
     assert [(each["name"], each["start_frame"], each["end_frame"]) for each in manifest["sections"]] == [
         ("verse", 0, 940800),
         ("chorus", 940800, 1940224),
@@ -345,7 +346,7 @@ def test_a_loop_keeps_its_own_tempo_to_the_last_bar(loops, name):
         assert decibels(rms(seam) / max(min(levels), 1e-3)) > -1.5
     align = facts(loops, f"loops/aligned/{name}.json")["align"]
     assert (align["strategy"], align["bpm"], align["loop_beats"]) == ("loop", bpm, beats)
-    bars = "1 bar" if beats == 4 else f"{beats // 4} bars"
+    bars = f"{len(stem) / period * beats / 4:.4g} bars".replace("1 bars", "1 bar")
     assert align["reason"] == ("asked for in the spec" if name < "f" else f"kind drums, tempo known, {bars}")
 
 
@@ -418,14 +419,16 @@ def test_a_sustained_recording_goes_on_at_its_level_and_keeps_its_ending(sustain
     extended = made[start : 60 * rate]
     assert min(levels(extended)) > min(levels(stem[start:stop])) - 1.5
     assert max(levels(extended)) < max(levels(stem[start:stop])) + 1.5
-    # the same notes: third-octave spectra agree
+    # no other notes: in each third of an octave it is never louder than the recording is somewhere
     bands = 100 * 2 ** (np.arange(17) / 3)
-    spectra = []
-    for samples in (extended, stem[start:stop]):
-        frequency, density = signal.welch(samples.mean(axis=1), rate, nperseg=8192)
-        spectra.append([density[(frequency >= low) & (frequency < low * 2 ** (1 / 3))].sum() for low in bands])
-    loud = np.array(spectra[1]) > max(spectra[1]) * 1e-3
-    assert np.abs(10 * np.log10(np.array(spectra[0]) / np.array(spectra[1])))[loud].max() < 4.0
+
+    def spectrogram(samples):
+        frequency, _, power = signal.spectrogram(samples.mean(axis=1), rate, nperseg=8192)
+        thirds = [(frequency >= low) & (frequency < low * 2 ** (1 / 3)) for low in bands]
+        return np.array([power[third].sum(axis=0) for third in thirds])
+
+    recorded = spectrogram(stem).max(axis=1)
+    assert (10 * np.log10(spectrogram(extended).max(axis=1) / recorded))[recorded > recorded.max() * 1e-4].max() < 2.0
     # its own ending: after the last seam the recording plays out, but for what was cut at the target
     last = align["seam_list"][-1]
     if align["seams"] == len(align["seam_list"]):
@@ -484,7 +487,8 @@ resource.setrlimit(resource.RLIMIT_CPU, (60, 60))
 resource.setrlimit(resource.RLIMIT_FSIZE, (100 << 20, 100 << 20))
 from doit.doit_cmd import DoitMain
 code = DoitMain().run(sys.argv[1:])
-print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+# not getrusage, whose maximum a process takes over from the one that started it
+print(*[line.split()[1] for line in open("/proc/self/status") if line.startswith("VmHWM")])
 sys.exit(code)
 """
 
@@ -495,7 +499,7 @@ def within_limits(project, *arguments):
         [sys.executable, "-c", LIMITED, *arguments], cwd=project.folder, capture_output=True, timeout=60, check=False
     )
     out, _, peak = done.stdout.decode().rstrip().rpartition("\n")
-    return Run(done.returncode, out, done.stderr.decode()), int(peak) / (1 << 20 if sys.platform == "darwin" else 1000)
+    return Run(done.returncode, out, done.stderr.decode()), int(peak) / 1000
 
 
 def song_of_folder(project, recordings, folder, without=()):
@@ -634,7 +638,7 @@ def test_one_song_takes_mono_and_stereo_8_and_96_khz_and_any_name(tmp_path_facto
     # panned hard left
     assert np.abs(stems["Klavier links"][:, 1]).max() <= 1.5 * LSB_24
     np.testing.assert_allclose(stems["8k"][:, 0], stems["8k"][:, 1], atol=3 * LSB_24)
-    # 8 kHz has nothing above 4 kHz, the guitar of 96 kHz still has what it had below 20
+    # 8 kHz has nothing above 4 kHz; a mono stem in the middle is 3 dB lower in each channel of a stereo song
     recordings_at = {"8k": ("formats/alaw.wav", 8000), "ギター": ("melodic/guitar_strum_Cmajor_UP_00.flac", 96000)}
     for name, (file, rate) in recordings_at.items():
         theirs = by_ffmpeg(recordings / file, 2, rate).mean(axis=1)
