@@ -55,7 +55,8 @@ def all_tasks(song, stems):
 
 
 def audio(project, path):
-    samples, rate = soundfile.read(project.folder / "build" / path, always_2d=True)
+    """Return a file's samples, which float32 holds exactly, and its rate."""
+    samples, rate = soundfile.read(project.folder / "build" / path, dtype="float32", always_2d=True)
     return samples, rate
 
 
@@ -65,11 +66,11 @@ def facts(project, path):
 
 def by_ffmpeg(path, channels, rate):
     run = subprocess.run(
-        [imageio_ffmpeg.get_ffmpeg_exe(), "-v", "error", "-i", path, "-ar", str(rate), "-f", "f64le", "pipe:1"],
+        [imageio_ffmpeg.get_ffmpeg_exe(), "-v", "error", "-i", path, "-ar", str(rate), "-f", "f32le", "pipe:1"],
         capture_output=True,
         check=True,
     )
-    return np.frombuffer(run.stdout).reshape(-1, channels)
+    return np.frombuffer(run.stdout, np.float32).reshape(-1, channels)
 
 
 def decibels(ratio):
@@ -77,7 +78,7 @@ def decibels(ratio):
 
 
 def rms(samples):
-    return float(np.sqrt(np.mean(np.square(samples))))
+    return float(np.sqrt(np.mean(np.square(samples, dtype=np.float64))))
 
 
 def opened(project, song):
@@ -100,7 +101,7 @@ def delivered(project, song):
     found, manifest = opened(project, song)
     waves = {}
     for file in manifest["files"]:
-        samples, rate = soundfile.read(io.BytesIO(found[file["name"]]), always_2d=True)
+        samples, rate = soundfile.read(io.BytesIO(found[file["name"]]), dtype="float32", always_2d=True)
         assert rate == manifest["song"]["sample_rate"]
         assert samples.shape == (manifest["song"]["delivered_frames"], manifest["song"]["channels"])
         waves[file.get("stem")] = samples
@@ -253,7 +254,7 @@ def test_recordings_over_full_scale_are_kept_whole_and_delivered_lower(metal, re
         stem, _ = audio(metal, f"metal/stems/{name}.wav")
         assert stem.shape == recording.shape
         assert decibels(np.abs(stem - recording).max()) < -80  # two decoders of Vorbis
-        expected = stem * 10 ** (-6 / 20)
+        expected = np.multiply(stem, 10 ** (-6 / 20), dtype=np.float64)
         assert np.abs(stems[name] - expected).max() <= 1.51 * LSB_24
     assert_mastered(master, 44100, manifest, -14.0, -1.0)
 
