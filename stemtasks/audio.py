@@ -106,6 +106,13 @@ class Source:
 
     def read(self, start: int, frames: int) -> Block:
         """Return ``frames`` frames from ``start``: shape (frames, channels), fewer at the end of the file."""
+        # a signalling NaN is for the measurements to find
+        with np.errstate(invalid="ignore"):
+            block: Block = np.asarray(self.read_narrow(start, frames), dtype=np.float64)
+        return block
+
+    def read_narrow(self, start: int, frames: int) -> NDArray[np.float32] | Block:
+        """Return what ``read`` does, in float32 where that holds every sample of this file exactly."""
         frames = max(0, min(frames, self.frames - start))
         if not frames:
             return np.empty((0, self.channels))
@@ -115,16 +122,13 @@ class Source:
                     # libsndfile 1.2 lands elsewhere when it seeks in Vorbis or MP3 from the middle, but not from 0
                     self._file.seek(0)
                 self._position = self._file.seek(start)
-            read = self._file.read(frames, dtype=self._dtype, always_2d=True)
+            block: NDArray[np.float32] | Block = self._file.read(frames, dtype=self._dtype, always_2d=True)
         except soundfile.LibsndfileError as error:
             reason = error.error_string.rstrip(".") or "it is damaged or cut short"
             raise AudioError(
                 f"{self.path}: cannot be decoded near frame {start} ({start / self.sample_rate:.3f} s): {reason}; "
                 "copy or export it again"
             ) from None
-        # a signalling NaN is for the measurements to find
-        with np.errstate(invalid="ignore"):
-            block: Block = np.asarray(read, dtype=np.float64)
         self._position += len(block)
         return block if self._order is None else block[:, self._order]
 
