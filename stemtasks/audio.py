@@ -35,6 +35,7 @@ RIFF_LIMIT_BYTES = 0xFFFFFFFF
 CLEARER = {
     "File does not exist or is not a regular file (possibly a pipe?)": "no audio is found in it",
     "Internal error : SF_INFO struct incomplete": "its header has no valid sample rate or channels",
+    "Unspecified internal error": "its header is damaged",
 }
 """What libsndfile says of a file that is there, in words that fit."""
 # float32 holds every sample of these, and libsndfile reads it four times as fast as float64
@@ -105,6 +106,13 @@ class Source:
 
     def read(self, start: int, frames: int) -> Block:
         """Return ``frames`` frames from ``start``: shape (frames, channels), fewer at the end of the file."""
+        # a signalling NaN is for the measurements to find
+        with np.errstate(invalid="ignore"):
+            block: Block = np.asarray(self.read_narrow(start, frames), dtype=np.float64)
+        return block
+
+    def read_narrow(self, start: int, frames: int) -> NDArray[np.float32] | Block:
+        """Return what ``read`` does, in float32 where that holds every sample of this file exactly."""
         frames = max(0, min(frames, self.frames - start))
         if not frames:
             return np.empty((0, self.channels))
@@ -114,16 +122,13 @@ class Source:
                     # libsndfile 1.2 lands elsewhere when it seeks in Vorbis or MP3 from the middle, but not from 0
                     self._file.seek(0)
                 self._position = self._file.seek(start)
-            read = self._file.read(frames, dtype=self._dtype, always_2d=True)
+            block: NDArray[np.float32] | Block = self._file.read(frames, dtype=self._dtype, always_2d=True)
         except soundfile.LibsndfileError as error:
             reason = error.error_string.rstrip(".") or "it is damaged or cut short"
             raise AudioError(
                 f"{self.path}: cannot be decoded near frame {start} ({start / self.sample_rate:.3f} s): {reason}; "
                 "copy or export it again"
             ) from None
-        # a signalling NaN is for the measurements to find
-        with np.errstate(invalid="ignore"):
-            block: Block = np.asarray(read, dtype=np.float64)
         self._position += len(block)
         return block if self._order is None else block[:, self._order]
 
@@ -265,7 +270,8 @@ def _encode(block: Block, subtype: str, rng: np.random.Generator) -> memoryview 
     full_scale = float(1 << (bits - 1))
     # two draws a sample, side by side, so that the noise does not depend on where blocks end
     uniform = rng.random((*block.shape, 2), dtype=np.float32)
-    dithered = block * full_scale
+    # filters yield transposed blocks; bytes are taken of frames in order
+    dithered = np.multiply(block, full_scale, order="C")
     dithered += uniform[..., 0]
     dithered -= uniform[..., 1]
     if not all_finite(dithered):

@@ -12,6 +12,7 @@ from pathlib import Path
 import stemtasks
 from stemtasks import plugins, schema, spec
 from stemtasks.errors import SpecError, StemtasksError
+from stemtasks.tables import TABLES
 
 TEMPLATE = Path(__file__).parent / "template"
 KINDS: dict[str, plugins.Kind] = {"generators": "stems", "strategies": "strategies", "effects": "effects"}
@@ -72,43 +73,34 @@ def _title(name: str) -> str:
 
 
 def _schema(parsed: argparse.Namespace) -> None:
-    """Print the tables, or the one part that was asked for."""
+    """Print every part of the schema, or those that the name asked for means."""
+    parts = [("tables", table, _header(table), schema.of_table(kind)) for table, kind in TABLES.items()]
+    parts += [
+        (kind, name, name, schema.of(folder, name)) for kind, folder in KINDS.items() for name in plugins.names(folder)
+    ]
     wanted = parsed.name
-    tables = {table: schema.of_table(kind) for table, kind in spec.TABLES.items()}
-    parts = {"tables": [(_header(name), drawn) for name, drawn in tables.items()]}
-    parts |= {
-        kind: [(name, schema.of(folder, name)) for name in plugins.names(folder)] for kind, folder in KINDS.items()
-    }
-    if wanted is not None and wanted not in parts:
-        found = {
-            kind: [part for part in items if wanted in (part[0], part[1].name, part[0].strip("[]"))]
-            for kind, items in parts.items()
-        }
-        names = [*parts, *tables, *(name for folder in KINDS.values() for name in plugins.names(folder))]
-        if wanted in tables:
-            found = {"tables": [(_header(wanted), tables[wanted])]}
-        if not any(found.values()):
-            raise SpecError(schema.unknown("name", wanted, names))
-        parts = found
-    elif wanted is not None:
-        parts = {wanted: parts[wanted]}
-    print("\n".join(line for kind, items in parts.items() if items for line in _lines(kind, items)))
+    shown = [part for part in parts if wanted is None or wanted in part[:2]]
+    if not shown:
+        raise SpecError(schema.unknown("name", wanted, {name for part in parts for name in part[:2]}))
+    kinds = list(dict.fromkeys(kind for kind, *_ in shown))
+    for kind in kinds:
+        print(f"{kind.upper()}\n")
+        for _, _, header, drawn in (part for part in shown if part[0] == kind):
+            print("\n".join(_lines(header, drawn)))
 
 
 def _header(table: str) -> str:
     return {"sections": "[[sections]]", "stems": "[stems.NAME]"}.get(table, f"[{table}]")
 
 
-def _lines(kind: str, items: list[tuple[str, schema.Schema]]) -> Iterator[str]:
-    yield f"{kind.upper()}\n"
-    for name, drawn in items:
-        yield f"{name}: {drawn.doc}"
-        for parameter in drawn.parameters:
-            default = "required" if parameter.default is schema.NO_DEFAULT else _toml(parameter.default)
-            yield f"  {parameter.name}  ({schema.describe(parameter.annotation)}; {default})"
-            if parameter.doc:
-                yield textwrap.fill(parameter.doc, 100, initial_indent="      ", subsequent_indent="      ")
-        yield ""
+def _lines(header: str, drawn: schema.Schema) -> Iterator[str]:
+    yield f"{header}: {drawn.doc}"
+    for parameter in drawn.parameters:
+        default = "required" if parameter.default is schema.NO_DEFAULT else _toml(parameter.default)
+        yield f"  {parameter.name}  ({schema.describe(parameter.annotation)}; {default})"
+        if parameter.doc:
+            yield textwrap.fill(parameter.doc, 100, initial_indent="      ", subsequent_indent="      ")
+    yield ""
 
 
 def _toml(value: object) -> str:
@@ -116,3 +108,7 @@ def _toml(value: object) -> str:
     if value is None or value == "" or value == [] or value == {}:
         return "optional"
     return "default " + (str(value).lower() if isinstance(value, bool) else repr(value).replace("'", '"'))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -13,7 +13,7 @@ import pickle
 import signal
 import threading
 import traceback
-from concurrent.futures import Executor, ProcessPoolExecutor
+from concurrent.futures import Executor
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,8 @@ from stemtasks.progress import process_groups
 
 def processes() -> Executor:
     """Return a new worker process that takes one job at a time; a thread of doit has one, so none fails for another."""
+    from concurrent.futures import ProcessPoolExecutor  # noqa: PLC0415 - 50 ms that a build without it does not need
+
     context = multiprocessing.get_context("spawn")  # a fork of a process with threads may hang
     return ProcessPoolExecutor(1, mp_context=context, initializer=_follow_parent)
 

@@ -1,6 +1,6 @@
 """A song's TOML file as frozen dataclasses; an error names the file, the table, the key, the value and what is allowed.
 
-Every table is a dataclass here, every generator, strategy and effect a signature elsewhere;
+Every table is a dataclass (``tables.py``), every generator, strategy and effect a signature;
 both are the schema (``schema.py``). Nothing here opens audio.
 """
 
@@ -11,225 +11,27 @@ import re
 import tomllib
 import unicodedata
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Any, TypeVar
 
 from stemtasks import plugins, schema
 from stemtasks.dsp.pitch import parse_key
 from stemtasks.errors import SpecError
-from stemtasks.units import Beats, Bpm, File, GainDb, Length, Pan, Range
+from stemtasks.tables import (
+    TABLES,
+    MasterTable,
+    MixTable,
+    ReferenceTable,
+    SectionTable,
+    SongTable,
+    StemTable,
+    VerifyTable,
+)
 
-Subtype = Literal["FLOAT", "PCM_24", "PCM_16"]
-StemKind = Literal["drums", "bass", "melodic", "vocal", "pad", "fx"]
 UNSAFE = re.compile(r'[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff/\\:*?"<>|=]')
 NAME_BYTES = 150
 Table = TypeVar("Table")
-
-
-@dataclass(frozen=True)
-class SongTable:
-    """What holds for the whole song.
-
-    Attributes
-    ----------
-    title
-        The title in the archive; the spec's file name if not given.
-    artist
-        The artist in the archive's sheet.
-    bpm
-        Quarter notes a minute; needed by sections, drums and anything synced to the tempo.
-    time_signature
-        Beats in a bar, such as '4/4' or '6/8'.
-    key
-        The key where a section names none, such as 'G major' or 'E minor'.
-    sample_rate
-        Of every file that is made.
-    subtype
-        Of delivered files (processed stems and the master); files on the way are FLOAT.
-    channels
-        Of processed stems, the mix and the master.
-    seed
-        Of everything random: the same seed gives the same bytes.
-    tail_seconds
-        Time after the target in which effects may ring out; every delivered file has it.
-    """
-
-    title: str = ""
-    artist: str = ""
-    bpm: Bpm | None = None
-    time_signature: str = "4/4"
-    key: str | None = None
-    sample_rate: Annotated[int, Range(8000, 384_000, "Hz")] = 48_000
-    subtype: Subtype = "FLOAT"
-    channels: Annotated[int, Range(1, 2)] = 2
-    seed: Annotated[int, Range(0, 2**53)] = 0
-    tail_seconds: Annotated[float, Range(0.0, 120.0, "s")] = 0.0
-
-
-@dataclass(frozen=True)
-class ReferenceTable:
-    """Where the target duration comes from: a file, or a duration.
-
-    Attributes
-    ----------
-    file
-        A recording whose duration is the target.
-    duration
-        The target where there is no file.
-    min_duration
-        The file must not be shorter.
-    sample_rate
-        The file must have it.
-    channels
-        The file must have as many.
-    """
-
-    file: File | None = None
-    duration: Length | None = None
-    min_duration: Length | None = None
-    sample_rate: Annotated[int, Range(1, 768_000, "Hz")] | None = None
-    channels: Annotated[int, Range(1, 64)] | None = None
-
-
-@dataclass(frozen=True)
-class SectionTable:
-    """One section, in the order of the song.
-
-    Attributes
-    ----------
-    name
-        What patterns call it; a name may come again.
-    bars
-        Its length in bars.
-    beats
-        Its length in quarter notes, instead of bars.
-    fill
-        It takes what the other sections leave of the target.
-    key
-        Its key, where it differs from the song's.
-    """
-
-    name: str
-    bars: Annotated[float, Range(0.0, 100_000.0, "bars")] | None = None
-    beats: Beats | None = None
-    fill: bool = False
-    key: str | None = None
-
-
-@dataclass(frozen=True)
-class StemTable:
-    """What every stem may say, beside its generator's own parameters.
-
-    Attributes
-    ----------
-    generator
-        What makes it.
-    title
-        Its name in the archive, if not the table's.
-    kind
-        What it holds, which 'align = "auto"' asks.
-    duration
-        How long it is before it is aligned: rendered to that, or, for a recording, checked against it.
-    align
-        How it is fitted to the target: a strategy's name, or a table with 'strategy' and its parameters.
-    effects
-        A chain of tables, each with 'name' and that effect's parameters.
-    gain_db
-        After the effects; the delivered stem has it.
-    pan
-        After the effects, equal power.
-    tail
-        Whether effects ring into the song's tail, or end at the target.
-    channels
-        Of the stem before it is processed; the song's if not given.
-    bpm
-        The recording's own tempo, where it is not the song's.
-    seed
-        Instead of one drawn from the song's seed and the stem's name.
-    verify
-        Limits that differ from the song's.
-    """
-
-    generator: str
-    title: str = ""
-    kind: StemKind | None = None
-    duration: Length | None = None
-    align: Annotated[str, "a strategy"] | dict[str, Any] = "auto"
-    effects: list[dict[str, Any]] = field(default_factory=list)
-    gain_db: GainDb = 0.0
-    pan: Pan = 0.0
-    tail: Literal["keep", "cut"] = "keep"
-    channels: Annotated[int, Range(1, 2)] | None = None
-    bpm: Bpm | None = None
-    seed: Annotated[int, Range(0, 2**53)] | None = None
-    verify: dict[str, Any] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class MixTable:
-    """The faders between the processed stems and the mix.
-
-    Attributes
-    ----------
-    gain_db
-        Of all stems.
-    gains_db
-        Of single stems, by name, added to that.
-    """
-
-    gain_db: GainDb = 0.0
-    gains_db: dict[str, Any] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class MasterTable:
-    """How loud the master is.
-
-    Attributes
-    ----------
-    loudness_lufs
-        Integrated loudness (EBU R128); 'off' keeps the mix's.
-    ceiling_dbtp
-        No true peak is above it.
-    """
-
-    loudness_lufs: Annotated[float, Range(-60.0, -5.0, "LUFS")] | Literal["off"] = -14.0
-    ceiling_dbtp: Annotated[float, Range(-20.0, 0.0, "dBTP")] = -1.0
-
-
-@dataclass(frozen=True)
-class VerifyTable:
-    """Limits; a change verifies again and renders nothing.
-
-    Attributes
-    ----------
-    silence_dbfs
-        A file's RMS must be above it.
-    clipping_ratio
-        Largest share of samples in flat tops.
-    dc_offset
-        Largest mean of a channel, full scale being 1.
-    duration_tolerance_ms
-        How far a recording may be from its 'duration'.
-    loudness_tolerance_lu
-        How far the master may be from its loudness.
-    seam_dip_db
-        Largest change of level at a seam.
-    seam_jump
-        Largest step at a seam, in multiples of the steps around it.
-    seam_beat_error_ms
-        How far a seam may be from the beat.
-    """
-
-    silence_dbfs: Annotated[float, Range(-200.0, 0.0, "dBFS")] = -60.0
-    clipping_ratio: Annotated[float, Range(0.0, 1.0)] = 0.001
-    dc_offset: Annotated[float, Range(0.0, 1.0)] = 0.02
-    duration_tolerance_ms: Annotated[float, Range(0.0, 60_000.0, "ms")] = 50.0
-    loudness_tolerance_lu: Annotated[float, Range(0.0, 20.0, "LU")] = 0.5
-    seam_dip_db: Annotated[float, Range(0.0, 200.0, "dB")] = 6.0
-    seam_jump: Annotated[float, Range(0.0, 1e6)] = 4.0
-    seam_beat_error_ms: Annotated[float, Range(0.0, 1000.0, "ms")] = 1.0
 
 
 @dataclass(frozen=True)
@@ -281,15 +83,6 @@ class Song:
         return self.path.parent / path
 
 
-TABLES = {
-    "song": SongTable,
-    "reference": ReferenceTable,
-    "sections": SectionTable,
-    "stems": StemTable,
-    "mix": MixTable,
-    "master": MasterTable,
-    "verify": VerifyTable,
-}
 STEM_KEYS = schema.of_table(StemTable)
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+ASKED = "asked for in the spec"
+
 
 def clock(seconds: float) -> str:
     """Return seconds as m:ss.mmm."""
@@ -22,7 +24,9 @@ def _stem(facts: dict[str, Any]) -> str:
 
 def _align(facts: dict[str, Any]) -> str:
     align = facts["align"]
-    return f"{facts['frames']} frames, {align['strategy']}: {align['reason']}"
+    why = align["reason"].removesuffix(f": {align['strategy']}")
+    seams = f", {align['seams']} seam{'s' if align['seams'] > 1 else ''}" if align.get("seams") else ""
+    return f"{facts['frames']} frames, {align['strategy']}{seams}" + (f" ({why})" if why != ASKED else "")
 
 
 def _process(facts: dict[str, Any]) -> str:
@@ -32,6 +36,10 @@ def _process(facts: dict[str, Any]) -> str:
 
 def _loud(facts: dict[str, Any]) -> str:
     return f"{level(facts['lufs'], 'LUFS')}, {level(facts['true_peak_dbtp'], 'dBTP')}"
+
+
+def _mix(facts: dict[str, Any]) -> str:
+    return f"{level(facts['lufs'], 'LUFS')}, peak {level(facts['peak_dbfs'], 'dBFS')}"
 
 
 def _reference(facts: dict[str, Any]) -> str:
@@ -46,7 +54,8 @@ def _timing(facts: dict[str, Any]) -> str:
 
 def _archive(facts: dict[str, Any]) -> str:
     size = sum(file["bytes"] for file in facts["files"])
-    return f"{len(facts['files']) - 1} stems and the master, {size / 1e6:.1f} MB, all checks passed"
+    stems = len(facts["files"]) - 1
+    return f"{stems} stem{'s' if stems > 1 else ''} and the master, {size / 1e6:.1f} MB, all checks passed"
 
 
 FORMATS = {
@@ -55,7 +64,7 @@ FORMATS = {
     "stem": _stem,
     "align": _align,
     "process": _process,
-    "mix": _loud,
+    "mix": _mix,
     "master": _loud,
     "archive": _archive,
 }

@@ -139,6 +139,14 @@ def test_bytes_depend_on_samples_and_seed_only(tmp_path_factory, frames, channel
     assert one.read_bytes() == parts.read_bytes()
 
 
+@pytest.mark.parametrize("subtype", ["FLOAT", "PCM_24", "PCM_16"])
+def test_how_a_block_lies_in_memory_changes_no_byte(tmp_path, subtype):
+    rows = noise(1000, 2)
+    by_frame = written(tmp_path / "a.wav", rows, subtype).read_bytes()
+    by_channel = written(tmp_path / "b.wav", np.asfortranarray(rows), subtype).read_bytes()
+    assert by_channel == by_frame
+
+
 def test_another_seed_is_another_dither(tmp_path):
     samples = noise(1000)
     assert digest(written(tmp_path / "a.wav", samples, "PCM_16", seed=1)) != digest(

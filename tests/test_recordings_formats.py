@@ -50,7 +50,7 @@ NOT_FOR_FFMPEG = {"rect_24bit_rf64.wav", "test-44100Hz-le-1ch-4bytes-rf64.wav", 
 # frames at 48 kHz, or words of the error
 HOSTILE = {
     "106-invalid-streaminfo.flac": "cannot be read as audio",  # a STREAMINFO of another length
-    "AIFF.aif": "cannot be read as audio",  # 290 bytes that claim half a second
+    "AIFF.aif": "cannot be read as audio (its header is damaged)",  # 290 bytes that claim half a second
     "empty_extradata.wav": 4,  # 8 bytes of 16 bit at 48 kHz behind a long fmt chunk
     "emptyfile.mp3": "the file is empty (0 bytes)",
     "lame397v9short.mp3": "no audio could be decoded",  # one frame; libsndfile claims 2^63 - 1

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stemtasks import plugins, schema, spec
+from stemtasks import plugins, schema, spec, tables
 from stemtasks.errors import SpecError
 from stemtasks.units import duration_of
 
@@ -304,7 +304,7 @@ def test_no_generators_parameter_has_the_name_of_a_stems_own_key():
         assert not common & {parameter.name for parameter in schema.of("stems", name).parameters}, name
 
 
-@pytest.mark.parametrize("table", spec.TABLES.values())
+@pytest.mark.parametrize("table", tables.TABLES.values())
 def test_every_key_of_every_table_has_a_sentence(table):
     assert all(parameter.doc for parameter in schema.of_table(table).parameters)
 

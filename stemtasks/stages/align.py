@@ -74,7 +74,9 @@ def _call(
     """Call a strategy with its own arguments and those of what the stage knows that its signature names."""
     strategy = plugins.load("strategies", name)
     named = inspect.signature(strategy).parameters
-    return strategy(source, frames, stream, **({k: v for k, v in given.items() if k in named} | arguments))
+    # a spec names every argument, those left out as None, which must not hide the stem's own bpm and kind
+    stated = {k: v for k, v in arguments.items() if v is not None}
+    return strategy(source, frames, stream, **({k: v for k, v in given.items() if k in named} | stated))
 
 
 def modules(params: dict[str, Any]) -> list[str]:

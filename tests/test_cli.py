@@ -1,0 +1,94 @@
+"""Beginning a song of one's own, and reading what a spec may say."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from stemtasks import cli, plugins, schema, spec
+from tests.project import Project
+
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+FOLDERS = {"generators": "stems", "strategies": "strategies", "effects": "effects"}
+
+
+def test_a_new_song_builds_at_once(tmp_path, capsys):
+    assert cli.main(["new", str(tmp_path / "my-song")]) == 0
+    assert capsys.readouterr().out.splitlines()[-1] == f"next: cd {tmp_path / 'my-song'} && doit"
+    assert sorted(path.name for path in (tmp_path / "my-song").iterdir()) == [".gitignore", "dodo.py", "spec"]
+    song = spec.load(tmp_path / "my-song/spec/my-song.toml")
+    assert song.title == "My Song"
+    run = Project(tmp_path / "my-song").build()
+    assert len(run.tasks("ran")) == 5 + 3 * len(song.stems)
+    assert len(list((tmp_path / "my-song/build/my-song").glob("*.zip"))) == 1
+
+
+def test_a_new_song_overwrites_nothing(tmp_path, capsys):
+    (tmp_path / "dodo.py").write_text("mine")
+    assert cli.main(["new", str(tmp_path)]) == 1
+    assert capsys.readouterr().err == f"ERROR: {tmp_path}: has dodo.py already; choose another folder\n"
+    assert (tmp_path / "dodo.py").read_text() == "mine"
+    assert [path.name for path in tmp_path.iterdir()] == ["dodo.py"]
+
+
+def test_a_new_song_has_a_usable_name(tmp_path, capsys):
+    assert cli.main(["new", str(tmp_path / "a=b")]) == 1
+    assert "the name may not hold '='" in capsys.readouterr().err
+
+
+def test_the_template_and_this_project_have_the_same_dodo():
+    assert (ROOT / "dodo.py").read_bytes() == (cli.TEMPLATE / "dodo.py").read_bytes()
+
+
+def test_schema_shows_every_name_and_parameter_with_its_sentence(capsys):
+    assert cli.main(["schema"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    for folder in FOLDERS.values():
+        for name in plugins.names(folder):
+            start = next(index for index, line in enumerate(lines) if line.startswith(f"{name}: "))
+            block = lines[start + 1 : lines.index("", start)]
+            found = [re.match(r"  (\w+)  \(", line) for line in block]
+            assert [match[1] for match in found if match] == [
+                parameter.name for parameter in schema.of(folder, name).parameters
+            ]
+    assert all(len(line) <= 250 for line in lines)
+
+
+@pytest.mark.parametrize("name", ["effects", "delay", "song", "stems", "generators", "loop"])
+def test_schema_shows_one_part(capsys, name):
+    assert cli.main(["schema", name]) == 0
+    assert 3 < len(capsys.readouterr().out.splitlines()) < 300
+
+
+def test_schema_of_an_unknown_name_suggests_the_nearest(capsys):
+    assert cli.main(["schema", "dealy"]) == 1
+    assert capsys.readouterr().err.endswith("did you mean 'delay'?\n")
+
+
+def test_a_closed_pipe_is_no_mistake():
+    done = subprocess.run(
+        f"{sys.executable} -m stemtasks.cli schema | head -n 1", shell=True, capture_output=True, text=True, check=False
+    )
+    assert done.stdout == "TABLES\n"
+    assert done.stderr == ""
+
+
+def test_the_readmes_spec_is_a_song(tmp_path):
+    (text,) = re.findall(r"```toml\n(.*?)```", README, re.DOTALL)
+    assert text.count("\n# [stems.guitar]") == 1
+    (tmp_path / "my-song.toml").write_text(text)
+    song = spec.load(tmp_path / "my-song.toml")
+    assert [stem.name for stem in song.stems] == ["drums", "bass"]
+    (tmp_path / "more.toml").write_text(re.sub(r"(?m)^# (?=[\[a-z]+.*[=\]])", "", text))
+    assert [stem.name for stem in spec.load(tmp_path / "more.toml").stems] == ["drums", "bass", "guitar"]
+
+
+@pytest.mark.parametrize("kind", FOLDERS)
+def test_the_readme_names_every_plugin(kind):
+    (row,) = re.findall(rf"(?m)^\| {kind} \| (.*) \|$", README)
+    assert sorted(re.findall(r"`(\w+)`", row)) == list(plugins.names(FOLDERS[kind]))
