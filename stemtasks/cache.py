@@ -27,6 +27,8 @@ from stemtasks.digests import Digest, read_digest
 
 FICLONE = 0x40049409
 READ_ONLY = 0o444
+FORMAT = 1
+"""Of an entry; one of another format is not there."""
 
 
 class Store:
@@ -39,7 +41,7 @@ class Store:
         """Return what is known of a key, or None; the blobs are not looked at."""
         try:
             entry = json.loads(self._entry_path(key).read_bytes())
-            if entry.pop("mark") != _mark(entry) or entry["key"] != key:
+            if entry.pop("mark") != _mark(entry) or (entry["key"], entry["format"]) != (key, FORMAT):
                 return None
             {role: Digest(**digest) for role, digest in entry["outputs"].items()}
         except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
@@ -67,7 +69,8 @@ class Store:
 
     def keep(self, key: str, outputs: dict[str, tuple[Path, Digest]], extra: dict[str, Any]) -> None:
         """Take finished outputs and the entry that leads to them; the entry last, whole or not at all."""
-        entry = {"key": key, "outputs": {role: digest._asdict() for role, (_, digest) in outputs.items()}, **extra}
+        made = {role: digest._asdict() for role, (_, digest) in outputs.items()}
+        entry = {"format": FORMAT, "key": key, "outputs": made, **extra}
         with contextlib.suppress(OSError):
             for path, digest in outputs.values():
                 blob = self._blob_path(digest.sha256)

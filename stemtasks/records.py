@@ -21,6 +21,8 @@ import xxhash
 from stemtasks.errors import CacheError
 
 TABLES = ("tasks", "files", "ignored")
+FORMAT = "1"
+"""Part of every row's checksum, so that what another version wrote in another form is not there."""
 CIRCUMSTANCES = frozenset(
     (
         sqlite3.SQLITE_BUSY,
@@ -47,7 +49,7 @@ class Records:
             folder.mkdir(parents=True, exist_ok=True)
             try:
                 self._connection = self._opened()
-            except sqlite3.DatabaseError as error:
+            except (sqlite3.DatabaseError, UnicodeDecodeError) as error:  # the latter from SQLite's own messages
                 if getattr(error, "sqlite_errorcode", 0) & 0xFF in CIRCUMSTANCES:
                     raise
                 self._set_aside()
@@ -113,7 +115,7 @@ class Records:
         try:
             with self._lock:
                 self._connection.execute(statement, values)
-        except sqlite3.Error as error:
+        except (sqlite3.Error, UnicodeDecodeError) as error:
             raise CacheError(
                 f"{self.path}: cannot be written ({error}); free some space or remove the file, "
                 "then run doit again: finished work is found through the store"
@@ -122,4 +124,4 @@ class Records:
 
 def _mark(table: str, name: Any, body: Any) -> str:
     """Return the checksum of a row in its table: a damaged page may show one table's rows as another's."""
-    return xxhash.xxh3_64_hexdigest(f"{table}\0{name}\0{body}".encode("utf-8", "surrogatepass"))
+    return xxhash.xxh3_64_hexdigest(f"{FORMAT}\0{table}\0{name}\0{body}".encode("utf-8", "surrogatepass"))
