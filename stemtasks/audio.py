@@ -238,8 +238,9 @@ def write_wav(
                 continue
             try:
                 step = len(block) if subtype == "FLOAT" else _ENCODED_FRAMES
-                for start in range(0, len(block), step):
-                    file.write(_encode(block[start : start + step], subtype, rng))
+                file.writelines(
+                    _encode(block[start : start + step], subtype, rng) for start in range(0, len(block), step)
+                )
             except FloatingPointError:
                 at = frames + int(np.argmin(np.isfinite(block).all(axis=1)))
                 raise AudioError(
