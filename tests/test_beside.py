@@ -34,7 +34,11 @@ def test_an_error_of_the_block_waits_for_the_work_to_end():
         release.wait(10)
         done.set()
 
-    with pytest.raises(KeyError), beside(work):
-        release.set()
-        raise KeyError
+    def fail() -> None:
+        with beside(work):
+            release.set()
+            raise KeyError
+
+    with pytest.raises(KeyError):
+        fail()
     assert done.is_set()
