@@ -17,6 +17,8 @@ TAPS = 12
 _BEFORE, _AFTER = TAPS // 2 - 1, TAPS // 2
 # segments that are computed or left out together, and how many of these at once: what fits a core's cache
 _PART, _PARTS = 8, 1024
+# columns of a product small enough that BLAS runs it in one thread: the other cores build other stems
+_PRODUCT = 512
 
 
 def phases(sample_rate: int) -> Samples:
@@ -104,7 +106,10 @@ class TruePeaks:
         between = np.empty((len(self._matrix), columns.shape[1]), dtype=np.float32)
         for segment, highest in enumerate(peaks):
             start = segment * self.segment
-            np.matmul(self._matrix, columns[start : start + self._width], out=between)
+            window = columns[start : start + self._width]
+            for first in range(0, columns.shape[1], _PRODUCT):
+                some = slice(first, first + _PRODUCT)
+                np.matmul(self._matrix, window[:, some], out=between[:, some])
             np.maximum(highest, np.abs(between, out=between).max(axis=0), out=highest)
         return peaks
 

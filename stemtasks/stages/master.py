@@ -163,8 +163,9 @@ class _Programme:
     def _curve(self, gain_db: float, limit_dbtp: float) -> Iterator[Block]:
         """Yield the limiter's gains for the mix times ``gain_db``."""
         curve = GainCurve(self._mix.sample_rate, 10 ** ((limit_dbtp - gain_db) / 20))
-        for start in range(0, self._spill.frames, BLOCK_FRAMES):
-            yield curve(self._spill.read(start, BLOCK_FRAMES)[:, 0])
+        count = BLOCK_FRAMES // self._segment  # so that the audio it is for comes in blocks too
+        for start in range(0, self._spill.frames, count):
+            yield curve(self._spill.read(start, count)[:, 0])
         yield curve.finish()
 
     def rendered(self, gain_db: float, limit_dbtp: float) -> Blocks:
