@@ -48,6 +48,14 @@ class Store:
             return None
         return dict(entry)
 
+    def holds(self, entry: dict[str, Any]) -> bool:
+        """Return whether all blobs of an entry are there, of the right size; they are read when restored."""
+        try:
+            sizes = {digest["sha256"]: digest["bytes"] for digest in entry["outputs"].values()}
+            return all(self._blob_path(sha256).stat().st_size == size for sha256, size in sizes.items())
+        except OSError:
+            return False
+
     def restore(self, entry: dict[str, Any], outputs: dict[str, Path]) -> dict[str, Digest] | None:
         """Put every output of an entry at its path, and return their digests; None if any is missing or bad."""
         wanted = {role: Digest(**digest) for role, digest in entry["outputs"].items()}
