@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
+import sys
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -12,7 +13,7 @@ from typing import Any
 
 from doit.exceptions import InvalidDodoFile, TaskFailed
 
-from stemtasks import spec
+from stemtasks import lock, spec, stopping
 from stemtasks.action import Job, Tree, located, perform, up_to_date, workplace
 from stemtasks.errors import CacheError, StemtasksError
 from stemtasks.jobs import BUILD, JOBS, PER_STEM
@@ -29,6 +30,27 @@ Task = dict[str, Any]
 def tree() -> Tree:
     """Return the one tree of this process, in the folder that doit runs in."""
     return Tree(STATE)
+
+
+_turn: dict[str, bool] = {}
+"""``wait``, once a command that writes has begun."""
+
+
+def take_turns(wait: bool) -> None:
+    """Let this process load songs only when no other builds in its tree; without ``wait`` fail if one does."""
+    _turn["wait"] = wait
+
+
+@cache
+def _in_turn() -> int | None:
+    """Hold the tree's lock until this process ends, if its command writes."""
+    if not _turn:
+        return None
+    stopping.on_signal(lambda: "stopped before any task was run: run doit again")
+    held = lock.hold(STATE / "lock", _turn["wait"], lambda line: print(line, file=sys.stderr, flush=True))
+    # what a killed build left half-made, also where its number is another process's by now
+    shutil.rmtree(STATE / "work", ignore_errors=True)
+    return held
 
 
 class Checker:
@@ -156,6 +178,8 @@ DOIT_CONFIG = {
 def songs() -> tuple[Song, ...]:
     """Return every song of ``spec/``; what is wrong with them, or with the records, ends doit with a line."""
     try:
+        # the lock comes first: the records are read once, when they are opened
+        _in_turn()
         _ = tree().records
         return tuple(spec.load_all(SPEC))
     except StemtasksError as error:
