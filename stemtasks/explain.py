@@ -58,7 +58,8 @@ def _forecast(job: Job, tree: Tree, makers: dict[str, str], future: dict[str, Di
     future.update(dict.fromkeys(job.outputs.values()))
     unknown = sorted({makers[path] for path in job.inputs.values() if path in future and future[path] is None})
     if unknown:
-        return Forecast(job.task, "run", [f"{', '.join(unknown)} makes its input again"])
+        making = "makes its input again" if len(unknown) == 1 else "make its inputs again"
+        return Forecast(job.task, "run", [f"{', '.join(unknown)} {making}"])
     inputs: dict[str, Digest] = {}
     for role, path in job.inputs.items():
         try:
