@@ -7,7 +7,7 @@ import sys
 import pytest
 
 from tests.project import Run
-from tests.storm.__main__ import Broken, Storm, storm
+from tests.storm.__main__ import BrokenError, Storm, storm
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="kills by POSIX signals")
 
@@ -33,5 +33,5 @@ def test_the_storm_sees_a_wrong_byte(tmp_path, monkeypatch):
         return run
 
     monkeypatch.setattr(weather, "_settled", spoilt)
-    with pytest.raises(Broken, match=r"build/song/mix.json is other bytes"):
+    with pytest.raises(BrokenError, match=r"build/song/mix.json is other bytes"):
         weather.compare()

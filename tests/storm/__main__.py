@@ -32,7 +32,7 @@ COMMANDS: list[list[str]] = [
 SIGNALS = [signal.SIGKILL, signal.SIGKILL, signal.SIGTERM, signal.SIGINT, signal.SIGHUP]
 
 
-class Broken(Exception):
+class BrokenError(Exception):
     """Something that must hold did not."""
 
 
@@ -87,12 +87,12 @@ class Storm:
             out, err = (said.decode(errors="replace") for said in process.communicate(timeout=HANG_SECONDS))
         except subprocess.TimeoutExpired:
             os.killpg(process.pid, signal.SIGKILL)
-            raise Broken(f"doit hung for {HANG_SECONDS} s") from None
+            raise BrokenError(f"doit hung for {HANG_SECONDS} s") from None
         # what Python says when it is interrupted while it starts is not ours to change
         if interrupted and not out and "KeyboardInterrupt" in err:
             self.kinds["interrupted while Python starts"] += 1
         elif "Traceback" in out + err or "Exception ignored" in err:
-            raise Broken(f"a traceback:\n{out}{err}")
+            raise BrokenError(f"a traceback:\n{out}{err}")
         return process.returncode
 
     def compare(self) -> None:
@@ -106,29 +106,29 @@ class Storm:
         expected = self._settled(clean)
         self.usual_seconds = time.monotonic() - began
         if run.code != expected.code:
-            raise Broken(f"exit code {run.code}, clean {expected.code}:\n{run.out}{run.err}\nclean:\n{expected.out}")
+            raise BrokenError(f"exit code {run.code}, clean {expected.code}:\n{run.out}{run.err}\nclean:\n{expected.out}")
         found = self.project.products()
         for name, data in clean.products().items():
             if found.get(name) != data:
-                raise Broken(f"build/{name} is {'other bytes' if name in found else 'missing'}:\n{run.out}{run.err}")
+                raise BrokenError(f"build/{name} is {'other bytes' if name in found else 'missing'}:\n{run.out}{run.err}")
         state = self.project.folder / "build" / ".stemtasks"
         left = [str(path) for place in ("work", "store/work") for path in (state / place).glob("*")]
         if left:
-            raise Broken(f"left half-made: {left}")
+            raise BrokenError(f"left half-made: {left}")
         if run.code == 0 and self._settled(self.project).done:
-            raise Broken("the next build with nothing to do did something")
+            raise BrokenError("the next build with nothing to do did something")
         self.kinds["compared" if run.code == 0 else "compared, both failed"] += 1
         shutil.rmtree(clean.folder)
 
     def _settled(self, project: Project):
         run = project.doit("--continue", env=self.song.env, timeout=HANG_SECONDS)
         if "Traceback" in run.out + run.err:
-            raise Broken(f"a traceback:\n{run.out}{run.err}")
+            raise BrokenError(f"a traceback:\n{run.out}{run.err}")
         return run
 
 
 def storm(rounds: int, seed: int, every: int, folder: Path, log) -> Counter[str]:
-    """Run the rounds; raise ``Broken`` where something does not hold, and leave the tree in ``folder``."""
+    """Run the rounds; raise ``BrokenError`` where something does not hold, and leave the tree in ``folder``."""
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as in a shell's background job, and inherited
         signal.signal(signal.SIGINT, signal.default_int_handler)
     weather = Storm(folder, seed)
@@ -150,7 +150,7 @@ def main() -> int:
     folder = Path(tempfile.mkdtemp(prefix=f"storm-{parsed.seed}-"))
     try:
         kinds = storm(parsed.rounds, parsed.seed, parsed.every, folder, lambda line: print(line, flush=True))
-    except Broken as broken:
+    except BrokenError as broken:
         print(f"BROKEN: {broken}\nthe tree is in {folder}", flush=True)
         return 1
     shutil.rmtree(folder)
