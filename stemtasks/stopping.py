@@ -6,7 +6,6 @@ import contextlib
 import os
 import signal
 import sys
-import threading
 from collections.abc import Callable
 from types import FrameType
 from typing import NoReturn
@@ -34,24 +33,6 @@ def on_signal(doing: Callable[[], str]) -> None:
         for number in SIGNALS:
             if signal.getsignal(number) is not signal.SIG_IGN:
                 signal.signal(number, stop)
-
-
-def worker() -> None:
-    """Begin a process that works for a build: it ends with the build, however that ends, and leaves Ctrl-C to it.
-
-    To be the ``initializer`` of a ``ProcessPoolExecutor``, whose processes would else outlive a killed build.
-    """
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    threading.Thread(target=_end_with_the_build, daemon=True).start()
-
-
-def _end_with_the_build() -> None:
-    import multiprocessing.connection  # noqa: PLC0415 - a build in threads does without
-
-    build = multiprocessing.parent_process()
-    if build is not None:
-        multiprocessing.connection.wait([build.sentinel])
-        os._exit(1)
 
 
 def _end_what_was_started() -> None:

@@ -224,21 +224,18 @@ def test_a_signal_that_doit_was_started_to_ignore_stays_ignored(project, hold):
 
 
 POOL = """
-import multiprocessing
-from concurrent.futures import ProcessPoolExecutor
-from stemtasks.graph import tree
-from stemtasks.stopping import worker
+from stemtasks.executors import processes
+from stemtasks.graph import run_in
 
-tree().executor = ProcessPoolExecutor(2, multiprocessing.get_context("{start}"), initializer=worker)
+run_in(processes)
 """
 
 
-@pytest.mark.parametrize("start", ["fork", "spawn"])
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
-def test_worker_processes_end_with_the_build(project, hold, number, start):
+def test_worker_processes_end_with_the_build(project, hold, number):
     project.spec(SPEC)
     dodo = project.folder / "dodo.py"
-    dodo.write_text(dodo.read_text() + POOL.format(start=start))
+    dodo.write_text(dodo.read_text() + POOL)
     hold.mark("mix")
     process = project.start("-n", "2", env=hold.env)
     hold.wait("mix", process)
@@ -248,9 +245,8 @@ def test_worker_processes_end_with_the_build(project, hold, number, start):
     _, err = process.communicate(timeout=30)  # returns when the last worker has closed its end
     assert process.returncode == (130 if number == signal.SIGINT else -9)
     assert time.monotonic() - begun < 2
-    lines = err.decode().splitlines()
-    if start == "spawn":  # whose semaphores another process of Python's takes away, and says so
-        lines = [line for line in lines if "resource_tracker" not in line]
+    # Python takes away the workers' semaphores, and says so
+    lines = [line for line in err.decode().splitlines() if "resource_tracker" not in line]
     assert lines == ([f"stopped while running mix:song; {STOPPED}"] if number == signal.SIGINT else [])
     hold.release("mix")
     dodo.write_bytes(DODO.read_bytes())

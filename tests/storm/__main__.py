@@ -106,11 +106,15 @@ class Storm:
         expected = self._settled(clean)
         self.usual_seconds = time.monotonic() - began
         if run.code != expected.code:
-            raise BrokenError(f"exit code {run.code}, clean {expected.code}:\n{run.out}{run.err}\nclean:\n{expected.out}")
+            raise BrokenError(
+                f"exit code {run.code}, clean {expected.code}:\n{run.out}{run.err}\nclean:\n{expected.out}"
+            )
         found = self.project.products()
         for name, data in clean.products().items():
             if found.get(name) != data:
-                raise BrokenError(f"build/{name} is {'other bytes' if name in found else 'missing'}:\n{run.out}{run.err}")
+                raise BrokenError(
+                    f"build/{name} is {'other bytes' if name in found else 'missing'}:\n{run.out}{run.err}"
+                )
         state = self.project.folder / "build" / ".stemtasks"
         left = [str(path) for place in ("work", "store/work") for path in (state / place).glob("*")]
         if left:
