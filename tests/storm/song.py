@@ -130,7 +130,7 @@ class Song:
 
     def recording(self) -> None:
         """Record the take again, with as many frames or others."""
-        self._noise("take.wav", self.chance.choice([3000, 3000, 3500, 8000, 12000]))
+        self._noise("take.wav", self.chance.choice([3000] * 5 + [3500] * 3 + [7000] * 3 + [12000]))
 
     def reference(self) -> None:
         """Record the reference again, seldom with another duration."""
