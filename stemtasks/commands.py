@@ -48,9 +48,14 @@ class Clean(_InTurn, DoitClean):  # type: ignore[misc]
 
 
 class Forget(_InTurn, DoitForget):  # type: ignore[misc]
-    """``doit forget``."""
+    """``doit forget``; with no task named, all of them, where doit's own ends with a traceback."""
 
     cmd_options = (*DoitForget.cmd_options, NO_WAIT)
+
+    def _execute(self, forget_sub: bool, forget_disable_default: bool, forget_all: bool) -> Any:
+        if self.sel_tasks is None:  # type: ignore[has-type]
+            self.sel_tasks = [task.name for task in self.task_list if not task.subtask_of]
+        return super()._execute(forget_sub, forget_disable_default, forget_all)
 
 
 class Ignore(_InTurn, DoitIgnore):  # type: ignore[misc]

@@ -297,6 +297,11 @@ def test_forgetting_a_task_restores_it(built):
     assert built.build().done == {"restored": ["mix:song"]}
 
 
+def test_forgetting_all_tasks_restores_them(built):
+    assert built.doit("forget").code == 0
+    assert built.build().done == {"restored": ALL}
+
+
 def test_an_ignored_task_stays_ignored(built):
     assert built.doit("ignore", "archive:song").code == 0
     built.edit("[verify]", "[master]\nloudness_lufs = -16.0\n[verify]")
