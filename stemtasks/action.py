@@ -67,6 +67,7 @@ class Tree:
         self.state = state
         self.executor = executor
         self._threads = threading.local()
+        self._executors: list[Executor] = []
 
     def submit(self, *call: Any) -> Any:
         """Return what a call returns where jobs run; ``WorkerError`` if it is lost, and the next has a new worker."""
@@ -74,11 +75,17 @@ class Tree:
         try:
             if getattr(self._threads, "executor", None) is None:
                 self._threads.executor = self.executor()
+                self._executors.append(self._threads.executor)
             return self._threads.executor.submit(*call).result()
         except Exception as error:
             self._threads.executor = None
             reason = f"{type(error).__name__}: {' '.join(str(error).split())}"
             raise WorkerError(f"what ran it was lost ({reason}); run doit again") from None
+
+    def close(self) -> None:
+        """End the executors that threads have begun, one after another: Python ends many at once with a race."""
+        while self._executors:
+            self._executors.pop().shutdown()
 
     @cached_property
     def records(self) -> Records:

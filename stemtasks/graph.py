@@ -188,6 +188,11 @@ class BuildReporter(Reporter):
         for task in remove_outdated():
             self.removed(task)
 
+    def complete_run(self) -> None:
+        """End what the build has begun, then say how it went."""
+        tree().close()
+        super().complete_run()
+
 
 def remove_outdated() -> list[str]:
     """Remove outputs and record of every task whose song or stem the spec has no more, and return their names.
