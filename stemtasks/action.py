@@ -17,14 +17,21 @@ from concurrent.futures import Executor
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from stemtasks import progress, sources, stages
-from stemtasks.cache import READ_ONLY, Store
+from stemtasks.cache import READ_ONLY, Restored, Store
 from stemtasks.digests import Digest, Digests, read_digest
 from stemtasks.errors import AudioError, StemtasksError, VerificationError
 from stemtasks.records import Records
+from stemtasks.settings import Settings
 from stemtasks.summary import summarise
+
+if TYPE_CHECKING:
+    from stemtasks.shared import Shared
+
+
+Source = Literal["", "local", "shared"]
 
 
 @dataclass(frozen=True)
@@ -47,11 +54,12 @@ class Job:
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a task's outputs came to be, and what they measure, for the report."""
+    """How a task's outputs came to be, what they measure, and of what is restored the store, for the report."""
 
     how: Literal["ran", "restored", "verified"]
     summary: str
     seconds: float
+    source: Source = ""
 
 
 class Tree:
@@ -60,16 +68,18 @@ class Tree:
     Jobs run in the calling thread, or where ``executor`` (any ``concurrent.futures.Executor``) takes them.
     """
 
-    def __init__(self, state: Path, executor: Executor | None = None) -> None:
+    def __init__(self, state: Path, executor: Executor | None = None, settings: Settings | None = None) -> None:
         self.state = state
         self.executor = executor
+        self.settings = settings or Settings()
 
     @cached_property
     def records(self) -> Records:
         """Open the records, on first use, and remove what killed builds left half-made."""
+        _ = self.shared  # here, where there is one thread: it must not be opened twice
         records = Records(self.state)
         sweep(self.state / "work")
-        sweep(self.state / "store" / "work")
+        self.store.sweep()
         return records
 
     @cached_property
@@ -79,8 +89,41 @@ class Tree:
 
     @cached_property
     def store(self) -> Store:
-        """Open the store beside the records."""
-        return Store(self.state / "store")
+        """Open the local store: beside the records, or where the settings say."""
+        folder = self.settings.cache.local_folder
+        return Store(Path(folder).expanduser() if folder else self.state / "store")
+
+    @cached_property
+    def shared(self) -> Shared | None:
+        """Open the shared store, if the settings name one; nothing is imported or asked for where they do not."""
+        if not self.settings.cache.shared:
+            return None
+        from stemtasks.shared import Shared  # noqa: PLC0415
+
+        return Shared(self.settings)
+
+    def restore(self, key: str, work: dict[str, Path]) -> tuple[Restored | None, Source]:
+        """Put a key's outputs in place from the local store, else from the shared one by way of it."""
+        found = self.store.restore(key, work)
+        if found is not None:
+            return found, "local"
+        if self.shared is None or not self.shared.pull(key, self.store, frozenset(work)):
+            return None, ""
+        for file in work.values():
+            file.unlink(missing_ok=True)
+        found = self.store.restore(key, work)
+        return found, "shared" if found else ""
+
+    def finish(self) -> list[str]:
+        """End a build: wait for uploads, keep the local store under its cap; return what a person should know."""
+        said: list[str] = []
+        if self.shared is not None:
+            said = self.shared.finish()
+        if self.store.added:
+            from stemtasks.upkeep import settle  # noqa: PLC0415 - not in a build with nothing to do
+
+            settle(self.store, self.settings.cache.max_gb, self.records.keys())
+        return said
 
 
 def _canonical(value: Any) -> str:
@@ -150,6 +193,7 @@ def perform(job: Job, tree: Tree, forced: bool = False, on_frames: Callable[[int
     key, limits = key_of(job, inputs), limits_digest(job)
     record = tree.records.get("tasks", job.task)
     how: Literal["ran", "restored", "verified"]
+    source: Source
     if not forced and record and record.get("key") == key and _intact(job, tree, record):
         tree.records.drop("tasks", job.task)
         _verify(job, {role: Path(path) for role, path in job.outputs.items()})
@@ -160,11 +204,11 @@ def perform(job: Job, tree: Tree, forced: bool = False, on_frames: Callable[[int
     for target in map(Path, job.outputs.values()):
         target.unlink(missing_ok=True)
     with _working(job, tree) as work:
-        entry = None if forced else tree.store.entry(key)
-        made = tree.store.restore(entry, work) if entry else None
-        if made is not None and entry is not None:
+        found, source = (None, "") if forced else tree.restore(key, work)
+        if found is not None:
+            entry, made = found
             how, summary, cost = "restored", entry["summary"], entry["seconds"]
-            passed = entry.get("limits") == limits
+            passed = entry["limits"] == limits
         else:
             how, passed = "ran", False
             for file in work.values():
@@ -184,7 +228,9 @@ def perform(job: Job, tree: Tree, forced: bool = False, on_frames: Callable[[int
         _publish(job, tree, work, made)
     outputs = {role: list(digest) for role, digest in made.items()}
     tree.records.put("tasks", job.task, {"key": key, "outputs": outputs, **extra})
-    return Outcome(how, summary, time.perf_counter() - started)
+    if how == "ran" and tree.shared is not None:
+        tree.shared.push(key, tree.store)
+    return Outcome(how, summary, time.perf_counter() - started, source)
 
 
 def _check_unchanged(job: Job, tree: Tree, inputs: dict[str, Digest]) -> None:

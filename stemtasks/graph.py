@@ -12,15 +12,14 @@ from typing import Any
 
 from doit.exceptions import InvalidDodoFile, TaskFailed
 
-from stemtasks import spec
+from stemtasks import settings, spec
 from stemtasks.action import Job, Tree, located, perform, up_to_date, workplace
 from stemtasks.errors import CacheError, StemtasksError
-from stemtasks.jobs import BUILD, JOBS, PER_STEM
+from stemtasks.jobs import BUILD, JOBS, PER_STEM, STATE
 from stemtasks.reporter import Reporter
 from stemtasks.spec import Song
 
 SPEC = Path("spec")
-STATE = BUILD / ".stemtasks"
 
 Task = dict[str, Any]
 
@@ -28,7 +27,7 @@ Task = dict[str, Any]
 @cache
 def tree() -> Tree:
     """Return the one tree of this process, in the folder that doit runs in."""
-    return Tree(STATE)
+    return Tree(STATE, settings=settings.load())
 
 
 class Checker:
@@ -131,6 +130,10 @@ class Build:
         """Return what the record says of the outputs."""
         record = tree().records.get("tasks", self.job.task)
         return str(record["summary"]) if record else ""
+
+    def finish(self) -> list[str]:
+        """End the build that this task was part of, and return what a person should know of it."""
+        return tree().finish()
 
     def abandon(self) -> None:
         """Remove what a running job has written so far."""

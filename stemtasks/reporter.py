@@ -33,10 +33,12 @@ class Reporter(ConsoleReporter):  # type: ignore[misc]  # doit has no types
         self.counts: dict[str, int] = {}
         self.running: dict[str, tuple[Any, float]] = {}
         self.live: Any = None
+        self.build: Any = None
         self.width = 0
 
     def initialize(self, tasks: dict[str, Any], selected: list[str]) -> None:  # noqa: ARG002 - doit's interface
         """Learn the longest name, and how to end when asked to."""
+        self.build = next((task.meta["build"] for task in tasks.values() if task.meta and "build" in task.meta), None)
         self.width = max((len(name) for name, task in tasks.items() if task.actions), default=0)
         for number in (signal.SIGINT, signal.SIGTERM):
             with contextlib.suppress(ValueError):  # not in the main thread
@@ -58,7 +60,8 @@ class Reporter(ConsoleReporter):  # type: ignore[misc]  # doit has no types
         build = task.meta and task.meta.get("build")
         if build is not None:
             outcome = build.outcome
-            self._line(outcome.how, task.name, outcome.summary, f"{outcome.seconds:.2f} s")
+            place = " [shared]" if outcome.source == "shared" else ""
+            self._line(outcome.how, task.name, outcome.summary, f"{outcome.seconds:.2f} s{place}")
 
     def skip_uptodate(self, task: Any) -> None:
         """Say that a task's outputs are as recorded."""
@@ -81,8 +84,10 @@ class Reporter(ConsoleReporter):  # type: ignore[misc]  # doit has no types
             super().add_failure(task, fail)
 
     def complete_run(self) -> None:
-        """End with one line of counts."""
+        """End with one line of counts, when what the build has to hand on is handed on."""
         self._end_live()
+        for line in self.build.finish() if self.build is not None else ():
+            sys.stderr.write(f"{line}\n")
         counts = ", ".join(f"{count} {what}" for what, count in self.counts.items())
         if counts:
             self._write(f"{counts}; {time.perf_counter() - self.started:.1f} s")
