@@ -11,8 +11,9 @@ import hashlib
 import json
 import os
 import shutil
+import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -20,9 +21,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from stemtasks import progress, sources, stages
-from stemtasks.cache import READ_ONLY, Restored, Store
+from stemtasks.cache import Restored, Store, protect
 from stemtasks.digests import Digest, Digests, read_digest
-from stemtasks.errors import AudioError, StemtasksError, VerificationError
+from stemtasks.errors import AudioError, StemtasksError, VerificationError, WorkerError
+from stemtasks.executors import attempt
 from stemtasks.records import Records
 from stemtasks.settings import Settings
 from stemtasks.summary import summarise
@@ -65,13 +67,29 @@ class Outcome:
 class Tree:
     """What a tree of outputs is built with: its records, its digests, its store, and where work runs.
 
-    Jobs run in the calling thread, or where ``executor`` (any ``concurrent.futures.Executor``) takes them.
+    Jobs run in the calling thread, or where an executor that ``executor()`` returns takes them. Each thread
+    has its own, begun with the first job, so that a worker that dies ends no other thread's job.
     """
 
-    def __init__(self, state: Path, executor: Executor | None = None, settings: Settings | None = None) -> None:
+    def __init__(
+        self, state: Path, executor: Callable[[], Executor] | None = None, settings: Settings | None = None
+    ) -> None:
         self.state = state
         self.executor = executor
         self.settings = settings or Settings()
+        self._threads = threading.local()
+
+    def submit(self, *call: Any) -> Any:
+        """Return what a call returns where jobs run; ``WorkerError`` if it is lost, and the next has a new worker."""
+        assert self.executor is not None
+        try:
+            if getattr(self._threads, "executor", None) is None:
+                self._threads.executor = self.executor()
+            return self._threads.executor.submit(*call).result()
+        except Exception as error:
+            self._threads.executor = None
+            reason = f"{type(error).__name__}: {' '.join(str(error).split())}"
+            raise WorkerError(f"what ran it was lost ({reason}); run doit again") from None
 
     @cached_property
     def records(self) -> Records:
@@ -136,7 +154,8 @@ def input_digests(job: Job, tree: Tree) -> dict[str, Digest]:
     for role, path in job.inputs.items():
         digest = tree.digests.of(path)
         if digest is None:
-            raise AudioError(f"{path}: no such file; correct the path or put the file there")
+            what = "is not a file" if os.path.lexists(path) else "no such file"
+            raise AudioError(f"{path}: {what}; correct the path or put the file there")
         digests[role] = digest
     return digests
 
@@ -164,10 +183,9 @@ def up_to_date(job: Job, tree: Tree) -> bool:
     if not isinstance(record, dict) or record.get("limits") != limits_digest(job):
         return False
     try:
-        inputs = input_digests(job, tree)
-    except StemtasksError:
+        return record.get("key") == key_of(job, input_digests(job, tree)) and _intact(job, tree, record)
+    except StemtasksError:  # the action will say it
         return False
-    return record.get("key") == key_of(job, inputs) and _intact(job, tree, record)
 
 
 def _intact(job: Job, tree: Tree, record: dict[str, Any]) -> bool:
@@ -175,11 +193,11 @@ def _intact(job: Job, tree: Tree, record: dict[str, Any]) -> bool:
     recorded = record.get("outputs")
     if not isinstance(recorded, dict) or recorded.keys() != job.outputs.keys():
         return False
-    for role, path in job.outputs.items():
-        digest = tree.digests.of(path)
-        if digest is None or list(digest) != recorded[role]:
-            return False
-    return True
+    try:
+        found = {role: tree.digests.of(path) for role, path in job.outputs.items()}
+    except StemtasksError:
+        return False
+    return all(digest is not None and list(digest) == recorded[role] for role, digest in found.items())
 
 
 def perform(job: Job, tree: Tree, forced: bool = False, on_frames: Callable[[int], None] | None = None) -> Outcome:
@@ -201,6 +219,7 @@ def perform(job: Job, tree: Tree, forced: bool = False, on_frames: Callable[[int
         return Outcome("verified", record["summary"], time.perf_counter() - started)
 
     tree.records.drop("tasks", job.task)
+    discard(tree, record, keep=job.outputs.values())
     for target in map(Path, job.outputs.values()):
         target.unlink(missing_ok=True)
     with _working(job, tree) as work:
@@ -222,15 +241,30 @@ def perform(job: Job, tree: Tree, forced: bool = False, on_frames: Callable[[int
         _check_unchanged(job, tree, inputs)
         extra = {"limits": limits, "summary": summary, "seconds": cost}
         for file in work.values():
-            os.chmod(file, READ_ONLY)
+            protect(file)
         if not passed:
             tree.store.keep(key, {role: (file, made[role]) for role, file in work.items()}, extra)
         _publish(job, tree, work, made)
     outputs = {role: list(digest) for role, digest in made.items()}
-    tree.records.put("tasks", job.task, {"key": key, "outputs": outputs, **extra})
+    tree.records.put("tasks", job.task, {"key": key, "outputs": outputs, "paths": job.outputs, **extra})
     if how == "ran" and tree.shared is not None:
         tree.shared.push(key, tree.store)
     return Outcome(how, summary, time.perf_counter() - started, source)
+
+
+def discard(tree: Tree, record: dict[str, Any] | None, keep: Collection[str] = ()) -> None:
+    """Remove the outputs of a record that are not to be kept, if they are as they were recorded.
+
+    A title names the archive, so a changed one would leave the old archive beside the new.
+    """
+    for role, path in (record or {}).get("paths", {}).items():
+        if path not in keep:
+            with contextlib.suppress(StemtasksError, OSError):
+                digest = tree.digests.of(path)
+                if digest is not None and list(digest) == (record or {})["outputs"].get(role):
+                    os.unlink(path)
+                    rejected_path(Path(path)).unlink(missing_ok=True)
+                    tree.records.drop("files", path)
 
 
 def _check_unchanged(job: Job, tree: Tree, inputs: dict[str, Digest]) -> None:
@@ -262,7 +296,9 @@ def _run(job: Job, tree: Tree, work: dict[str, Path], on_frames: Callable[[int],
         return
     inputs = {role: Path(path).absolute() for role, path in sorted(job.inputs.items())}
     outputs = {role: path.absolute() for role, path in work.items()}
-    tree.executor.submit(stages.run, job.stage, inputs, outputs, params).result()
+    error = tree.submit(attempt, job.stage, inputs, outputs, params)
+    if error is not None:
+        raise error
 
 
 def _facts(outputs: dict[str, Path]) -> dict[str, Any]:
@@ -294,15 +330,29 @@ def rejected_path(target: Path) -> Path:
 
 
 def sweep(folder: Path) -> None:
-    """Remove everything that begins with the number of a process that is no more."""
-    for path in folder.iterdir() if folder.is_dir() else ():
-        try:
-            os.kill(int(path.name.partition("-")[0]), 0)
-        except (ValueError, ProcessLookupError):
-            shutil.rmtree(path, ignore_errors=True)
-            path.unlink(missing_ok=True)
-        except PermissionError:
-            pass
+    """Remove everything that begins with the number of a process that is no more, as far as that is allowed."""
+    with contextlib.suppress(OSError):
+        for path in list(folder.iterdir()):
+            if not _runs(path.name.partition("-")[0]):
+                shutil.rmtree(path, ignore_errors=True)
+                with contextlib.suppress(OSError):
+                    path.unlink(missing_ok=True)
+
+
+def _runs(number: str) -> bool:
+    """Return whether another process of that number runs; in a container each build may have the same one."""
+    if os.name == "nt":
+        return True  # where asking with signal 0 would end it
+    try:
+        process = int(number)
+        if process == os.getpid():
+            return False
+        os.kill(process, 0)
+    except (ValueError, OverflowError, ProcessLookupError):
+        return False
+    except PermissionError:
+        pass
+    return True
 
 
 def workplace(job: Job, tree: Tree) -> Path:

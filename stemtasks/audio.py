@@ -32,6 +32,7 @@ Blocks = Iterator[Block]
 BLOCK_FRAMES = 1 << 16
 SUBTYPE_BITS = {"PCM_16": 16, "PCM_24": 24, "FLOAT": 32}
 RIFF_LIMIT_BYTES = 0xFFFFFFFF
+_ENCODED_FRAMES = 1 << 14  # dithered at a time, so that what is between samples and bytes stays in a core's cache
 CLEARER = {
     "File does not exist or is not a regular file (possibly a pipe?)": "no audio is found in it",
     "Internal error : SF_INFO struct incomplete": "its header has no valid sample rate or channels",
@@ -106,6 +107,13 @@ class Source:
 
     def read(self, start: int, frames: int) -> Block:
         """Return ``frames`` frames from ``start``: shape (frames, channels), fewer at the end of the file."""
+        # a signalling NaN is for the measurements to find
+        with np.errstate(invalid="ignore"):
+            block: Block = np.asarray(self.read_narrow(start, frames), dtype=np.float64)
+        return block
+
+    def read_narrow(self, start: int, frames: int) -> NDArray[np.float32] | Block:
+        """Return what ``read`` does, in float32 where that holds every sample of this file exactly."""
         frames = max(0, min(frames, self.frames - start))
         if not frames:
             return np.empty((0, self.channels))
@@ -115,16 +123,13 @@ class Source:
                     # libsndfile 1.2 lands elsewhere when it seeks in Vorbis or MP3 from the middle, but not from 0
                     self._file.seek(0)
                 self._position = self._file.seek(start)
-            read = self._file.read(frames, dtype=self._dtype, always_2d=True)
+            block: NDArray[np.float32] | Block = self._file.read(frames, dtype=self._dtype, always_2d=True)
         except soundfile.LibsndfileError as error:
             reason = error.error_string.rstrip(".") or "it is damaged or cut short"
             raise AudioError(
                 f"{self.path}: cannot be decoded near frame {start} ({start / self.sample_rate:.3f} s): {reason}; "
                 "copy or export it again"
             ) from None
-        # a signalling NaN is for the measurements to find
-        with np.errstate(invalid="ignore"):
-            block: Block = np.asarray(read, dtype=np.float64)
         self._position += len(block)
         return block if self._order is None else block[:, self._order]
 
@@ -233,7 +238,10 @@ def write_wav(
             if not len(block):
                 continue
             try:
-                file.write(_encode(block, subtype, rng))
+                step = len(block) if subtype == "FLOAT" else _ENCODED_FRAMES
+                file.writelines(
+                    _encode(block[start : start + step], subtype, rng) for start in range(0, len(block), step)
+                )
             except FloatingPointError:
                 at = frames + int(np.argmin(np.isfinite(block).all(axis=1)))
                 raise AudioError(
@@ -264,12 +272,14 @@ def _encode(block: Block, subtype: str, rng: np.random.Generator) -> memoryview 
             return np.ascontiguousarray(block, dtype="<f4").data.cast("B")
     bits = SUBTYPE_BITS[subtype]
     full_scale = float(1 << (bits - 1))
-    # two draws a sample, side by side, so that the noise does not depend on where blocks end
-    uniform = rng.random((*block.shape, 2), dtype=np.float32)
+    # one draw a sample, so that the noise does not depend on where blocks end; its halves are two uniform numbers
+    drawn = rng.integers(0, 1 << 32, block.shape, dtype=np.uint32)
+    noise = (drawn >> 16).view(np.int32)
+    drawn &= 0xFFFF
+    noise -= drawn.view(np.int32)
     # filters yield transposed blocks; bytes are taken of frames in order
     dithered = np.multiply(block, full_scale, order="C")
-    dithered += uniform[..., 0]
-    dithered -= uniform[..., 1]
+    dithered += noise * (1.0 / (1 << 16))
     if not all_finite(dithered):
         raise FloatingPointError
     np.rint(dithered, out=dithered)

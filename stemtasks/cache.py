@@ -6,8 +6,9 @@
     store/bytes                   a line for what each build added; the sum is about what the store holds
 
 Bytes and digests only, never audio. A blob is checked by digest on every read, so one that is missing,
-truncated or altered is a miss and is removed; an entry counts only when all its blobs are good. Several trees, and
-processes that remove old entries, may use one folder at the same time: what vanishes is a miss.
+truncated or altered is a miss and is removed; an entry counts only when all its blobs are good, and
+when it is whole and that of its key. Several trees, and processes that remove old entries, may use one
+folder at the same time: what vanishes is a miss.
 Blobs share their bytes with the files in the tree where the file system can (a clone, else a hard link,
 read-only because of that), else they are copied. Nothing here raises for a store that is full or
 damaged: it is then no store.
@@ -35,6 +36,8 @@ from stemtasks.digests import Digest, read_digest
 
 FICLONE = 0x40049409
 READ_ONLY = 0o444
+FORMAT = 1
+"""Of an entry; one of another format is not there."""
 STALE_SECONDS = 24 * 3600
 FORMS = {"xxh3": re.compile(r"[0-9a-f]{32}"), "sha256": re.compile(r"[0-9a-f]{64}")}
 
@@ -81,9 +84,12 @@ class Store:
     def entry(self, key: str) -> dict[str, Any] | None:
         """Return what is known of a key, or None; the blobs are not looked at."""
         try:
-            return checked(json.loads(self.entry_path(key).read_bytes()))
-        except (OSError, ValueError, RecursionError):
+            entry = json.loads(self.entry_path(key).read_bytes())
+            if entry.pop("mark") != _mark(entry) or (entry["key"], entry["format"]) != (key, FORMAT):
+                return None
+        except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
             return None
+        return checked(entry)
 
     def restore(self, key: str, outputs: dict[str, Path]) -> Restored | None:
         """Put every output of a key's entry at its path; None if there is none, or any blob is missing or bad."""
@@ -91,18 +97,21 @@ class Store:
         if entry is None or entry["outputs"].keys() != outputs.keys():
             return None
         wanted = {role: Digest(**digest) for role, digest in entry["outputs"].items()}
+        blobs = {role: self.blob_path(digest.sha256) for role, digest in wanted.items()}
         try:
+            if not all(blob.exists() for blob in blobs.values()):
+                return None
             for role, digest in wanted.items():
-                blob = self.blob_path(digest.sha256)
-                share(blob, outputs[role])
-                # the file in its place is read, not the blob: what is checked is what will be used
+                share(blobs[role], outputs[role])
+                # what has been put there is read, not what it was made of
                 found = read_digest(outputs[role])
                 if found != digest:
                     if found.sha256 != digest.sha256:
-                        blob.unlink(missing_ok=True)
+                        blobs[role].unlink(missing_ok=True)
                     return None
             # the entry's time, never a blob's: a blob may be the very file that a tree's record knows by its times
-            os.utime(self.entry_path(key))
+            with contextlib.suppress(PermissionError):
+                os.utime(self.entry_path(key))
         except OSError:
             return None
         return Restored(entry, wanted)
@@ -111,13 +120,13 @@ class Store:
         """Take finished outputs and the entry that leads to them; the entry last, whole or not at all."""
         with contextlib.suppress(OSError):
             for path, digest in outputs.values():
-                if not self.blob_path(digest.sha256).exists():
+                blob = self.blob_path(digest.sha256)
+                if not blob.exists() or blob.stat().st_size != digest.bytes:
                     with self.incoming() as temporary:
                         share(path, temporary)
                         self.take_blob(temporary, digest)
-            self.keep_entry(
-                key, {"outputs": {role: digest._asdict() for role, (_, digest) in outputs.items()}, **extra}
-            )
+            made = {role: digest._asdict() for role, (_, digest) in outputs.items()}
+            self.keep_entry(key, {"outputs": made, **extra})
 
     def take_blob(self, temporary: Path, digest: Digest) -> None:
         """Give a file of the store's own work folder the name of its digest, which the caller has checked."""
@@ -130,8 +139,9 @@ class Store:
         """Write what a key leads to; its blobs are there already."""
         path = self.entry_path(key)
         path.parent.mkdir(parents=True, exist_ok=True)
+        entry = {"format": FORMAT, "key": key, **entry}
         with self.incoming() as temporary:
-            temporary.write_text(json.dumps(entry, sort_keys=True), encoding="utf-8")
+            temporary.write_bytes(json.dumps({**entry, "mark": _mark(entry)}, sort_keys=True).encode())
             os.replace(temporary, path)
 
     @contextlib.contextmanager
@@ -199,7 +209,17 @@ def share(source: Path, target: Path) -> None:
             raise
         except OSError:
             shutil.copyfile(source, target)
-    os.chmod(target, READ_ONLY)
+    protect(target)
+
+
+def protect(path: Path) -> None:
+    """Make a file read-only, where the file system knows of that."""
+    with contextlib.suppress(OSError):
+        os.chmod(path, READ_ONLY)
+
+
+def _mark(entry: dict[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(entry, sort_keys=True).encode()).hexdigest()
 
 
 def _cloned(source: Path, target: Path) -> bool:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
+import stat
 import threading
 import time
 from pathlib import Path
@@ -22,6 +23,8 @@ from stemtasks.records import Records
 CHUNK_BYTES = 1 << 20
 RACY_NS = 50_000_000
 """A file changed less than this before it was read could change again within one tick of its clock."""
+COARSE_NS = 2_000_000_000
+"""The same where a file system counts whole seconds, or two as FAT does."""
 
 
 class Digest(NamedTuple):
@@ -42,10 +45,12 @@ class Signature(NamedTuple):
 
 
 def signature(path: str | Path) -> Signature | None:
-    """Return a file's signature, or None where there is no regular file."""
+    """Return a file's signature, or None where there is no regular file (reading a named pipe would wait for ever)."""
     try:
         status = os.stat(path)
     except (OSError, ValueError):
+        return None
+    if not stat.S_ISREG(status.st_mode):
         return None
     return Signature(status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino)
 
@@ -130,7 +135,14 @@ class Digests:
                 raise AudioError(f"{path}: cannot be read ({error.strerror})") from None
             if signature(path) == before:
                 # a file younger than a tick of its clock is read again by whoever asks next
-                if time.time_ns() - max(before.ctime_ns, before.mtime_ns) > RACY_NS:
+                if not _racy(before, time.time_ns()):
                     self._keep(path, before, digest)
                 return digest
         raise AudioError(f"{path}: keeps changing while it is read; close what writes it and run doit again")
+
+
+def _racy(at: Signature, now_ns: int) -> bool:
+    """Return whether a file could change now and keep its signature; times far in the past or future cannot recur."""
+    stamps = (at.mtime_ns, at.ctime_ns)
+    tick_ns = RACY_NS if any(stamp % 1_000_000_000 for stamp in stamps) else COARSE_NS
+    return any(abs(now_ns - stamp) <= tick_ns for stamp in stamps)

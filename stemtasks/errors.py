@@ -25,3 +25,7 @@ class VerificationError(StemtasksError):
 
 class CacheError(StemtasksError):
     """The store or the records in ``build/`` cannot be used."""
+
+
+class WorkerError(StemtasksError):
+    """The process or machine that ran a job was lost."""

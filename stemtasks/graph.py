@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import os
 import shutil
-from collections.abc import Iterator
+import sys
+from collections.abc import Callable, Iterator
+from concurrent.futures import Executor
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -13,13 +16,14 @@ from typing import Any
 from doit.exceptions import InvalidDodoFile, TaskFailed
 
 from stemtasks import settings, spec
-from stemtasks.action import Job, Tree, located, perform, up_to_date, workplace
+from stemtasks.action import Job, Tree, discard, located, perform, up_to_date, workplace
 from stemtasks.errors import CacheError, StemtasksError
 from stemtasks.jobs import BUILD, JOBS, PER_STEM, STATE
 from stemtasks.reporter import Reporter
 from stemtasks.spec import Song
 
 SPEC = Path("spec")
+PROCESS = os.getpid()
 
 Task = dict[str, Any]
 
@@ -28,6 +32,11 @@ Task = dict[str, Any]
 def tree() -> Tree:
     """Return the one tree of this process, in the folder that doit runs in."""
     return Tree(STATE, settings=settings.load())
+
+
+def run_in(executor: Callable[[], Executor]) -> None:
+    """Have jobs run where an executor takes them: ``run_in(processes)`` in ``dodo.py``, see ``executors.py``."""
+    tree().executor = executor
 
 
 class Checker:
@@ -58,10 +67,12 @@ class Backend:
 
     def __init__(self, name: str, codec: Any, *, module_name: str | None = None) -> None:  # noqa: ARG002
         self.name = name
+        self._run: set[str] = set()
 
     def get(self, task: str, key: str) -> Any:
         """Return whether a task is ignored, or that a recorded task has a state; None for all else."""
         if key == "ignore:":
+            self._run.add(task)
             return tree().records.get("ignored", task)
         return None if key.endswith(":") else tree().records.get("tasks", task)
 
@@ -75,7 +86,12 @@ class Backend:
         return tree().records.get("tasks", task) is not None
 
     def remove(self, task: str) -> None:
-        """Forget a task; a row that cannot be removed names digests that no output has any more."""
+        """Forget a task, unless its build failed, or that of one it needs: its action drops what is not so any more.
+
+        Only a build asks first whether the task is ignored.
+        """
+        if task in self._run:
+            return
         with contextlib.suppress(CacheError):
             tree().records.drop("tasks", task)
             tree().records.drop("ignored", task)
@@ -116,6 +132,8 @@ class Build:
 
     def __call__(self) -> TaskFailed | None:
         """Return None when the outputs are right, or doit's failure with one line for a user's mistake."""
+        if os.getpid() != PROCESS:
+            return TaskFailed("doit's process runner cannot share the records; use threads ('doit -P thread')")
         try:
             self.outcome = perform(self.job, tree(), forced=self.uptodate.answer is True, on_frames=self._on_frames)
         except StemtasksError as error:
@@ -143,13 +161,41 @@ class Build:
         self.frames = frames
 
 
+class BuildReporter(Reporter):
+    """The reporter of a build, which begins by removing what the spec no longer asks for."""
+
+    def initialize(self, tasks: dict[str, Any], selected: list[str]) -> None:
+        """Remove the outputs of stems and songs that are not there any more; the store keeps them."""
+        super().initialize(tasks, selected)
+        for task in remove_outdated():
+            self.removed(task)
+
+
+def remove_outdated() -> list[str]:
+    """Remove outputs and record of every task whose song or stem the spec has no more, and return their names.
+
+    A stem that was taken out, and is still in ``build/``, would be taken for a part of the song.
+    """
+    wanted = {f"{stage}:{name}" for stage in JOBS for name in _names(stage)}
+    outdated = [task for task in tree().records.names("tasks") if task not in wanted]
+    for task in outdated:
+        record = tree().records.get("tasks", task)
+        with contextlib.suppress(CacheError):
+            tree().records.drop("tasks", task)
+            discard(tree(), record)
+            for path in record["paths"].values():
+                with contextlib.suppress(OSError):
+                    os.removedirs(os.path.dirname(path))
+    return outdated
+
+
 DOIT_CONFIG = {
     "backend": "stemtasks",
     "check_file_uptodate": Checker,
     "dep_file": str(STATE),
     "num_process": os.cpu_count() or 1,
     "par_type": "thread",
-    "reporter": Reporter,
+    "reporter": BuildReporter,
     "sort": "definition",
     "verbosity": 2,
 }
@@ -158,6 +204,9 @@ DOIT_CONFIG = {
 @cache
 def songs() -> tuple[Song, ...]:
     """Return every song of ``spec/``; what is wrong with them, or with the records, ends doit with a line."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # names may be in any script, and a terminal or a log in none of them
+        sys.stdout.reconfigure(errors="backslashreplace")
     try:
         _ = tree().records
         return tuple(spec.load_all(SPEC))
@@ -169,12 +218,15 @@ def tasks(stage: str, doc: str) -> Iterator[Task]:
     """Yield doit's tasks of a stage, one for each song, or for each of its stems, and the group they make."""
     make = JOBS[stage]
     yield {"basename": stage, "name": None, "doc": doc}
-    for song in songs():
-        if stage in PER_STEM:
-            for stem in song.stems:
-                yield _task(make(song, stem), f"{song.name}/{stem.name}")
-        else:
-            yield _task(make(song), song.name)
+    for name, of in _names(stage).items():
+        yield _task(make(*of), name)
+
+
+def _names(stage: str) -> dict[str, tuple[Any, ...]]:
+    """Return the songs, or the songs and stems, that a stage has a task for, by the task's name."""
+    if stage in PER_STEM:
+        return {f"{song.name}/{stem.name}": (song, stem) for song in songs() for stem in song.stems}
+    return {song.name: (song,) for song in songs()}
 
 
 def _task(job: Job, name: str) -> Task:
@@ -188,6 +240,8 @@ def _task(job: Job, name: str) -> Task:
         "file_dep": sorted(set(job.inputs.values())),
         "targets": list(job.outputs.values()),
         "uptodate": [uptodate],
+        # capturing would put a thread's own stream in place of sys.stdout for all threads
+        "io": {"capture": False},
         "clean": True,
         "meta": {"build": build},
     }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -28,6 +29,14 @@ def _out(song: Song, *parts: str) -> str:
     return (BUILD / song.name).joinpath(*parts).as_posix()
 
 
+def _in(song: Song, path: str) -> str:
+    """Return where a file that the spec names lies; one that is built here by the name that its task gives it."""
+    file = song.file(path)
+    with contextlib.suppress(ValueError, OSError):
+        return (BUILD / file.resolve().relative_to(BUILD.resolve())).as_posix()
+    return file.as_posix()
+
+
 def _audio(song: Song, folder: str, name: str) -> dict[str, str]:
     return {"audio": _out(song, folder, f"{name}.wav"), "facts": _out(song, folder, f"{name}.json")}
 
@@ -48,7 +57,7 @@ def reference(song: Song) -> Job:
     return Job(
         task=f"reference:{song.name}",
         stage="reference",
-        inputs={"file": song.file(table.file).as_posix()} if table.file else {},
+        inputs={"file": _in(song, table.file)} if table.file else {},
         outputs={"facts": _out(song, "reference.json")},
         params=params,
         limits=limits,
@@ -111,7 +120,7 @@ def stem(song: Song, stem: Stem) -> Job:
             listed = {parameter.name: named} if isinstance(named, str) else {}
             if isinstance(named, list):
                 listed = {f"{parameter.name}/{index}": path for index, path in enumerate(named)}
-            inputs |= {role: song.file(path).as_posix() for role, path in listed.items()}
+            inputs |= {role: _in(song, path) for role, path in listed.items()}
     seed = stem.table.seed if stem.table.seed is not None else song.seed("stem", stem.name)
     return Job(
         task=f"stem:{song.name}/{stem.name}",

@@ -13,7 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from stemtasks.audio import Block, Source
+from stemtasks.audio import Block, Source, all_finite
+from stemtasks.beside import beside
 from stemtasks.dsp.loudness import LoudnessMeter
 from stemtasks.dsp.true_peak import TruePeaks
 
@@ -29,8 +30,8 @@ def decibels(amplitude: float) -> float:
     return round(max(FLOOR_DBFS, 20 * log10(amplitude)), 3) if amplitude > 0 else FLOOR_DBFS
 
 
-def measure(path: str | Path, loudness: bool = False) -> Facts:
-    """Read a file once, in blocks, and return its format, frames, peak, RMS, DC, clipping and invalid samples.
+def measure(path: str | Path, loudness: bool = False, true_peak: bool = False) -> Facts:
+    """Read a file in blocks and return its format, frames, peak, RMS, DC, clipping and invalid samples.
 
     ``clipped_ratio`` is the share of samples in flat tops: 3 or more consecutive samples of one channel at the
     file's highest value (or at its lowest), where that is at least -0.1 dBFS; where blocks end does not matter.
@@ -38,15 +39,24 @@ def measure(path: str | Path, loudness: bool = False) -> Facts:
     infinities, which all other figures take as silence; ``invalid_frame`` is the first of them or None.
 
     With ``loudness`` also ``lufs`` (integrated), ``lra_lu``, ``max_momentary_lufs``, ``max_short_term_lufs``
-    (ITU-R BS.1770-5, EBU R128; None for silence, or for less than a window) and ``true_peak_dbtp``.
+    (ITU-R BS.1770-5, EBU R128; None for silence, or for less than a window), read by a thread of its own.
+    With ``true_peak`` also ``true_peak_dbtp``.
     """
+    if not loudness:
+        return _levels(path, true_peak)
+    with beside(lambda: _loudness(path)) as meter:
+        return _levels(path, true_peak) | meter()
+
+
+def _levels(path: str | Path, true_peak: bool) -> Facts:
+    """Return what needs no filter, and the true peak if it is asked for."""
     with Source(path) as source:
         tally = _Tally(source.channels)
-        programme = _Programme(source.sample_rate, source.channels) if loudness else None
+        detector = _TruePeak(source.sample_rate, source.channels) if true_peak else None
         for block in source.blocks():
             valid = tally.add(block)
-            if programme is not None:
-                programme.add(valid, tally.peak)
+            if detector is not None:
+                detector.add(valid, tally.peak)
         frames = tally.frames
         facts = {
             "frames": frames,
@@ -61,7 +71,20 @@ def measure(path: str | Path, loudness: bool = False) -> Facts:
             "invalid_samples": tally.invalid,
             "invalid_frame": tally.invalid_frame,
         }
-    return facts if programme is None else facts | programme.facts()
+    return facts if detector is None else facts | {"true_peak_dbtp": decibels(detector.finish())}
+
+
+def _loudness(path: str | Path) -> Facts:
+    with Source(path) as source:
+        meter = LoudnessMeter(source.sample_rate, source.channels)
+        for block in source.blocks():
+            meter(block if all_finite(block) else np.where(np.isfinite(block), block, 0.0))
+    return {
+        "lufs": _rounded(meter.integrated()),
+        "lra_lu": _rounded(meter.loudness_range()),
+        "max_momentary_lufs": _rounded(meter.max_momentary()),
+        "max_short_term_lufs": _rounded(meter.max_short_term()),
+    }
 
 
 def write_facts(path: str | Path, facts: Facts) -> None:
@@ -139,29 +162,20 @@ def _if_flat(run: int) -> int:
     return run if run >= FLAT_TOP_FRAMES else 0
 
 
-class _Programme:
-    """Loudness and true peak over blocks."""
+class _TruePeak:
+    """The highest true peak over blocks."""
 
     def __init__(self, sample_rate: int, channels: int) -> None:
-        self._meter = LoudnessMeter(sample_rate, channels)
         self._detector = TruePeaks(sample_rate, channels)
-        self._true_peak = 0.0
+        self._highest = 0.0
 
     def add(self, block: Block, peak: float) -> None:
-        self._meter(block)
         # a sample's own value is a lower bound, so what cannot exceed it need not be oversampled
-        self._true_peak = max(self._true_peak, peak)
-        self._true_peak = float(self._detector(block, self._true_peak).max(initial=self._true_peak))
+        self._highest = max(self._highest, peak)
+        self._highest = float(self._detector(block, self._highest).max(initial=self._highest))
 
-    def facts(self) -> Facts:
-        self._true_peak = float(self._detector.finish(self._true_peak).max(initial=self._true_peak))
-        return {
-            "lufs": _rounded(self._meter.integrated()),
-            "lra_lu": _rounded(self._meter.loudness_range()),
-            "max_momentary_lufs": _rounded(self._meter.max_momentary()),
-            "max_short_term_lufs": _rounded(self._meter.max_short_term()),
-            "true_peak_dbtp": decibels(self._true_peak),
-        }
+    def finish(self) -> float:
+        return float(self._detector.finish(self._highest).max(initial=self._highest))
 
 
 def _rounded(loudness: float | None) -> float | None:

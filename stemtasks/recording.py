@@ -65,7 +65,10 @@ def _mixings(source: Source, stream: Stream, only_channel: int | None, mono: boo
     channels = source.channels
     if only_channel is not None:
         if only_channel > channels:
-            raise AudioError(f"{source.path}: has {channels} channels, only_channel asks for number {only_channel}")
+            have, choice = (
+                ("1 channel", "leave it out") if channels == 1 else (f"{channels} channels", f"choose 1 to {channels}")
+            )
+            raise AudioError(f"{source.path}: has {have}, only_channel asks for number {only_channel}: {choice}")
         before: Mixing | None = (tuple(float(i == only_channel - 1) for i in range(channels)),)
     else:
         before = mixing(channels, min(channels, 1 if mono else stream.channels))

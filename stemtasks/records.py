@@ -21,6 +21,21 @@ import xxhash
 from stemtasks.errors import CacheError
 
 TABLES = ("tasks", "files", "ignored")
+FORMAT = "1"
+"""Part of every row's checksum, so that what another version wrote in another form is not there."""
+CIRCUMSTANCES = frozenset(
+    (
+        sqlite3.SQLITE_BUSY,
+        sqlite3.SQLITE_LOCKED,
+        sqlite3.SQLITE_NOMEM,
+        sqlite3.SQLITE_READONLY,
+        sqlite3.SQLITE_FULL,
+        sqlite3.SQLITE_IOERR,
+        sqlite3.SQLITE_CANTOPEN,
+        sqlite3.SQLITE_PERM,
+    )
+)
+"""Why a good database cannot be opened now: it is in use, the disk is full, or it may not be written."""
 
 
 class Records:
@@ -34,7 +49,9 @@ class Records:
             folder.mkdir(parents=True, exist_ok=True)
             try:
                 self._connection = self._opened()
-            except sqlite3.DatabaseError:
+            except (sqlite3.DatabaseError, UnicodeDecodeError) as error:  # the latter from SQLite's own messages
+                if getattr(error, "sqlite_errorcode", 0) & 0xFF in CIRCUMSTANCES:
+                    raise
                 self._set_aside()
                 self._connection = self._opened()
         except (OSError, sqlite3.Error) as error:
@@ -54,8 +71,8 @@ class Records:
                     f"create table if not exists {table} (name text primary key, body text, mark text) without rowid"
                 )
                 for name, body, mark in connection.execute(f"select name, body, mark from {table}"):
-                    if mark == _mark(name, body):
-                        with contextlib.suppress(ValueError):
+                    if mark == _mark(table, name, body):
+                        with contextlib.suppress(ValueError, TypeError, RecursionError):
                             self._rows[table][name] = json.loads(body)
         except BaseException:
             connection.close()
@@ -83,10 +100,14 @@ class Records:
         rows = list(self._rows["tasks"].items())
         return {task: row for task, row in rows if isinstance(row, dict) and isinstance(row.get("key"), str)}
 
+    def names(self, table: str) -> list[str]:
+        """Return the names of a table's rows, sorted."""
+        return sorted(self._rows[table])
+
     def put(self, table: str, name: str, body: Any) -> None:
         """Write a row, replacing the one there is."""
         text = json.dumps(body, ensure_ascii=True, separators=(",", ":"))
-        self._write(f"insert or replace into {table} values (?, ?, ?)", (name, text, _mark(name, text)))
+        self._write(f"insert or replace into {table} values (?, ?, ?)", (name, text, _mark(table, name, text)))
         self._rows[table][name] = body
 
     def drop(self, table: str, name: str) -> None:
@@ -103,12 +124,13 @@ class Records:
         try:
             with self._lock:
                 self._connection.execute(statement, values)
-        except sqlite3.Error as error:
+        except (sqlite3.Error, UnicodeDecodeError) as error:
             raise CacheError(
                 f"{self.path}: cannot be written ({error}); free some space or remove the file, "
                 "then run doit again: finished work is found through the store"
             ) from None
 
 
-def _mark(name: Any, body: Any) -> str:
-    return xxhash.xxh3_64_hexdigest(f"{name}\0{body}".encode("utf-8", "surrogatepass"))
+def _mark(table: str, name: Any, body: Any) -> str:
+    """Return the checksum of a row in its table: a damaged page may show one table's rows as another's."""
+    return xxhash.xxh3_64_hexdigest(f"{FORMAT}\0{table}\0{name}\0{body}".encode("utf-8", "surrogatepass"))

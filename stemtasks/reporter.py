@@ -7,6 +7,7 @@ import os
 import shutil
 import signal
 import sys
+import threading
 import time
 from types import FrameType
 from typing import Any, NoReturn
@@ -34,15 +35,21 @@ class Reporter(ConsoleReporter):  # type: ignore[misc]  # doit has no types
         self.running: dict[str, tuple[Any, float]] = {}
         self.live: Any = None
         self.build: Any = None
+        self.timer: threading.Timer | None = None
+        self.lock = threading.RLock()  # a signal may come while it is held
         self.width = 0
 
     def initialize(self, tasks: dict[str, Any], selected: list[str]) -> None:  # noqa: ARG002 - doit's interface
         """Learn the longest name, and how to end when asked to."""
         self.build = next((task.meta["build"] for task in tasks.values() if task.meta and "build" in task.meta), None)
         self.width = max((len(name) for name, task in tasks.items() if task.actions), default=0)
-        for number in (signal.SIGINT, signal.SIGTERM):
+        for number in [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]:
             with contextlib.suppress(ValueError):  # not in the main thread
                 signal.signal(number, self._stop)
+
+    def removed(self, task: str) -> None:
+        """Say that what a task had made is not there any more."""
+        self._line("removed", task, "the spec has it no more")
 
     def execute_task(self, task: Any) -> None:
         """Remember that a task runs; on a terminal, show it."""
@@ -51,8 +58,10 @@ class Reporter(ConsoleReporter):  # type: ignore[misc]  # doit has no types
             super().execute_task(task)
             return
         self.running[task.name] = (build, time.perf_counter())
-        if self.live is None and self.outstream.isatty() and os.environ.get("TERM") != "dumb":
-            self._show()
+        if self.timer is None and self.outstream.isatty() and os.environ.get("TERM") != "dumb":
+            self.timer = threading.Timer(WAIT_SECONDS, self._show)
+            self.timer.daemon = True
+            self.timer.start()
 
     def add_success(self, task: Any) -> None:
         """Say how a task's outputs came to be."""
@@ -99,20 +108,35 @@ class Reporter(ConsoleReporter):  # type: ignore[misc]  # doit has no types
         self._write(f"{how:<{WIDTH}}  {name:<{self.width}}  {'  '.join(part for part in details if part)}".rstrip())
 
     def _write(self, text: str) -> None:
-        if self.live is not None:
-            self.live.console.print(text, markup=False, highlight=False, soft_wrap=True)
-        else:
-            self.write(f"{text}\n")
+        with self.lock:
+            if self.live is not None:
+                self.live.refresh()
+                self.live.console.print(text, markup=False, highlight=False, soft_wrap=True)
+            else:
+                self.write(f"{text}\n")
+
+    def write(self, text: str) -> None:
+        """Write, or go on in silence when nobody reads any more ('doit | head -1'): what is built is built."""
+        try:
+            self.outstream.write(text)
             self.outstream.flush()
+        except OSError as error:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), self.outstream.fileno())
+            if not isinstance(error, BrokenPipeError):
+                sys.stderr.write(f"the output of doit cannot be written ({error.strerror}); the build goes on\n")
 
     def _show(self) -> None:
-        """Begin the lines that change; rich is imported only here, where a person looks on."""
+        """Begin the lines that change; rich is imported only here, once something takes long and a person looks on."""
         from rich.console import Console  # noqa: PLC0415
         from rich.live import Live  # noqa: PLC0415
+        from rich.text import Text  # noqa: PLC0415
 
         console = Console(file=self.outstream)
-        self.live = Live(get_renderable=self._now, console=console, refresh_per_second=8, transient=True)
-        self.live.start()
+        live = Live(get_renderable=lambda: Text(self._now()), console=console, refresh_per_second=8, transient=True)
+        with self.lock:
+            if self.timer is not None:
+                live.start()
+                self.live = live
 
     def _now(self) -> str:
         """Return what is running, a line a task: how much audio it has written, or how long it takes."""
@@ -126,9 +150,13 @@ class Reporter(ConsoleReporter):  # type: ignore[misc]  # doit has no types
         return "\n".join(line[: shutil.get_terminal_size().columns - 1] for line in lines)
 
     def _end_live(self) -> None:
-        if self.live is not None:
-            self.live.stop()
-            self.live = None
+        if self.timer is not None:
+            self.timer.cancel()
+        with self.lock:
+            self.timer = None
+            if self.live is not None:
+                self.live.stop()
+                self.live = None
 
     def _stop(self, number: int, frame: FrameType | None) -> NoReturn:  # noqa: ARG002 - a signal handler's form
         """End at once: finished tasks are recorded already, running ones have published nothing."""
@@ -139,7 +167,7 @@ class Reporter(ConsoleReporter):  # type: ignore[misc]  # doit has no types
         for build, _ in list(self.running.values()):
             build.abandon()
         names = ", ".join(self.running) or "no task"
-        with contextlib.suppress(OSError, ValueError):
+        with contextlib.suppress(OSError, ValueError, RuntimeError):  # the last: it was writing when asked to stop
             sys.stdout.flush()
             sys.stderr.write(f"stopped while running {names}; what was finished is kept: run doit again to go on\n")
             sys.stderr.flush()

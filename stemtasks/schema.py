@@ -159,13 +159,15 @@ def _checked(value: Any, annotation: Any, where: str, sample_rate: int | None, w
             _check_mark(checked, mark, where, sample_rate)
         return checked
     if origin is typing.Union or isinstance(annotation, types.UnionType):
-        return _checked_union(value, annotation, where, sample_rate)
+        return _checked_union(value, annotation, where, sample_rate, whole)
     if origin is Literal:
         if value in arguments and isinstance(value, str):
             return value
         close = difflib.get_close_matches(str(value), arguments, 1)
         hint = f"; did you mean '{close[0]}'?" if close else ""
         raise SpecError(f"{where}: {value!r} is not one of {', '.join(map(repr, arguments))}{hint}")
+    if isinstance(value, int) and abs(value) >= 1 << 63:
+        raise SpecError(f"{where}: a whole number of more than 64 bits; expected {describe(whole)}")
     if annotation is float and isinstance(value, int) and not isinstance(value, bool):
         value = float(value)
     plain = origin or annotation
@@ -173,12 +175,26 @@ def _checked(value: Any, annotation: Any, where: str, sample_rate: int | None, w
         raise SpecError(f"{where}: {value!r} is {_kind(value)}; expected {describe(whole)}")
     if isinstance(value, float) and not math.isfinite(value):
         raise SpecError(f"{where}: {value!r} is not a finite number; expected {describe(whole)}")
+    if plain is dict:
+        _check_plain(value, where)
     if plain is list and arguments:
         return [_checked(item, arguments[0], f"{where}[{index}]", sample_rate) for index, item in enumerate(value)]
     return value
 
 
-def _checked_union(value: Any, annotation: Any, where: str, sample_rate: int | None) -> Any:
+def _check_plain(value: Any, where: str) -> None:
+    """Refuse what JSON cannot hold, at any depth of a table whose content only its generator knows."""
+    if isinstance(value, dict):
+        for key, item in value.items():
+            _check_plain(item, f"{where}.{key}")
+    elif isinstance(value, list):
+        for index, item in enumerate(value):
+            _check_plain(item, f"{where}[{index}]")
+    elif not isinstance(value, (str, int, float)):
+        raise SpecError(f"{where}: {value} is {_kind(value)}; write it in quotes")
+
+
+def _checked_union(value: Any, annotation: Any, where: str, sample_rate: int | None, whole: Any) -> Any:
     """Return the value as the first alternative that takes its type; the last one's error is the user's."""
     options = [option for option in typing.get_args(annotation) if option is not type(None)]
     for option in options[:-1]:
@@ -187,7 +203,7 @@ def _checked_union(value: Any, annotation: Any, where: str, sample_rate: int | N
         except SpecError:
             if type(value) is _plain(option):
                 raise
-    return _checked(value, options[-1], where, sample_rate)
+    return _checked(value, options[-1], where, sample_rate, whole)
 
 
 def _plain(annotation: Any) -> Any:

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from stemtasks import plugins, schema
+from stemtasks.dsp.pitch import parse_key
 from stemtasks.errors import SpecError
 from stemtasks.tables import (
     TABLES,
@@ -28,7 +29,7 @@ from stemtasks.tables import (
     VerifyTable,
 )
 
-UNSAFE = re.compile(r'[\x00-\x1f\x7f/\\:*?"<>|=]')
+UNSAFE = re.compile(r'[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff/\\:*?"<>|=]')
 NAME_BYTES = 150
 Table = TypeVar("Table")
 
@@ -87,7 +88,8 @@ STEM_KEYS = schema.of_table(StemTable)
 
 def load_all(folder: Path) -> list[Song]:
     """Return every ``*.toml`` of a folder as a song, sorted by name."""
-    paths = sorted(folder.glob("*.toml"))
+    # hidden ones are what editors and file systems leave beside a file that is being edited
+    paths = sorted(path for path in folder.glob("*.toml") if not path.name.startswith("."))
     if not paths:
         raise SpecError(f"{folder}/: no songs here; write {folder}/my-song.toml, or run 'stemtasks new my-song'")
     songs = [load(path) for path in paths]
@@ -101,7 +103,7 @@ def load(path: Path) -> Song:
     try:
         return _song(path, data)
     except SpecError as error:
-        raise SpecError(f"{path}: {error}") from None
+        raise SpecError(f"{path}: {' '.join(str(error).splitlines())}") from None
 
 
 def _parsed(path: Path) -> dict[str, Any]:
@@ -120,7 +122,7 @@ def _parsed(path: Path) -> dict[str, Any]:
         raise SpecError(f"{path}: is empty; a song needs [song], [reference] and at least one [stems.NAME]")
     try:
         return tomllib.loads(text.replace("\r\n", "\n"))
-    except (tomllib.TOMLDecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:  # a whole number of 4300 digits is a plain ValueError
         raise SpecError(f"{path}: is not TOML: {error}") from None
 
 
@@ -134,6 +136,9 @@ def _song(path: Path, data: dict[str, Any]) -> Song:
             raise SpecError(f"{key}: expected a table; write {header}")
     song = _table(SongTable, data, "song")
     _check_signature(song.time_signature)
+    _check_key(song.key, "song.key")
+    # before the stems, which inherit it, so that a mistake is named where it stands
+    verify = _table(VerifyTable, data, "verify")
     reference = _table(ReferenceTable, data, "reference")
     if (reference.file is None) == (reference.duration is None):
         raise SpecError("reference: give either 'file' or 'duration', which is where the target duration comes from")
@@ -163,7 +168,7 @@ def _song(path: Path, data: dict[str, Any]) -> Song:
         stems=stems,
         mix=mix,
         master=_table(MasterTable, data, "master"),
-        verify=_table(VerifyTable, data, "verify"),
+        verify=verify,
     )
 
 
@@ -180,6 +185,7 @@ def _section(table: Any, where: str, song: SongTable) -> SectionTable:
         raise SpecError(f"{where} '{section.name}': give one of 'bars', 'beats' or 'fill = true'")
     if 0.0 in (section.bars, section.beats):
         raise SpecError(f"{where} '{section.name}': its length is 0; a section needs a length, or remove it")
+    _check_key(section.key, f"{where}.key")
     if song.bpm is None and not section.fill:
         raise SpecError(f"{where} '{section.name}': sections in bars or beats need song.bpm")
     return section
@@ -188,6 +194,8 @@ def _section(table: Any, where: str, song: SongTable) -> SectionTable:
 def _stem(name: str, table: Any, song: SongTable, verify: dict[str, Any]) -> Stem:
     where = f"stems.{name}"
     check_name(name, where)
+    if name.endswith(".rejected"):
+        raise SpecError(f"{where}: the name may not end with '.rejected', which marks a file that failed; rename it")
     if not isinstance(table, dict):
         raise SpecError(f"{where}: expected a table; write [{where}]")
     common = {parameter.name for parameter in STEM_KEYS.parameters}
@@ -252,8 +260,16 @@ def _no_twins(names: Iterable[str], what: str) -> None:
         seen[folded] = name
 
 
+def _check_key(text: str | None, where: str) -> None:
+    if text is not None:
+        try:
+            parse_key(text)
+        except SpecError as error:
+            raise SpecError(f"{where}: {error}") from None
+
+
 def _check_signature(text: str) -> None:
-    match = re.fullmatch(r"(\d{1,2})/(1|2|4|8|16|32)", text)
+    match = re.fullmatch(r"([0-9]{1,2})/(1|2|4|8|16|32)", text)
     if match is None or not int(match.group(1)):
         raise SpecError(f"song.time_signature: '{text}' is not one such as '4/4' or '6/8'")
 

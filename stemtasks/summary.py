@@ -38,6 +38,10 @@ def _loud(facts: dict[str, Any]) -> str:
     return f"{level(facts['lufs'], 'LUFS')}, {level(facts['true_peak_dbtp'], 'dBTP')}"
 
 
+def _mix(facts: dict[str, Any]) -> str:
+    return f"{level(facts['lufs'], 'LUFS')}, peak {level(facts['peak_dbfs'], 'dBFS')}"
+
+
 def _reference(facts: dict[str, Any]) -> str:
     return f"{facts['target_frames']} frames, {clock(facts['duration_s'])}"
 
@@ -60,7 +64,7 @@ FORMATS = {
     "stem": _stem,
     "align": _align,
     "process": _process,
-    "mix": _loud,
+    "mix": _mix,
     "master": _loud,
     "archive": _archive,
 }

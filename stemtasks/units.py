@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Annotated
 
 NOTE = re.compile(r"([A-Ga-g])([#b]{0,2})(-1|[0-9])")
-DURATION = re.compile(r"(?:(\d+):)?(\d+):(\d{1,2}(?:\.\d+)?)|(\d+(?:\.\d+)?) *(s|bars?|beats?)")
+DURATION = re.compile(r"(?:(\d+):)?(\d+):(\d{1,2}(?:\.\d+)?)|(\d+(?:\.\d+)?) *(s|bars?|beats?)", re.ASCII)
 
 
 @dataclass(frozen=True)
@@ -60,9 +60,12 @@ class Duration:
 
     def problem(self, value: float | str) -> str | None:
         """Return what is wrong with a value, or None."""
-        if isinstance(value, str):
-            return None if DURATION.fullmatch(value.strip()) else f"'{value}' is not a length of time: {self}"
-        return None if 0 < value <= 86_400 else f"{value:g} s is outside 0 to 86400 s (a day)"
+        if isinstance(value, str) and not DURATION.fullmatch(value.strip()):
+            return f"'{value}' is not a length of time: {self}"
+        number, unit = duration_of(value)
+        if unit != "s":
+            return None if 0 < number <= 100_000 else f"{number:g} {unit} are outside 0 to 100000 {unit}"
+        return None if 0 < number <= 86_400 else f"{number:g} s is outside 0 to 86400 s (a day)"
 
 
 def duration_of(value: float | str) -> tuple[float, str]:

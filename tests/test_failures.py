@@ -123,7 +123,9 @@ def test_a_stopped_build_leaves_no_external_program_running(slow):
     slow.build("stem:song/bass")
     renders(slow, 60)
     process = started(slow, until="up to date  stem:song/bass")
-    assert running(str(slow.folder))
+    while not running(str(slow.folder)):
+        assert process.poll() is None
+        time.sleep(0.05)
     process.send_signal(signal.SIGINT)
     process.communicate(timeout=20)
     assert not running(str(slow.folder))

@@ -44,7 +44,7 @@ def test_figures_are_those_of_the_samples(written):
 def test_loudness_and_true_peak_are_libebur128s(written, channels):
     samples = np.random.default_rng(1).standard_normal((RATE * 5, channels)) * np.linspace(0.01, 0.2, RATE * 5)[:, None]
     path = written(samples)
-    facts = measure(path, loudness=True)
+    facts = measure(path, loudness=True, true_peak=True)
     read = soundfile.read(path, always_2d=True)[0]
     momentary, short_term = loudness_oracle.max_windows_lufs(read, RATE)
     assert facts["lufs"] == pytest.approx(loudness_oracle.integrated_lufs(read, RATE), abs=0.001)
@@ -57,12 +57,12 @@ def test_loudness_and_true_peak_are_libebur128s(written, channels):
 def test_a_true_peak_in_the_last_frames_counts(written):
     samples = np.zeros((RATE, 1))
     samples[-2:] = 0.9
-    assert measure(written(samples), loudness=True)["true_peak_dbtp"] > -0.1 > measure(written(samples))["peak_dbfs"]
+    assert measure(written(samples), true_peak=True)["true_peak_dbtp"] > -0.1 > measure(written(samples))["peak_dbfs"]
 
 
 def test_silence_and_nothing_have_figures_that_json_can_hold(written, tmp_path):
     for frames in (RATE, 0):
-        facts = measure(written(np.zeros((frames, 2))), loudness=True)
+        facts = measure(written(np.zeros((frames, 2))), loudness=True, true_peak=True)
         assert facts["lufs"] is facts["lra_lu"] is facts["max_momentary_lufs"] is facts["max_short_term_lufs"] is None
         assert facts["peak_dbfs"] == facts["true_peak_dbtp"] == facts["rms_dbfs"] == -200.0
         write_facts(tmp_path / "facts.json", facts)
@@ -112,7 +112,7 @@ def test_invalid_samples_are_counted_and_left_out(written):
     samples = np.full((BLOCK_FRAMES * 2, 2), 0.25)
     samples[BLOCK_FRAMES + 5, 1] = np.nan
     samples[BLOCK_FRAMES + 7] = [np.inf, -np.inf]
-    facts = measure(written(samples), loudness=True)
+    facts = measure(written(samples), loudness=True, true_peak=True)
     assert (facts["invalid_samples"], facts["invalid_frame"]) == (3, BLOCK_FRAMES + 5)
     assert facts["peak_dbfs"] == decibels(0.25)
     assert np.isfinite([facts["lufs"], facts["true_peak_dbtp"], facts["rms_dbfs"], facts["dc"]]).all()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import inspect
+import os
 import typing
 
 import pytest
@@ -136,7 +137,27 @@ WRONG = {
     ),
     "strategy": ('note = "A2"', 'align = "lop"', "stems.bass.align: unknown strategy 'lop'; known: "),
     "strategy table": ('note = "A2"', "align = {}", "stems.bass.align: 'strategy' is missing; it is one of "),
-    "align a number": ('note = "A2"', "align = 3", "stems.bass.align: 3 is a whole number; expected a table"),
+    "align a number": (
+        'note = "A2"',
+        "align = 3",
+        "stems.bass.align: 3 is a whole number; expected a string, a strategy or a table",
+    ),
+    "whole number too large": (
+        'note = "A2"',
+        f"gain_db = {10**400}",
+        "stems.bass.gain_db: a whole number of more than 64",
+    ),
+    "whole number too long": ('note = "A2"', f"gain_db = 1{'0' * 5000}", "is not TOML: Exceeds the limit"),
+    "large seed": ('note = "A2"', f"seed = 0x{'f' * 300}", "stems.bass.seed: a whole number of more than 64 bits"),
+    "date in a pattern": ('"x..."', "[{ a = 1979-05-27 }]", "patterns.default.kick[0].a: 1979-05-27 is a date or time"),
+    "no length": ('"0:16"', '"0:00"', "reference.duration: 0 s is outside 0 to 86400 s (a day)"),
+    "days": ('"0:16"', '"99999:00:00"', "reference.duration: 3.59996e+08 s is outside 0 to 86400 s (a day)"),
+    "years in bars": ('"0:16"', '"9999999 bars"', "reference.duration: 1e+07 bars are outside 0 to 100000 bars"),
+    "key": ('"G major"', '"H major"', "song.key: 'H major' is not a key; a key is a tonic and a scale"),
+    "unknown limit": ("[stems.bass]", "[verify]\nloud = 3\n[stems.bass]", "verify: unknown key 'loud'"),
+    "line break": ("[stems.bass]", '[song."a\\nb"]\n[stems.bass]', "song: unknown key 'a b'"),
+    "rejected": ("[stems.bass]", '[stems."a.rejected"]', "stems.a.rejected: the name may not end with '.rejected'"),
+    "turned": ("[stems.bass]", '[stems."\u202eb"]', "the name may not hold '\\u202e'"),
     "slash": ("[stems.bass]", '[stems."a/b"]', "stems.a/b: the name may not hold '/': it becomes a file's name"),
     "dots": ("[stems.bass]", '[stems.".."]', "stems...: the name '..' may not be empty, or begin or end with a dot"),
     "twins": ("[stems.bass]", "[stems.Drums]", "stems: two have the name 'drums', once written 'Drums'; rename one"),
@@ -185,6 +206,21 @@ def test_names_with_spaces_umlauts_and_cjk_are_names(tmp_path):
     assert song.stems[0].name == "Größe 低音 2"
 
 
+def test_what_editors_leave_beside_a_song_is_no_song(tmp_path):
+    load(tmp_path, GOOD)
+    (tmp_path / ".#song.toml").symlink_to("user@host.1234")
+    (tmp_path / "._song.toml").write_bytes(b"\x00\x05\x16\x07")
+    assert [song.name for song in spec.load_all(tmp_path)] == ["song"]
+
+
+def test_a_file_name_in_another_encoding_is_one_line(tmp_path):
+    path = os.fsencode(tmp_path) + b"/gr\xfcn.toml"
+    with open(path, "wb") as file:
+        file.write(GOOD.encode())
+    with pytest.raises(SpecError, match="the file's name: the name may not hold"):
+        spec.load_all(tmp_path)
+
+
 def test_a_folder_without_songs_says_what_to_do(tmp_path):
     with pytest.raises(SpecError, match="no songs here"):
         spec.load_all(tmp_path)
@@ -199,7 +235,7 @@ def test_no_bytes_give_anything_but_a_song_or_one_line(tmp_path_factory, raw):
 
 
 TOML_VALUE = st.recursive(
-    st.one_of(st.booleans(), st.integers(-10, 10), st.floats(), st.text(max_size=5), st.none()),
+    st.one_of(st.booleans(), st.integers(), st.just(10**400), st.floats(), st.text(max_size=5), st.dates(), st.none()),
     lambda inner: st.one_of(st.lists(inner, max_size=3), st.dictionaries(st.text(max_size=5), inner, max_size=3)),
     max_leaves=4,
 )

@@ -6,6 +6,8 @@ others agree with libebur128's filter, so the two read the same. From 96 kHz on,
 
 from __future__ import annotations
 
+from math import log10
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -13,8 +15,10 @@ Samples = NDArray[np.float64]
 
 TAPS = 12
 _BEFORE, _AFTER = TAPS // 2 - 1, TAPS // 2
-# small enough that BLAS runs it in one thread: the other cores build other stems
-_COLUMNS = 512
+# segments that are computed or left out together, and how many of these at once: what fits a core's cache
+_PART, _PARTS = 8, 1024
+# columns of a product small enough that BLAS runs it in one thread: the other cores build other stems
+_PRODUCT = 512
 
 
 def phases(sample_rate: int) -> Samples:
@@ -35,15 +39,16 @@ class TruePeaks:
     """The true peak of each segment (``segment_frames``) over all channels, linear, from blocks of any length.
 
     A segment is its frames and the instants up to the next one's first. Peaks are computed in float32, and
-    in groups that do not depend on where blocks end. ``floor``: where an exact bound (the highest sample times
-    the filter's largest gain) shows that no peak is above it, 0 is returned and nothing is computed.
+    in groups that do not depend on where blocks end. ``floor``: where an exact bound shows that no peak of 8
+    segments is above it, they are 0 and are not computed; the bound is the lower of what the highest sample
+    allows any signal, and of the highest sample and the sharpest bend of the waveform.
     """
 
     def __init__(self, sample_rate: int, channels: int) -> None:
         filters = phases(sample_rate)
         self.segment = segment_frames(sample_rate)
         # a hair more than exact, for float32's rounding
-        self.bound = float(np.abs(filters).sum(axis=1).max()) * (1.0 + 1e-6)
+        self._bound, self._line, self._bend = (bound + 1e-6 for bound in (_bound(filters), *_bend_bounds(filters)))
         self._width = self.segment + TAPS - 1
         self._matrix = np.zeros((len(filters) * self.segment, self._width), dtype=np.float32)
         for frame in range(self.segment):
@@ -53,42 +58,85 @@ class TruePeaks:
     def __call__(self, block: Samples, floor: float = 0.0) -> Samples:
         """Return the peaks of the segments that are complete now: shape (segments,)."""
         self._held = np.concatenate((self._held, block.T), axis=1, dtype=np.float32, casting="same_kind")
-        group = _COLUMNS * self.segment
+        group = _PARTS * _PART * self.segment
         groups = (self._held.shape[1] - (TAPS - 1)) // group
         if groups <= 0:
             return np.zeros(0)
-        peaks = [
-            self._group(self._held[:, n * group : (n + 1) * group + TAPS - 1], _COLUMNS, floor) for n in range(groups)
-        ]
+        peaks = [self._group(self._held[:, n * group : (n + 1) * group + TAPS - 1], floor) for n in range(groups)]
         self._held = self._held[:, groups * group :]
         return np.concatenate(peaks)
 
     def finish(self, floor: float = 0.0) -> Samples:
         """Return the last peaks, silence taken to follow."""
         left = self._held.shape[1] - _BEFORE
-        segments = -(-left // self.segment)
-        padding = segments * self.segment - left + _AFTER
+        segments, part = -(-left // self.segment), _PART * self.segment
+        padding = -left % part + _AFTER
         self._held = np.pad(self._held, ((0, 0), (0, padding)))
-        return self._group(self._held, segments, floor) if segments else np.zeros(0)
+        return self._group(self._held, floor)[:segments] if segments else np.zeros(0)
 
-    def _group(self, samples: NDArray[np.float32], segments: int, floor: float) -> Samples:
-        """Return the peaks of samples with 5 frames before and 6 after: shape (segments,)."""
-        if floor and max(float(samples.max()), -float(samples.min())) * self.bound <= floor:
-            return np.zeros(segments)
-        width, segment = self._width, self.segment
-        peaks = np.zeros(segments, dtype=np.float32)
-        by_segment = np.zeros((segments + -(-width // segment) - 1, segment), dtype=np.float32)
-        frames = np.empty((width, segments), dtype=np.float32)
-        values = np.empty((segment + len(self._matrix), segments), dtype=np.float32)
+    def _group(self, samples: NDArray[np.float32], floor: float) -> Samples:
+        """Return the peaks of whole parts with 5 frames before and 6 after: shape (segments,)."""
+        part = _PART * self.segment
+        shape = ((samples.shape[1] - (TAPS - 1)) // part, part + TAPS - 1)
+        peaks = np.zeros((_PART, shape[0]), dtype=np.float32)
         for channel in samples:
-            by_segment.reshape(-1)[: len(channel)] = channel
-            columns = by_segment.T.copy()
-            # frames[k] is frame k of every segment, from 5 before it to 6 after
-            for later, row in enumerate(range(0, width, segment)):
-                rows = frames[row : row + segment]
-                rows[:] = columns[: len(rows), later : later + segments]
-            values[:segment] = frames[_BEFORE : _BEFORE + segment]
-            np.matmul(self._matrix, frames, out=values[segment:])
-            np.abs(values, out=values)
-            np.maximum(peaks, np.maximum.reduce(values, axis=0), out=peaks)
-        return peaks.astype(np.float64)
+            step = channel.strides[0]
+            # a column holds the frames of a part, and those around it that its filters see
+            columns = np.lib.stride_tricks.as_strided(channel, shape, (part * step, step)).T.copy()
+            loud = np.flatnonzero(self._bounds(columns) > floor) if floor else np.arange(shape[0])
+            if 2 * len(loud) > shape[0]:
+                np.maximum(peaks, self._peaks(columns), out=peaks)
+            elif len(loud):
+                peaks[:, loud] = np.maximum(peaks[:, loud], self._peaks(columns[:, loud]))
+        return peaks.T.reshape(-1).astype(np.float64)
+
+    def _bounds(self, columns: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Return what no true peak of each part exceeds: shape (parts,)."""
+        steps = columns[1:] - columns[:-1]
+        bends = steps[1:] - steps[:-1]
+        sharpest = np.abs(bends, out=bends).max(axis=0)
+        highest = np.abs(columns, out=np.empty_like(columns)).max(axis=0)
+        bounds: NDArray[np.float32] = np.minimum(highest * self._bound, highest * self._line + sharpest * self._bend)
+        return bounds
+
+    def _peaks(self, columns: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Return the peaks of the segments of each part: shape (_PART, parts)."""
+        own = np.abs(columns[_BEFORE : _BEFORE + _PART * self.segment])
+        peaks: NDArray[np.float32] = own.reshape(_PART, self.segment, -1).max(axis=1)
+        between = np.empty((len(self._matrix), columns.shape[1]), dtype=np.float32)
+        for segment, highest in enumerate(peaks):
+            start = segment * self.segment
+            window = columns[start : start + self._width]
+            for first in range(0, columns.shape[1], _PRODUCT):
+                some = slice(first, first + _PRODUCT)
+                np.matmul(self._matrix, window[:, some], out=between[:, some])
+            np.maximum(highest, np.abs(between, out=between).max(axis=0), out=highest)
+        return peaks
+
+
+def _bound(filters: Samples) -> float:
+    """Return what no output exceeds for a highest sample of 1."""
+    return max(1.0, float(np.abs(filters).sum(axis=1).max()))
+
+
+def _bend_bounds(filters: Samples) -> tuple[float, float]:
+    """Return (line, bend): no output exceeds ``line`` times the highest sample and ``bend`` times the sharpest bend.
+
+    A bend is a second difference. A filter is the line between the two samples around its instant, a rest that
+    sees neither a constant nor a slope and so is a filter of the bends, and what the window leaves of these two.
+    """
+    line, bend = 0.0, 0.0
+    offsets = np.arange(-_BEFORE, _AFTER + 1)
+    for row, taps in enumerate(filters):
+        later = (row + 1) / (len(filters) + 1)
+        rest = taps.copy()
+        rest[_BEFORE : _BEFORE + 2] -= 1.0 - later, later
+        constant, slope = rest.sum(), rest @ offsets
+        rest[_BEFORE : _BEFORE + 2] -= constant - slope, slope
+        line = max(line, 1.0 + abs(constant - slope) + abs(slope))
+        bend = max(bend, np.abs(np.cumsum(np.cumsum(rest))).sum())
+    return float(line), float(bend)
+
+
+PEAK_BOUND_DB = 20 * log10(_bound(phases(48_000)))
+"""How far above its highest sample no true peak is, at any sample rate."""

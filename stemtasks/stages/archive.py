@@ -9,6 +9,8 @@ from __future__ import annotations
 import json
 import stat
 import zipfile
+from collections import deque
+from concurrent.futures import Future, ThreadPoolExecutor
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -22,7 +24,7 @@ from stemtasks.progress import on_frames
 from stemtasks.timeline import Timeline
 from stemtasks.track_sheet import track_sheet
 
-COPY_BYTES = 1 << 20
+COPY_BYTES, HELD_BLOCKS = 1 << 20, 4
 DATE = (1980, 1, 1, 0, 0, 0)  # the earliest a zip can say
 
 
@@ -136,24 +138,34 @@ def _loudness_failures(master: dict[str, Any], limits: dict[str, Any]) -> list[s
 
 
 def _copy(archive: zipfile.ZipFile, folder: str, sources: dict[str, Path], frames: int) -> dict[str, dict[str, Any]]:
-    """Store files in blocks, each read once, and return the size and digest of each."""
+    """Store files in blocks, each read once, and return the size and digest of each.
+
+    A second thread hashes the very blocks that this one stores.
+    """
     tick = on_frames.get()
     total = sum(path.stat().st_size for path in sources.values())
-    buffer = memoryview(bytearray(COPY_BYTES))
+    buffers = [memoryview(bytearray(COPY_BYTES)) for _ in range(HELD_BLOCKS)]
+    hashed: deque[Future[None]] = deque()
     copied, entries = 0, {}
-    for name, path in sources.items():
-        digest, before = sha256(), copied
-        with (
-            path.open("rb", buffering=0) as source,
-            archive.open(_member(folder, name, path.stat().st_size), "w") as member,
-        ):
-            while count := source.readinto(buffer):
-                digest.update(buffer[:count])
-                member.write(buffer[:count])
-                copied += count
-                if tick is not None:
-                    tick(frames * copied // total)
-        entries[name] = {"sha256": digest.hexdigest(), "bytes": copied - before}
+    with ThreadPoolExecutor(1) as hashing:
+        for name, path in sources.items():
+            digest, before = sha256(), copied
+            with (
+                path.open("rb", buffering=0) as source,
+                archive.open(_member(folder, name, path.stat().st_size), "w") as member,
+            ):
+                while count := source.readinto(buffers[0]):
+                    hashed.append(hashing.submit(digest.update, buffers[0][:count]))
+                    member.write(buffers[0][:count])
+                    buffers.append(buffers.pop(0))
+                    if len(hashed) == HELD_BLOCKS:
+                        hashed.popleft().result()
+                    copied += count
+                    if tick is not None:
+                        tick(frames * copied // total)
+            while hashed:
+                hashed.popleft().result()
+            entries[name] = {"sha256": digest.hexdigest(), "bytes": copied - before}
     return entries
 
 

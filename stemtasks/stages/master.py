@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from math import log10
 from pathlib import Path
 from typing import Any
@@ -18,8 +19,8 @@ from stemtasks.audio import BLOCK_FRAMES, Block, Blocks, Source, Spill, write_wa
 from stemtasks.dsp.limiter import MARGIN_DB, GainCurve, gained
 from stemtasks.dsp.loudness import channel_weights, gated_loudness, k_weighting, window_powers
 from stemtasks.dsp.sections import Filter
-from stemtasks.dsp.true_peak import TruePeaks
-from stemtasks.measure import Facts, failures, measure, write_facts
+from stemtasks.dsp.true_peak import PEAK_BOUND_DB, TruePeaks
+from stemtasks.measure import Facts, decibels, failures, measure, write_facts
 
 MAX_REDUCTION_DB = 12.0
 TOLERANCE_LU = 0.05
@@ -43,16 +44,23 @@ def run(inputs: dict[str, Path], outputs: dict[str, Path], params: dict[str, Any
 
         def write(blocks: Blocks) -> Facts:
             write_wav(outputs["audio"], blocks, mix.sample_rate, mix.channels, params["subtype"], params["seed"])
-            return measure(outputs["audio"], loudness=True)
+            return measure(outputs["audio"], loudness=True, true_peak=True)
 
-        if mix_facts["true_peak_dbtp"] + gain_db <= ceiling - _CLEAR_DB:
-            gain = 10 ** (gain_db / 20)
-            facts = write(block * gain for block in mix.blocks())
-            master = {"gain_db": round(gain_db, 3), "max_reduction_db": 0.0, "passes": 1, "at_limit": False}
-        else:
-            # no gain lifts a peak to the ceiling that is further below the highest than the limiter may reduce
-            floor = 10 ** ((mix_facts["true_peak_dbtp"] - MAX_REDUCTION_DB - 0.1) / 20)
-            with _Programme(mix, target is not None, floor, Path(outputs["audio"]).parent) as programme:
+        clear_db = ceiling - _CLEAR_DB - gain_db
+        peak_dbfs = mix_facts["peak_dbfs"]
+        floor = _floor(peak_dbfs, target, ceiling)
+        with ExitStack() as stack:
+            # between its samples no signal exceeds their highest by more than the interpolating filter's bound
+            true_peak_db, programme = peak_dbfs + PEAK_BOUND_DB, None
+            if true_peak_db > clear_db:
+                scratch = Path(outputs["audio"]).parent
+                programme = stack.enter_context(_Programme(mix, target is not None, floor, scratch))
+                true_peak_db = max(peak_dbfs, decibels(programme.true_peak))
+            if programme is None or true_peak_db <= clear_db:
+                gain = 10 ** (gain_db / 20)
+                facts = write(mix.blocks() if gain == 1.0 else (block * gain for block in mix.blocks()))
+                master = {"gain_db": round(gain_db, 3), "max_reduction_db": 0.0, "passes": 1, "at_limit": False}
+            else:
                 facts, master = _limited(programme, write, target, gain_db, ceiling)
     master |= {"loudness_target": params["loudness_lufs"], "ceiling_dbtp": ceiling}
     write_facts(outputs["facts"], facts | {"master": master})
@@ -76,6 +84,16 @@ def verify(facts: dict[str, Any], limits: dict[str, Any]) -> list[str]:
     if ceiling is not None and true_peak > ceiling:
         found.append(f"true peak is {true_peak} dBTP, the ceiling is {ceiling}")
     return found
+
+
+def _floor(peak_dbfs: float, target: float | None, ceiling: float) -> float:
+    """Return a true peak that no gain of this master lifts to the limiter's threshold: what is below is not computed.
+
+    With a target no peak matters that is further below the highest than the limiter may reduce. Without one the
+    gain is 0 dB; a few renders may lower the threshold, each by what the one before was over.
+    """
+    floor_db = peak_dbfs - MAX_REDUCTION_DB - 0.1
+    return 10 ** ((floor_db if target is not None else max(floor_db, ceiling - MARGIN_DB - 1.0)) / 20)
 
 
 def _limited(
@@ -145,8 +163,9 @@ class _Programme:
     def _curve(self, gain_db: float, limit_dbtp: float) -> Iterator[Block]:
         """Yield the limiter's gains for the mix times ``gain_db``."""
         curve = GainCurve(self._mix.sample_rate, 10 ** ((limit_dbtp - gain_db) / 20))
-        for start in range(0, self._spill.frames, BLOCK_FRAMES):
-            yield curve(self._spill.read(start, BLOCK_FRAMES)[:, 0])
+        count = BLOCK_FRAMES // self._segment  # so that the audio it is for comes in blocks too
+        for start in range(0, self._spill.frames, count):
+            yield curve(self._spill.read(start, count)[:, 0])
         yield curve.finish()
 
     def rendered(self, gain_db: float, limit_dbtp: float) -> Blocks:

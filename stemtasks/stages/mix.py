@@ -7,8 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from stemtasks.audio import BLOCK_FRAMES, Block, Blocks, Source, write_wav
+from stemtasks.beside import beside
 from stemtasks.errors import AudioError
 from stemtasks.measure import decibels, failures, measure, write_facts
 
@@ -27,11 +29,11 @@ def run(inputs: dict[str, Path], outputs: dict[str, Path], params: dict[str, Any
         stems = {name: stack.enter_context(Source(inputs[f"stems/{name}"])) for name in gains}
         _check_alike(stems, params)
         write_wav(outputs["audio"], _sum(stems, gains), params["sample_rate"], params["channels"], "FLOAT")
-        mix = stack.enter_context(Source(outputs["audio"]))
-        pairs = zip(_sum(stems, gains), mix.blocks(), strict=True)
-        residual = max((_largest_difference(expected, found) for expected, found in pairs), default=0.0)
-    facts = measure(outputs["audio"], loudness=True)
-    facts |= {"gains": gains, "gains_db": gains_db, "sum_residual_dbfs": decibels(residual)}
+    # the check reads all stems once more, while the measuring filters the mix
+    with beside(lambda: _residual(inputs, outputs["audio"], gains)) as residual:
+        facts = measure(outputs["audio"], loudness=True)
+        difference = residual()
+    facts |= {"gains": gains, "gains_db": gains_db, "sum_residual_dbfs": decibels(difference)}
     write_facts(outputs["facts"], facts)
 
 
@@ -68,18 +70,35 @@ def _sum(stems: dict[str, Source], gains: dict[str, float]) -> Blocks:
     first, *others = stems
     for start in range(0, stems[first].frames, BLOCK_FRAMES):
         total = stems[first].read(start, BLOCK_FRAMES)
-        total *= gains[first]
-        for name in others:
-            block = stems[name].read(start, len(total))
-            block *= gains[name]
-            total += block
+        # what is no number is found by measuring the sum
+        with np.errstate(invalid="ignore"):
+            if gains[first] != 1.0:
+                total *= gains[first]
+            for name in others:
+                block = stems[name].read_narrow(start, len(total))
+                total += block if gains[name] == 1.0 else np.multiply(block, gains[name], dtype=np.float64)
         yield total
 
 
-def _largest_difference(expected: Block, found: Block) -> float:
+def _residual(inputs: dict[str, Path], written: Path, gains: dict[str, float]) -> float:
+    """Return the largest difference between the written mix and the stems' sum, both read again."""
+    largest = 0.0
+    with ExitStack() as stack:
+        stems = {name: stack.enter_context(Source(inputs[f"stems/{name}"])) for name in gains}
+        mix = stack.enter_context(Source(written))
+        position = 0
+        for expected in _sum(stems, gains):
+            largest = max(largest, _largest_difference(expected, mix.read_narrow(position, BLOCK_FRAMES)))
+            position += len(expected)
+    return largest
+
+
+def _largest_difference(expected: Block, found: NDArray[np.floating[Any]]) -> float:
     """Return the largest difference of two blocks; samples that are no numbers are counted elsewhere."""
     with np.errstate(invalid="ignore"):
         difference = expected - found
+    largest = max(float(difference.max()), -float(difference.min()))
+    if np.isfinite(largest):
+        return largest
     np.abs(difference, out=difference)
-    largest = float(difference.max())
-    return largest if np.isfinite(largest) else float(np.max(difference, where=np.isfinite(difference), initial=0.0))
+    return float(np.max(difference, where=np.isfinite(difference), initial=0.0))

@@ -8,7 +8,7 @@ import soundfile
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stemtasks.dsp.true_peak import TruePeaks, segment_frames
+from stemtasks.dsp.true_peak import PEAK_BOUND_DB, TruePeaks, phases, segment_frames
 from tests import loudness_oracle
 
 RATE = 48_000
@@ -92,3 +92,28 @@ def test_peaks_above_the_floor_are_exact_and_the_others_stay_below_it(floor, see
     above = exact > floor
     assert np.allclose(some[above], exact[above], rtol=1e-6)
     assert np.all(some[~above] <= floor * (1 + 1e-6))
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.floats(0.3, 1.2), st.integers(0, 2**32 - 1), st.integers(1, 60), st.sampled_from([44_100, 48_000, 96_000]))
+def test_smooth_signals_have_the_same_peaks_above_a_floor(share, seed, smoothing, rate):
+    noise = np.random.default_rng(seed).standard_normal(40_000 + smoothing - 1)
+    samples = np.convolve(noise, np.hanning(smoothing + 2)[1:-1], "valid")[:, None]
+    floor = share * np.abs(samples).max()
+    exact, some = peaks_of(samples, rate), peaks_of(samples, rate, floor=floor)
+    above = exact > floor
+    assert np.allclose(some[above], exact[above], rtol=1e-6)
+    assert np.all(some[~above] <= floor * (1 + 1e-6))
+
+
+def test_smooth_signals_are_computed_near_their_peak_only():
+    tone = np.sin(2 * np.pi * np.arange(RATE) / 960)[:, None]
+    # the samples alone would have to be below 0.53 to leave a segment out
+    assert np.count_nonzero(peaks_of(tone, floor=0.99)) < 0.3 * RATE / segment_frames(RATE)
+
+
+@pytest.mark.parametrize("rate", [44_100, 96_000])
+def test_no_true_peak_is_further_above_the_highest_sample_than_the_bound(rate):
+    worst = np.sign(phases(rate)[np.abs(phases(rate)).sum(axis=1).argmax()])
+    samples = np.concatenate((np.zeros(50), worst, np.zeros(50)))[:, None]
+    assert PEAK_BOUND_DB - 0.01 < dbtp(samples, rate) <= PEAK_BOUND_DB + 1e-5

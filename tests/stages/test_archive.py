@@ -162,6 +162,13 @@ def test_the_place_of_the_build_is_not_in_the_archive(tmp_path):
     assert str(tmp_path).encode() not in made[0].read_bytes()
 
 
+@pytest.mark.parametrize("copied_bytes", [97, 4096])
+def test_blocks_of_any_size_give_the_same_zip(delivery, monkeypatch, copied_bytes):
+    first = delivery.build("first.zip").read_bytes()
+    monkeypatch.setattr(archive, "COPY_BYTES", copied_bytes)
+    assert delivery.build("second.zip").read_bytes() == first
+
+
 def test_sha256sum_accepts_the_sums_in_the_unpacked_folder(tmp_path):
     delivery = Delivery(tmp_path, ("bass di", "Gëige", "笛", "🥁 kit", "KIT"))
     delivery.params["title"] = "Über 夜 & Tag"

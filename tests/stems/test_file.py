@@ -127,8 +127,10 @@ def test_what_no_rule_covers_names_both_counts(tmp_path):
     path = recorded(tmp_path, noise(10, 9))
     with pytest.raises(AudioError, match=r"has 9 channels and the song 2: 1 to 8 can become .* only_channel"):
         stem(tmp_path, path)
-    with pytest.raises(AudioError, match="has 9 channels, only_channel asks for number 10"):
+    with pytest.raises(AudioError, match="has 9 channels, only_channel asks for number 10: choose 1 to 9"):
         stem(tmp_path, path, only_channel=10)
+    with pytest.raises(AudioError, match="has 1 channel, only_channel asks for number 2: leave it out"):
+        stem(tmp_path, recorded(tmp_path, noise(10, 1)), only_channel=2)
     with pytest.raises(AudioError, match="has 2 channels and the song 6"):
         stem(tmp_path, recorded(tmp_path, noise(10)), channels=6)
 
