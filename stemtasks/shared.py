@@ -107,7 +107,7 @@ class Shared:
     def push(self, key: str, store: Store, replace: bool = False) -> Future[bool] | None:
         """Begin to send a key's entry and blobs; ``replace`` sends what is there already too."""
         entry = store.entry(key)
-        if not self.writable or self.writing.off or entry is None:
+        if not self.writable or entry is None:
             return None
         upload = self._writers.submit(self._upload, key, entry, store, replace)
         self._uploads.append(upload)
@@ -129,11 +129,9 @@ class Shared:
         sent = self._uploads
         self._uploads = []
         phrases = []
-        off = next((direction for direction in (self.reading, self.writing) if direction.off), None)
-        if off is not None:
-            phrases.append(
-                f"{off.reason}; it is no longer {'read' if off is self.reading else 'written to'} in this run"
-            )
+        for direction, what in ((self.reading, "reading"), (self.writing, "writing")):
+            if direction.off:
+                phrases.append(f"{direction.reason}, so {what} is off for the rest of this run")
         if self.writing.refused:
             phrases.append("it refuses writing, so it was only read")
         if self.reading.refused and not self.reading.answered:

@@ -113,7 +113,7 @@ def test_a_file_system_without_links_or_clones_gets_copies(store, tmp_path, monk
         raise OSError(18, "Invalid cross-device link")
 
     monkeypatch.setattr(os, "link", refused)
-    monkeypatch.setattr(cache, "_cloned", lambda *paths: False)
+    monkeypatch.setattr(cache, "_cloned", lambda *_: False)
     key, digest = kept(store, "a", b"bytes" * 1000, tmp_path)
     assert store.restore(key, {"audio": tmp_path / "out"}).made == {"audio": digest}
     assert (tmp_path / "out").stat().st_nlink == 1
