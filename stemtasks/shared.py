@@ -202,7 +202,7 @@ class Shared:
                     self._bad.add(_blob_name(digest))
                     raise Unreachable("its files are not what their names say")
                 os.chmod(temporary, READ_ONLY)
-                store.take_blob(temporary, digest)
+                store.take_blob(temporary, digest, arrived=True)
         except OSError:  # the local disk
             return False
         return True

@@ -371,3 +371,15 @@ def test_the_environment_overrides_the_file(tmp_path):
     assert "kkk" not in repr(found)
     assert settings.load(file, {"STEMTASKS_CACHE_MODE": "off"}).cache.shared == ""
     assert settings.load(Path("nowhere.toml"), {}) == settings.Settings()
+
+
+def test_a_blob_that_arrived_is_read_again_if_anything_happened_to_it(store, tmp_path):
+    key, digest = kept(store, "a", b"bytes", tmp_path)
+    for altered in (False, True):
+        with store.incoming() as temporary:
+            temporary.write_bytes(b"bytes")
+            store.take_blob(temporary, digest, arrived=True)
+        if altered:
+            store.blob_path(digest.sha256).write_bytes(b"bytez")
+        found = store.restore(key, {"audio": tmp_path / f"out {altered}"})
+        assert (found is None) == altered
