@@ -101,6 +101,8 @@ class Folder:
     def listed(self, folder: str) -> Iterator[int]:
         """Yield the sizes of all files under a folder."""
         with self._spoken():
+            if not self.folder.is_dir():
+                raise FileNotFoundError
             for path in (self.folder / folder).glob("*/*"):
                 yield path.stat().st_size
 
