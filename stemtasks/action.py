@@ -18,15 +18,22 @@ from concurrent.futures import Executor
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from stemtasks import progress, sources, stages
-from stemtasks.cache import Store, protect
+from stemtasks.cache import Restored, Store, protect
 from stemtasks.digests import Digest, Digests, read_digest
 from stemtasks.errors import AudioError, StemtasksError, VerificationError, WorkerError
 from stemtasks.executors import attempt
 from stemtasks.records import Records
+from stemtasks.settings import Settings
 from stemtasks.summary import summarise
+
+if TYPE_CHECKING:
+    from stemtasks.shared import Shared
+
+
+Source = Literal["", "local", "shared"]
 
 
 @dataclass(frozen=True)
@@ -49,11 +56,13 @@ class Job:
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a task's outputs came to be, and what they measure, for the report."""
+    """How a task came out, for the report: what it measures, the store it was restored from, the seconds that saved."""
 
     how: Literal["ran", "restored", "verified"]
     summary: str
     seconds: float
+    source: Source = ""
+    saved: float = 0.0
 
 
 class Tree:
@@ -63,9 +72,12 @@ class Tree:
     has its own, begun with the first job, so that a worker that dies ends no other thread's job.
     """
 
-    def __init__(self, state: Path, executor: Callable[[], Executor] | None = None) -> None:
+    def __init__(
+        self, state: Path, executor: Callable[[], Executor] | None = None, settings: Settings | None = None
+    ) -> None:
         self.state = state
         self.executor = executor
+        self.settings = settings or Settings()
         self._threads = threading.local()
         self._executors: list[Executor] = []
 
@@ -82,17 +94,13 @@ class Tree:
             reason = f"{type(error).__name__}: {' '.join(str(error).split())}"
             raise WorkerError(f"what ran it was lost ({reason}); run doit again") from None
 
-    def close(self) -> None:
-        """End the executors that threads have begun, one after another: Python ends many at once with a race."""
-        while self._executors:
-            self._executors.pop().shutdown()
-
     @cached_property
     def records(self) -> Records:
         """Open the records, on first use, and remove what killed builds left half-made."""
+        _ = self.shared  # here, where there is one thread: it must not be opened twice
         records = Records(self.state)
         sweep(self.state / "work")
-        sweep(self.state / "store" / "work")
+        self.store.sweep()
         return records
 
     @cached_property
@@ -102,8 +110,43 @@ class Tree:
 
     @cached_property
     def store(self) -> Store:
-        """Open the store beside the records."""
-        return Store(self.state / "store")
+        """Open the local store: beside the records, or where the settings say."""
+        folder = self.settings.cache.local_folder
+        return Store(Path(folder).expanduser() if folder else self.state / "store")
+
+    @cached_property
+    def shared(self) -> Shared | None:
+        """Open the shared store, if the settings name one; nothing is imported or asked for where they do not."""
+        if not self.settings.cache.shared:
+            return None
+        from stemtasks.shared import Shared  # noqa: PLC0415
+
+        return Shared(self.settings)
+
+    def restore(self, key: str, work: dict[str, Path]) -> tuple[Restored | None, Source]:
+        """Put a key's outputs in place from the local store, else from the shared one by way of it."""
+        found = self.store.restore(key, work)
+        if found is not None:
+            return found, "local"
+        if self.shared is None or not self.shared.pull(key, self.store, frozenset(work)):
+            return None, ""
+        for file in work.values():
+            file.unlink(missing_ok=True)
+        found = self.store.restore(key, work)
+        return found, "shared" if found else ""
+
+    def finish(self) -> list[str]:
+        """End a build: its executors and uploads; keep the local store under its cap; return what a person should know."""
+        while self._executors:  # one after another: Python ends many at once with a race
+            self._executors.pop().shutdown()
+        said: list[str] = []
+        if self.shared is not None:
+            said = self.shared.finish()
+        if self.store.added:
+            from stemtasks.upkeep import settle  # noqa: PLC0415 - not in a build with nothing to do
+
+            settle(self.store, self.settings.cache.max_gb, self.records.keys())
+        return said
 
 
 def _canonical(value: Any) -> str:
@@ -177,23 +220,24 @@ def perform(job: Job, tree: Tree, forced: bool = False, on_frames: Callable[[int
     key, limits = key_of(job, inputs), limits_digest(job)
     record = tree.records.get("tasks", job.task)
     how: Literal["ran", "restored", "verified"]
+    source: Source
     if not forced and record and record.get("key") == key and intact(job, tree, record):
         tree.records.drop("tasks", job.task)
         _verify(job, {role: Path(path) for role, path in job.outputs.items()})
         content = {**record.get("content", {}), "limits": job.limits}
         tree.records.put("tasks", job.task, {**record, "limits": limits, "content": content})
-        return Outcome("verified", record["summary"], time.perf_counter() - started)
+        return Outcome("verified", record["summary"], time.perf_counter() - started, saved=record["seconds"])
 
     tree.records.drop("tasks", job.task)
     discard(tree, record, keep=job.outputs.values())
     for target in map(Path, job.outputs.values()):
         target.unlink(missing_ok=True)
     with _working(job, tree) as work:
-        entry = None if forced else tree.store.entry(key)
-        made = tree.store.restore(entry, work) if entry else None
-        if made is not None and entry is not None:
+        found, source = (None, "") if forced else tree.restore(key, work)
+        if found is not None:
+            entry, made = found
             how, summary, cost = "restored", entry["summary"], entry["seconds"]
-            passed = entry.get("limits") == limits
+            passed = entry["limits"] == limits
         else:
             how, passed = "ran", False
             for file in work.values():
@@ -217,7 +261,10 @@ def perform(job: Job, tree: Tree, forced: bool = False, on_frames: Callable[[int
         tree.records.put("sources", content["sources"], sources.deciding(job.modules))
     record = {"key": key, "outputs": outputs, "paths": job.outputs, "content": content, **extra}
     tree.records.put("tasks", job.task, record)
-    return Outcome(how, summary, time.perf_counter() - started)
+    if how == "ran" and tree.shared is not None:
+        tree.shared.push(key, tree.store)
+    seconds = time.perf_counter() - started
+    return Outcome(how, summary, seconds, source, 0.0 if how == "ran" else max(0.0, cost - seconds))
 
 
 def discard(tree: Tree, record: dict[str, Any] | None, keep: Collection[str] = ()) -> None:

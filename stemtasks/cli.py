@@ -1,4 +1,4 @@
-"""The ``stemtasks`` command: begin a song of one's own, and read what a spec may say."""
+"""The ``stemtasks`` command: begin a song of one's own, and read what a spec may say, and look after the cache."""
 
 from __future__ import annotations
 
@@ -10,8 +10,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import stemtasks
-from stemtasks import plugins, schema, spec
+from stemtasks import cache_command, plugins, schema, spec
 from stemtasks.errors import SpecError, StemtasksError
+from stemtasks.settings import CacheTable
 from stemtasks.tables import TABLES
 
 TEMPLATE = Path(__file__).parent / "template"
@@ -41,6 +42,7 @@ def _parser() -> argparse.ArgumentParser:
     shown = commands.add_parser("schema", help="show what a spec may say: tables, generators, strategies, effects")
     shown.add_argument("name", nargs="?", help="only this kind (effects ...), table (song ...) or name (delay ...)")
     shown.set_defaults(run=_schema)
+    cache_command.add_to(commands)
     return parser
 
 
@@ -74,7 +76,8 @@ def _title(name: str) -> str:
 
 def _schema(parsed: argparse.Namespace) -> None:
     """Print every part of the schema, or those that the name asked for means."""
-    parts = [("tables", table, _header(table), schema.of_table(kind)) for table, kind in TABLES.items()]
+    tables = {**TABLES, "cache": CacheTable}
+    parts = [("tables", table, _header(table), schema.of_table(kind)) for table, kind in tables.items()]
     parts += [
         (kind, name, name, schema.of(folder, name)) for kind, folder in KINDS.items() for name in plugins.names(folder)
     ]

@@ -15,15 +15,14 @@ from typing import Any
 
 from doit.exceptions import InvalidDodoFile, TaskFailed
 
-from stemtasks import lock, spec, stopping
+from stemtasks import lock, settings, spec, stopping
 from stemtasks.action import Job, Tree, discard, intact, located, perform, up_to_date, workplace
 from stemtasks.errors import CacheError, StemtasksError
-from stemtasks.jobs import BUILD, JOBS, PER_STEM
+from stemtasks.jobs import BUILD, JOBS, PER_STEM, STATE
 from stemtasks.reporter import Reporter
 from stemtasks.spec import Song
 
 SPEC = Path("spec")
-STATE = BUILD / ".stemtasks"
 PROCESS = os.getpid()
 
 Task = dict[str, Any]
@@ -32,7 +31,7 @@ Task = dict[str, Any]
 @cache
 def tree() -> Tree:
     """Return the one tree of this process, in the folder that doit runs in."""
-    return Tree(STATE)
+    return Tree(STATE, settings=settings.load())
 
 
 def run_in(executor: Callable[[], Executor]) -> None:
@@ -179,10 +178,14 @@ class Build:
             return TaskFailed(f"{self.job.where}: {error.filename or BUILD}: {error.strerror}; nothing was published")
         return None
 
-    def recorded_summary(self) -> str:
-        """Return what the record says of the outputs."""
+    def recorded(self) -> tuple[str, float]:
+        """Return what the record says of the outputs, and the seconds that making them took."""
         record = tree().records.get("tasks", self.job.task)
-        return str(record["summary"]) if record else ""
+        return (str(record["summary"]), float(record["seconds"])) if record else ("", 0.0)
+
+    def finish(self) -> list[str]:
+        """End the build that this task was part of, and return what a person should know of it."""
+        return tree().finish()
 
     def abandon(self) -> None:
         """Remove what a running job has written so far."""
@@ -200,11 +203,6 @@ class BuildReporter(Reporter):
         super().initialize(tasks, selected)
         for task in remove_outdated():
             self.removed(task)
-
-    def complete_run(self) -> None:
-        """End what the build has begun, then say how it went."""
-        tree().close()
-        super().complete_run()
 
 
 def remove_outdated() -> list[str]:

@@ -18,6 +18,7 @@ from stemtasks.timeline import frames_of_beats
 from stemtasks.units import duration_of
 
 BUILD = Path("build")
+STATE = BUILD / ".stemtasks"
 
 
 def _modules(stage: str, *chosen: tuple[plugins.Kind, str]) -> frozenset[str]:

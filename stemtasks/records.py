@@ -91,6 +91,15 @@ class Records:
         """Return a row's body, or None."""
         return self._rows[table].get(name)
 
+    def keys(self) -> set[str]:
+        """Return the keys of all recorded tasks: what the store must not lose."""
+        return {row["key"] for row in self.tasks().values()}
+
+    def tasks(self) -> dict[str, dict[str, Any]]:
+        """Return every task's record that holds a key."""
+        rows = list(self._rows["tasks"].items())
+        return {task: row for task, row in rows if isinstance(row, dict) and isinstance(row.get("key"), str)}
+
     def names(self, table: str) -> list[str]:
         """Return the names of a table's rows, sorted."""
         return sorted(self._rows[table])

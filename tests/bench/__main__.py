@@ -23,6 +23,8 @@ from pathlib import Path
 import numpy as np
 import soundfile
 
+from tests.bench import stores
+
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
 BASELINE = Path(os.environ.get("STEMTASKS_BASELINE", ROOT.parent / "shared" / "baseline" / "seed_workflow.py"))
@@ -282,6 +284,8 @@ def main() -> None:
         first = measured(DOIT, demo)
         row("the demo from nothing", f"{first.wall:.2f} s", "", "", f"{first.cpu:.2f} s CPU, {first.peak_mb:.0f} MB")
         nothing_to_do(folder, demo, 2 * parsed.n)
+        stores.from_the_local_store(demo, parsed.n, measured, paired, row)
+        stores.from_a_bucket(folder, demo, parsed.n, measured, paired, row)
         one_effect(folder, demo, parsed.n)
         memory(folder)
 

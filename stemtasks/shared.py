@@ -1,0 +1,254 @@
+"""The shared store: what other machines made, by way of the local store, and what this one made, for them.
+
+    entries/<2>/<key>.json  what an action of that key made, signed if there is a secret
+    blobs/<2>/<sha256>      an output's bytes
+
+Nothing here raises. What is slow, down, full, forbidden or lying is a miss: bytes are hashed while they come in and
+get their name only if they are what the entry says, and the entry is kept only when all of them are. After
+``FAILURES`` a direction is switched off for the rest of the run. Uploads run beside the build.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any, TypeVar
+
+import xxhash
+
+from stemtasks import signing
+from stemtasks.cache import READ_ONLY, Store
+from stemtasks.digests import Digest, read_digest
+from stemtasks.places import Missing, Place, Refused, Unreachable, place_of
+from stemtasks.settings import Settings
+
+THREADS = 4
+FAILURES = 3
+TOLERATED = 0.1
+"""A direction with more failures than this share of its requests is switched off; a single lost request is not it."""
+SLOWEST_BYTES_PER_SECOND = 500_000
+Answer = TypeVar("Answer")
+
+
+class Direction:
+    """How reading, or writing, went so far."""
+
+    def __init__(self) -> None:
+        self.answered = 0
+        self.failed = 0
+        self.refused = False
+        self.reason = ""
+        self.off = False
+
+    def failure(self, reason: str) -> None:
+        """Take note of a request that came to nothing."""
+        self.failed += 1
+        self.reason = reason
+        self.off = self.off or (self.failed >= FAILURES and self.failed >= TOLERATED * (self.answered + self.failed))
+
+
+class Shared:
+    """A shared store as one run sees it."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.address = settings.cache.shared
+        self.writable = settings.cache.mode == "readwrite"
+        self.reading, self.writing = Direction(), Direction()
+        self._table = settings.cache
+        self._secret = settings.signing_key
+        self._readers = ThreadPoolExecutor(THREADS, thread_name_prefix="shared-read")
+        self._writers = ThreadPoolExecutor(THREADS, thread_name_prefix="shared-write")
+        self._uploads: list[Future[bool]] = []
+        self._bad: set[str] = set()
+        self._untrusted = 0
+        self._lock = threading.Lock()
+        self._opened: Place | None = None
+
+    def pull(self, key: str, store: Store, roles: frozenset[str] | None = None) -> bool:
+        """Bring a key's entry and blobs into the local store, and return whether all are there.
+
+        The waiting is done here and the work in threads of the store, so that a signal is heard meanwhile.
+        """
+        name = _entry_name(key)
+        if self.reading.off:
+            return False
+        raw = self._readers.submit(self._request, self.reading, lambda: self._look_up(name)).result()
+        if raw is None:
+            return False
+        try:
+            entry = signing.unpacked(key, raw, self._secret)
+        except signing.Untrusted:
+            entry = None
+            self._untrusted += 1
+        if entry is None or (roles is not None and entry["outputs"].keys() != roles):
+            self._bad.add(name)
+            return False
+        digests = {Digest(**digest) for digest in entry["outputs"].values()}
+        coming = [
+            self._readers.submit(self._request, self.reading, lambda digest=digest: self._download(digest, store))
+            for digest in digests
+            if not store.blob_path(digest.sha256).exists()
+        ]
+        arrived = [future.result() for future in coming]
+        if not all(arrived):
+            # this run will make it, and then put it right
+            self._bad.add(name)
+            return False
+        try:
+            store.keep_entry(key, entry)
+        except OSError:
+            return False
+        return True
+
+    def push(self, key: str, store: Store, replace: bool = False) -> Future[bool] | None:
+        """Begin to send a key's entry and blobs; ``replace`` sends what is there already too."""
+        entry = store.entry(key)
+        if not self.writable or entry is None:
+            return None
+        upload = self._writers.submit(self._upload, key, entry, store, replace)
+        self._uploads.append(upload)
+        return upload
+
+    def counted(self) -> tuple[int, int, int] | None:
+        """Return how many blobs and entries the store holds and their bytes, or None if it does not say."""
+
+        def count() -> tuple[int, int, int]:
+            blobs, entries = (list(self._place().listed(folder)) for folder in ("blobs", "entries"))
+            return len(blobs), len(entries), sum(blobs) + sum(entries)
+
+        return self._request(self.reading, count)
+
+    def finish(self) -> list[str]:
+        """Wait until all is sent, and return at most one line on what did not work."""
+        for upload in self._uploads:
+            upload.result()
+        sent = self._uploads
+        self._uploads = []
+        phrases = []
+        for direction, what in ((self.reading, "reading"), (self.writing, "writing")):
+            if direction.off:
+                phrases.append(f"{direction.reason}, so {what} is off for the rest of this run")
+        if self.writing.refused:
+            phrases.append("it refuses writing, so it was only read")
+        if self.reading.refused and not self.reading.answered:
+            phrases.append("it refuses reading; check the credentials")
+        missing = sum(not upload.result() for upload in sent)
+        if missing and not self.writing.refused:
+            phrases.append(f"{missing} of {len(sent)} tasks are not in it; 'stemtasks cache push' sends them")
+        if self._untrusted:
+            phrases.append(f"{self._untrusted} entries without the right signature were not used")
+        return [f"WARNING: shared store {self.address}: {'; '.join(phrases)}"] if phrases else []
+
+    def _place(self) -> Place:
+        with self._lock:
+            if self._opened is None:
+                self._opened = place_of(self._table)
+            return self._opened
+
+    def _request(self, direction: Direction, request: Callable[[], Answer]) -> Answer | None:
+        """Return a request's answer, or None if there is none, and remember how it went."""
+        if direction.off:
+            return None
+        try:
+            answer = request()
+        except Missing:
+            direction.answered += 1
+            return None
+        except Refused:
+            # a service that may not list says 'forbidden' of what is not there
+            direction.refused = True
+            return None
+        except Unreachable as error:
+            direction.failure(str(error))
+            return None
+        direction.answered += 1
+        return answer
+
+    def _look_up(self, name: str) -> bytes | None:
+        """Return an entry's bytes; one that is too large for an entry is none."""
+        begun = time.monotonic()
+        raw = b""
+        for piece in self._place().read(name):
+            raw += piece
+            if len(raw) > signing.LARGEST_BYTES:
+                self._bad.add(name)
+                return None
+            if time.monotonic() - begun > self._table.timeout_seconds:
+                raise Unreachable("it is too slow")
+        return raw
+
+    def _download(self, digest: Digest, store: Store) -> bool:
+        """Bring one blob into the local store if its bytes are what its digest says."""
+        fast, strong, count = xxhash.xxh3_128(), hashlib.sha256(), 0
+        patience = time.monotonic() + self._table.timeout_seconds + digest.bytes / SLOWEST_BYTES_PER_SECOND
+        pieces = self._place().read(_blob_name(digest))
+        try:
+            with store.incoming() as temporary:
+                with open(temporary, "xb", buffering=0) as file:
+                    for piece in pieces:
+                        count += len(piece)
+                        if count > digest.bytes:
+                            break
+                        if time.monotonic() > patience:
+                            raise Unreachable("it is too slow")
+                        fast.update(piece)
+                        strong.update(piece)
+                        _write_all(file.fileno(), piece)
+                if Digest(count, fast.hexdigest(), strong.hexdigest()) != digest:
+                    self._bad.add(_blob_name(digest))
+                    raise Unreachable("its files are not what their names say")
+                os.chmod(temporary, READ_ONLY)
+                store.take_blob(temporary, digest, arrived=True)
+        except OSError:  # the local disk
+            return False
+        return True
+
+    def _upload(self, key: str, entry: dict[str, Any], store: Store, replace: bool) -> bool:
+        """Send the blobs that are not there, then the entry; return whether the store has them all."""
+        name = _entry_name(key)
+        replace_entry = replace or name in self._bad
+
+        def sent() -> bool:
+            place = self._place()
+            if not replace_entry and place.size(name) is not None:
+                return True
+            for output in entry["outputs"].values():
+                digest = Digest(**output)
+                again = replace or _blob_name(digest) in self._bad
+                if again or place.size(_blob_name(digest)) != digest.bytes:
+                    if read_digest(store.blob_path(digest.sha256)) != digest:
+                        return False
+                    place.write(_blob_name(digest), store.blob_path(digest.sha256))
+            place.write(name, signing.packed(key, entry, self._secret))
+            return True
+
+        def written() -> bool:
+            try:
+                return sent()
+            except Missing:
+                raise Unreachable("there is no such bucket or folder") from None
+            except OSError:  # the local store: another tree's gc, or its disk
+                return False
+
+        done = self._request(self.writing, written) or False
+        if self.writing.refused:
+            self.writable = False
+        return done
+
+
+def _entry_name(key: str) -> str:
+    return f"entries/{key[:2]}/{key}.json"
+
+
+def _blob_name(digest: Digest) -> str:
+    return f"blobs/{digest.sha256[:2]}/{digest.sha256}"
+
+
+def _write_all(file: int, piece: bytes) -> None:
+    rest = memoryview(piece)
+    while rest:
+        rest = rest[os.write(file, rest) :]
