@@ -136,7 +136,7 @@ class Tree:
         return found, "shared" if found else ""
 
     def finish(self) -> list[str]:
-        """End a build: its executors and uploads; keep the local store under its cap; return what a person should know."""
+        """End a build: its executors, its uploads, the store's growth; return what a person should know."""
         while self._executors:  # one after another: Python ends many at once with a race
             self._executors.pop().shutdown()
         said: list[str] = []
