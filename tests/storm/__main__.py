@@ -122,6 +122,8 @@ class Storm:
         if run.code == 0 and self._settled(self.project).done:
             raise BrokenError("the next build with nothing to do did something")
         self.kinds["compared" if run.code == 0 else "compared, both failed"] += 1
+        if run.code:
+            self.song.mend()
         shutil.rmtree(clean.folder)
 
     def _settled(self, project: Project):

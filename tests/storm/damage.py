@@ -8,6 +8,8 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
+from stemtasks.cache import _machine
+
 
 class Damage:
     """What can befall the files of a tree between two builds."""
@@ -90,7 +92,7 @@ class Damage:
 
     def _leave(self) -> None:
         """Leave a folder half-made by a process whose number is by now another's, and one by a process long gone."""
-        for place, number in (("work", os.getpid()), ("store/work", 99_999_999)):
+        for place, name in (("work", f"{os.getpid()}-left"), ("store/work", f"99999999-{_machine()}-left")):
             folder = self.state / place
             folder.mkdir(parents=True, exist_ok=True)
-            (folder / f"{number}-left").write_bytes(b"half")
+            (folder / name).write_bytes(b"half")

@@ -16,10 +16,10 @@ import stemtasks
 from tests.project import Project
 
 RENDER = """
-import sys, wave
+import struct, sys, wave
 with wave.open(sys.argv[1], "wb") as out:
     out.setnchannels(1), out.setsampwidth(2), out.setframerate(8000)
-    out.writeframes(bytes({bytes}) * 1000)
+    out.writeframes(struct.pack("<8h", *{levels}) * 1000)
 """
 MODULES = [
     "effects/lowpass", "effects/gain", "strategies/loop", "stems/tone", "stems/file", "stages/mix", "stages/align",
@@ -132,6 +132,12 @@ class Song:
         """Record the take again, with as many frames or others."""
         self._noise("take.wav", self.chance.choice([3000] * 5 + [3500] * 3 + [7000] * 3 + [12000]))
 
+    def mend(self) -> None:
+        """Take back what may keep the song from being built, such as a take that is longer than the song."""
+        self._noise("take.wav", 3000)
+        self.fault, self.loudness = "", -20.0
+        self.write()
+
     def reference(self) -> None:
         """Record the reference again, seldom with another duration."""
         self._noise("ref.wav", self.chance.choice([8000, 8000, 8000, 9000]))
@@ -143,8 +149,11 @@ class Song:
 
     def program(self) -> None:
         """Write another program."""
-        levels = [self.chance.randrange(256) for _ in range(16)]
-        self._put(self.project.folder / "spec" / "render.py", RENDER.format(bytes=levels).encode())
+        levels = [self.chance.randrange(1000, 8000) for _ in range(4)]
+        self._put(
+            self.project.folder / "spec" / "render.py",
+            RENDER.format(levels=[*levels, *(-level for level in levels)]).encode(),
+        )
 
     def _put(self, path: Path, data: bytes) -> None:
         """Write a file: in its place or by renaming, sometimes with the times it had."""
