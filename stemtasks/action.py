@@ -160,16 +160,20 @@ def input_digests(job: Job, tree: Tree) -> dict[str, Digest]:
     return digests
 
 
-def key_of(job: Job, inputs: dict[str, Digest]) -> str:
-    """Return sha256 over the stage, its parameters, its inputs' contents, and the code that decides the output."""
-    content = {
+def content_of(job: Job, inputs: dict[str, Digest]) -> dict[str, Any]:
+    """Return what a key is made of: the stage, its parameters, its inputs' contents, and a digest of the code."""
+    return {
         "stage": job.stage,
         "params": job.params,
         "inputs": {role: digest.sha256 for role, digest in inputs.items()},
         "outputs": sorted(job.outputs),
-        "sources": sources.deciding(job.modules),
+        "sources": sources.digest(job.modules),
     }
-    return hashlib.sha256(_canonical(content).encode()).hexdigest()
+
+
+def key_of(job: Job, inputs: dict[str, Digest]) -> str:
+    """Return sha256 over what decides a job's output."""
+    return hashlib.sha256(_canonical(content_of(job, inputs)).encode()).hexdigest()
 
 
 def limits_digest(job: Job) -> str:
@@ -183,12 +187,12 @@ def up_to_date(job: Job, tree: Tree) -> bool:
     if not isinstance(record, dict) or record.get("limits") != limits_digest(job):
         return False
     try:
-        return record.get("key") == key_of(job, input_digests(job, tree)) and _intact(job, tree, record)
+        return record.get("key") == key_of(job, input_digests(job, tree)) and intact(job, tree, record)
     except StemtasksError:  # the action will say it
         return False
 
 
-def _intact(job: Job, tree: Tree, record: dict[str, Any]) -> bool:
+def intact(job: Job, tree: Tree, record: dict[str, Any]) -> bool:
     """Return whether every output on disk is the one that was recorded."""
     recorded = record.get("outputs")
     if not isinstance(recorded, dict) or recorded.keys() != job.outputs.keys():
@@ -212,10 +216,11 @@ def perform(job: Job, tree: Tree, forced: bool = False, on_frames: Callable[[int
     record = tree.records.get("tasks", job.task)
     how: Literal["ran", "restored", "verified"]
     source: Source
-    if not forced and record and record.get("key") == key and _intact(job, tree, record):
+    if not forced and record and record.get("key") == key and intact(job, tree, record):
         tree.records.drop("tasks", job.task)
         _verify(job, {role: Path(path) for role, path in job.outputs.items()})
-        tree.records.put("tasks", job.task, {**record, "limits": limits})
+        content = {**record.get("content", {}), "limits": job.limits}
+        tree.records.put("tasks", job.task, {**record, "limits": limits, "content": content})
         return Outcome("verified", record["summary"], time.perf_counter() - started)
 
     tree.records.drop("tasks", job.task)
@@ -246,7 +251,11 @@ def perform(job: Job, tree: Tree, forced: bool = False, on_frames: Callable[[int
             tree.store.keep(key, {role: (file, made[role]) for role, file in work.items()}, extra)
         _publish(job, tree, work, made)
     outputs = {role: list(digest) for role, digest in made.items()}
-    tree.records.put("tasks", job.task, {"key": key, "outputs": outputs, "paths": job.outputs, **extra})
+    content = {**content_of(job, inputs), "limits": job.limits}
+    if tree.records.get("sources", content["sources"]) is None:
+        tree.records.put("sources", content["sources"], sources.deciding(job.modules))
+    record = {"key": key, "outputs": outputs, "paths": job.outputs, "content": content, **extra}
+    tree.records.put("tasks", job.task, record)
     if how == "ran" and tree.shared is not None:
         tree.shared.push(key, tree.store)
     return Outcome(how, summary, time.perf_counter() - started, source)

@@ -92,6 +92,14 @@ class Store:
             return None
         return checked(entry)
 
+    def holds(self, entry: dict[str, Any]) -> bool:
+        """Return whether all blobs of an entry are there, of the right size; they are read when restored."""
+        try:
+            sizes = {digest["sha256"]: digest["bytes"] for digest in entry["outputs"].values()}
+            return all(self.blob_path(sha256).stat().st_size == size for sha256, size in sizes.items())
+        except OSError:
+            return False
+
     def restore(self, key: str, outputs: dict[str, Path]) -> Restored | None:
         """Put every output of a key's entry at its path; None if there is none, or any blob is missing or bad."""
         entry = self.entry(key)

@@ -15,7 +15,7 @@ from typing import Any
 
 from doit.exceptions import InvalidDodoFile, TaskFailed
 
-from stemtasks import settings, spec
+from stemtasks import lock, settings, spec, stopping
 from stemtasks.action import Job, Tree, discard, located, perform, up_to_date, workplace
 from stemtasks.errors import CacheError, StemtasksError
 from stemtasks.jobs import BUILD, JOBS, PER_STEM, STATE
@@ -37,6 +37,27 @@ def tree() -> Tree:
 def run_in(executor: Callable[[], Executor]) -> None:
     """Have jobs run where an executor takes them: ``run_in(processes)`` in ``dodo.py``, see ``executors.py``."""
     tree().executor = executor
+
+
+_turn: dict[str, bool] = {}
+"""``wait``, once a command that writes has begun."""
+
+
+def take_turns(wait: bool) -> None:
+    """Let this process load songs only when no other builds in its tree; without ``wait`` fail if one does."""
+    _turn["wait"] = wait
+
+
+@cache
+def _in_turn() -> int | None:
+    """Hold the tree's lock until this process ends, if its command writes."""
+    if not _turn:
+        return None
+    stopping.on_signal(lambda: "stopped before any task was run: run doit again")
+    held = lock.hold(STATE / "lock", _turn["wait"], lambda line: print(line, file=sys.stderr, flush=True))
+    # what a killed build left half-made, also where its number is another process's by now
+    shutil.rmtree(STATE / "work", ignore_errors=True)
+    return held
 
 
 class Checker:
@@ -208,6 +229,8 @@ def songs() -> tuple[Song, ...]:
         # names may be in any script, and a terminal or a log in none of them
         sys.stdout.reconfigure(errors="backslashreplace")
     try:
+        # the lock comes first: the records are read once, when they are opened
+        _in_turn()
         _ = tree().records
         return tuple(spec.load_all(SPEC))
     except StemtasksError as error:

@@ -22,6 +22,7 @@ Facts = dict[str, Any]
 
 FLOOR_DBFS = -200.0
 FLAT_TOP_FRAMES = 3
+WAYS_OUT = ": mend it, or allow it with verify.{}"
 FLAT_TOP_LEVEL = 0.988  # -0.1 dBFS
 
 
@@ -197,9 +198,17 @@ def failures(facts: Facts, limits: dict[str, Any]) -> list[str]:
     if not facts["frames"]:
         found.append("it holds no audio (0 frames)")
     elif facts["rms_dbfs"] < limits.get("silence_dbfs", FLOOR_DBFS):
-        found.append(f"it is silent: {facts['rms_dbfs']} dBFS RMS, at least {limits['silence_dbfs']} is allowed")
+        found.append(
+            f"it is silent: {facts['rms_dbfs']} dBFS RMS, at least {limits['silence_dbfs']} is allowed"
+            + WAYS_OUT.format("silence_dbfs")
+        )
     if facts["clipped_ratio"] > limits.get("clipping_ratio", 1.0):
-        found.append(f"{facts['clipped_ratio']:.4%} of it is clipped, {limits['clipping_ratio']:.4%} is allowed")
+        found.append(
+            f"{facts['clipped_ratio']:.4%} of it is clipped, {limits['clipping_ratio']:.4%} is allowed"
+            + WAYS_OUT.format("clipping_ratio")
+        )
     if facts["dc"] > limits.get("dc_offset", 1.0):
-        found.append(f"its DC offset is {facts['dc']:.4f}, {limits['dc_offset']} is allowed")
+        found.append(
+            f"its DC offset is {facts['dc']:.4f}, {limits['dc_offset']} is allowed" + WAYS_OUT.format("dc_offset")
+        )
     return found

@@ -20,8 +20,8 @@ import xxhash
 
 from stemtasks.errors import CacheError
 
-TABLES = ("tasks", "files", "ignored")
-FORMAT = "1"
+TABLES = ("tasks", "files", "ignored", "sources")
+FORMAT = "2"
 """Part of every row's checksum, so that what another version wrote in another form is not there."""
 CIRCUMSTANCES = frozenset(
     (

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import shutil
-import signal
 import sys
 import threading
 import time
-from types import FrameType
-from typing import Any, NoReturn
+from typing import Any
 
 from doit.exceptions import BaseFail, TaskFailed
 from doit.reporter import ConsoleReporter
 
-from stemtasks.progress import process_groups
+from stemtasks import stopping
 from stemtasks.summary import clock
 
 WIDTH = 10
@@ -43,9 +40,7 @@ class Reporter(ConsoleReporter):  # type: ignore[misc]  # doit has no types
         """Learn the longest name, and how to end when asked to."""
         self.build = next((task.meta["build"] for task in tasks.values() if task.meta and "build" in task.meta), None)
         self.width = max((len(name) for name, task in tasks.items() if task.actions), default=0)
-        for number in [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]:
-            with contextlib.suppress(ValueError):  # not in the main thread
-                signal.signal(number, self._stop)
+        stopping.on_signal(self._stopped)
 
     def removed(self, task: str) -> None:
         """Say that what a task had made is not there any more."""
@@ -158,17 +153,10 @@ class Reporter(ConsoleReporter):  # type: ignore[misc]  # doit has no types
                 self.live.stop()
                 self.live = None
 
-    def _stop(self, number: int, frame: FrameType | None) -> NoReturn:  # noqa: ARG002 - a signal handler's form
-        """End at once: finished tasks are recorded already, running ones have published nothing."""
+    def _stopped(self) -> str:
+        """Leave nothing half-made: finished tasks are recorded already, running ones have published nothing."""
         self._end_live()
-        for group in list(process_groups):
-            with contextlib.suppress(OSError):
-                os.killpg(group, signal.SIGKILL)
         for build, _ in list(self.running.values()):
             build.abandon()
         names = ", ".join(self.running) or "no task"
-        with contextlib.suppress(OSError, ValueError, RuntimeError):  # the last: it was writing when asked to stop
-            sys.stdout.flush()
-            sys.stderr.write(f"stopped while running {names}; what was finished is kept: run doit again to go on\n")
-            sys.stderr.flush()
-        os._exit(128 + number)
+        return f"stopped while running {names}; what was finished is kept: run doit again to go on"

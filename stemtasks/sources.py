@@ -87,6 +87,13 @@ def deciding(modules: frozenset[str]) -> dict[str, str]:
     }
 
 
+@cache
+def digest(modules: frozenset[str]) -> str:
+    """Return one digest of all that ``deciding`` names."""
+    text = "\n".join(f"{name} {value}" for name, value in sorted(deciding(modules).items()))
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
 def versions(modules: Iterable[str]) -> dict[str, str]:
     """Return the version of every library that ``modules`` use, for a manifest."""
     return {library: _version(library) for library in sorted(reached_from(frozenset(modules))[1])}

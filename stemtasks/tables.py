@@ -122,7 +122,7 @@ class StemTable:
     gain_db
         After the effects; the delivered stem has it.
     pan
-        After the effects, equal power.
+        After the effects: constant power for a mono stem (-3 dB in each channel at the centre), balance for stereo.
     tail
         Whether effects ring into the song's tail, or end at the target.
     channels

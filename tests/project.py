@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -70,6 +71,19 @@ class Project:
             check=False,
         )
         return Run(done.returncode, done.stdout.decode(), done.stderr.decode())
+
+    def start(self, *arguments: str, env: dict[str, str] | None = None) -> subprocess.Popen[bytes]:
+        """Start doit in a process group of its own."""
+        if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as in a shell's background job, and inherited
+            signal.signal(signal.SIGINT, signal.default_int_handler)
+        return subprocess.Popen(
+            [sys.executable, "-u", "-m", "doit", *arguments],
+            cwd=self.folder,
+            env={**os.environ, **(env or {})},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            start_new_session=True,
+        )
 
     def build(self, *arguments: str, env: dict[str, str] | None = None) -> Run:
         """Run doit and insist that it succeeds, says nothing on stderr and leaves nothing half-made."""

@@ -173,7 +173,8 @@ def test_a_file_outside_its_limits_is_kept_for_listening_and_never_used(built):
     assert run.err == ""
     line = run.lines("FAILED")["stem:song/pad"]
     assert line.startswith("spec/song.toml: stems.pad: it is silent: ")
-    assert line.endswith("dBFS RMS, at least -1.0 is allowed (kept for listening: build/song/stems/pad.rejected.wav)")
+    allowed = "at least -1.0 is allowed: mend it, or allow it with verify.silence_dbfs"
+    assert line.endswith(f"dBFS RMS, {allowed} (kept for listening: build/song/stems/pad.rejected.wav)")
     stems = built.folder / "build/song/stems"
     assert soundfile.info(stems / "pad.rejected.wav").frames == 160_000
     assert not (stems / "pad.wav").exists()
@@ -294,6 +295,11 @@ def test_clean_removes_the_products_and_the_next_build_restores_them(built):
 def test_forgetting_a_task_restores_it(built):
     assert built.doit("forget", "mix:song").code == 0
     assert built.build().done == {"restored": ["mix:song"]}
+
+
+def test_forgetting_all_tasks_restores_them(built):
+    assert built.doit("forget").code == 0
+    assert built.build().done == {"restored": ALL}
 
 
 def test_an_ignored_task_stays_ignored(built):

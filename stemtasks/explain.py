@@ -1,0 +1,161 @@
+"""What a build would do and why, in a person's words, without doing anything.
+
+A task that would be restored has outputs that are known before, so what follows it can be told too; one that
+would run has not, and what follows it runs unless its bytes come out the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from stemtasks import sources
+from stemtasks.action import Job, Tree, content_of, intact, key_of, limits_digest
+from stemtasks.digests import Digest
+from stemtasks.errors import StemtasksError
+
+What = Literal["up to date", "verify", "restore", "run", "fail"]
+SONG_KEYS = ("sample_rate", "subtype", "tail_seconds", "bpm", "time_signature", "key", "sections")
+
+
+@dataclass(frozen=True)
+class Forecast:
+    """What would become of one task, and the reasons, a phrase each."""
+
+    task: str
+    what: What
+    reasons: list[str] = field(default_factory=list)
+
+
+def forecast(jobs: Iterable[Job], tree: Tree) -> list[Forecast]:
+    """Return what a build of ``jobs`` would do, in the order in which each comes after what it needs."""
+    ordered = in_order(jobs)
+    makers = {path: job.task for job in ordered for path in job.outputs.values()}
+    future: dict[str, Digest | None] = {}
+    return [_forecast(job, tree, makers, future) for job in ordered]
+
+
+def in_order(jobs: Iterable[Job]) -> list[Job]:
+    """Return jobs so that each comes after those that make its inputs."""
+    jobs = list(jobs)
+    makers = {path: job for job in jobs for path in job.outputs.values()}
+    done: dict[str, Job] = {}
+
+    def visit(job: Job) -> None:
+        if job.task not in done:
+            for path in job.inputs.values():
+                if path in makers:
+                    visit(makers[path])
+            done[job.task] = job
+
+    for job in jobs:
+        visit(job)
+    return list(done.values())
+
+
+def _forecast(job: Job, tree: Tree, makers: dict[str, str], future: dict[str, Digest | None]) -> Forecast:
+    future.update(dict.fromkeys(job.outputs.values()))
+    unknown = sorted({makers[path] for path in job.inputs.values() if path in future and future[path] is None})
+    if unknown:
+        making = "makes its input again" if len(unknown) == 1 else "make its inputs again"
+        return Forecast(job.task, "run", [f"{', '.join(unknown)} {making}"])
+    inputs: dict[str, Digest] = {}
+    for role, path in job.inputs.items():
+        try:
+            digest = future[path] if path in future else tree.digests.of(path)
+        except StemtasksError as error:
+            return Forecast(job.task, "fail", [str(error)])
+        if digest is None:
+            return Forecast(job.task, "fail", [f"input {path} is not there"])
+        inputs[role] = digest
+    key = key_of(job, inputs)
+    record = tree.records.get("tasks", job.task)
+    whole = isinstance(record, dict) and intact(job, tree, record)
+    if isinstance(record, dict) and whole and record["key"] == key:
+        future.update({path: Digest(*record["outputs"][role]) for role, path in job.outputs.items()})
+        if record["limits"] == limits_digest(job):
+            return Forecast(job.task, "up to date")
+        return Forecast(job.task, "verify", list(_limit_changes(job, record)))
+    reasons = list(_reasons(job, tree, inputs, record, makers))
+    entry = tree.store.entry(key)
+    if entry is not None and tree.store.holds(entry):
+        future.update({path: Digest(**entry["outputs"][role]) for role, path in job.outputs.items()})
+        return Forecast(job.task, "restore", reasons)
+    return Forecast(job.task, "run", reasons)
+
+
+def _reasons(job: Job, tree: Tree, inputs: dict[str, Digest], record: Any, makers: dict[str, str]) -> Iterator[str]:
+    """Yield what differs between the record and what would be made now."""
+    if not isinstance(record, dict) or "content" not in record:
+        yield "there is no record of it"
+        return
+    before, now = record["content"], content_of(job, inputs)
+    yield from _changes(before["params"], now["params"], _place(job))
+    for role, path in job.inputs.items():
+        if before["inputs"].get(role) != now["inputs"][role]:
+            made = f" (made by {makers[path]})" if path in makers else ""
+            yield f"input {path} {'changed' if role in before['inputs'] else 'is new'}{made}"
+    yield from (f"input '{role}' is gone" for role in before["inputs"] if role not in now["inputs"])
+    yield from _source_changes(tree.records.get("sources", before["sources"]) or {}, sources.deciding(job.modules))
+    for role, path in job.outputs.items():
+        recorded = record["outputs"].get(role)
+        if record["paths"].get(role) != path:
+            yield f"its target is now {path}"
+        elif (found := tree.digests.of(path)) is None:
+            yield f"target {path} is missing"
+        elif recorded != list(found):
+            yield f"target {path} was overwritten"
+
+
+def _limit_changes(job: Job, record: dict[str, Any]) -> Iterator[str]:
+    yield from _changes(record.get("content", {}).get("limits", {}), job.limits, "verify")
+
+
+def _place(job: Job) -> str:
+    """Return the table of the spec that a job's parameters come from."""
+    return job.where.partition(": ")[2]
+
+
+def _changes(before: Any, now: Any, place: str) -> Iterator[str]:
+    """Yield the keys whose values differ, by their place in the spec."""
+    if isinstance(before, dict) and isinstance(now, dict):
+        for key in sorted({*before, *now}):
+            if key in before and key in now:
+                yield from _changes(before[key], now[key], _joined(place, key))
+            else:
+                yield f"{_joined(place, key)} {'removed' if key in before else 'added'}"
+    elif isinstance(before, list) and isinstance(now, list) and len(before) == len(now):
+        for index, (old, new) in enumerate(zip(before, now, strict=True)):
+            yield from _changes(old, new, f"{place}[{index}]")
+    elif before != now:
+        yield f"{place} {_shown(before)} -> {_shown(now)}"
+
+
+def _joined(place: str, key: str) -> str:
+    if key == "arguments":  # the spec writes them beside the name
+        return place
+    if key in SONG_KEYS and "[" not in place:
+        return f"song.{key}"
+    return f"{place}.{key}" if place else key
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, list):
+        return f"{len(value)} entries" if len(value) != 1 else "1 entry"
+    if isinstance(value, dict):
+        return "a table"
+    text = f"{value:g}" if isinstance(value, float) else "none" if value is None else repr(value)
+    return text if len(text) <= 60 else f"{text[:57]}..."
+
+
+def _source_changes(before: dict[str, str], now: dict[str, str]) -> Iterator[str]:
+    for name in sorted({*before, *now}):
+        if before.get(name) == now.get(name):
+            continue
+        if not name.startswith("stemtasks"):
+            yield f"library {name} {before.get(name, 'none')} -> {now.get(name, 'none')}"
+        else:
+            file = name.removeprefix("stemtasks.").replace(".", "/") + ".py"
+            how = "added" if name not in before else "removed" if name not in now else "changed"
+            yield f"source {file} {how}"
