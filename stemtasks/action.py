@@ -56,12 +56,13 @@ class Job:
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a task's outputs came to be, what they measure, and of what is restored the store, for the report."""
+    """How a task came out, for the report: what it measures, the store it was restored from, the seconds that saved."""
 
     how: Literal["ran", "restored", "verified"]
     summary: str
     seconds: float
     source: Source = ""
+    saved: float = 0.0
 
 
 class Tree:
@@ -78,6 +79,7 @@ class Tree:
         self.executor = executor
         self.settings = settings or Settings()
         self._threads = threading.local()
+        self._executors: list[Executor] = []
 
     def submit(self, *call: Any) -> Any:
         """Return what a call returns where jobs run; ``WorkerError`` if it is lost, and the next has a new worker."""
@@ -85,6 +87,7 @@ class Tree:
         try:
             if getattr(self._threads, "executor", None) is None:
                 self._threads.executor = self.executor()
+                self._executors.append(self._threads.executor)
             return self._threads.executor.submit(*call).result()
         except Exception as error:
             self._threads.executor = None
@@ -133,7 +136,9 @@ class Tree:
         return found, "shared" if found else ""
 
     def finish(self) -> list[str]:
-        """End a build: wait for uploads, keep the local store under its cap; return what a person should know."""
+        """End a build: its executors, its uploads, the store's growth; return what a person should know."""
+        while self._executors:  # one after another: Python ends many at once with a race
+            self._executors.pop().shutdown()
         said: list[str] = []
         if self.shared is not None:
             said = self.shared.finish()
@@ -221,7 +226,7 @@ def perform(job: Job, tree: Tree, forced: bool = False, on_frames: Callable[[int
         _verify(job, {role: Path(path) for role, path in job.outputs.items()})
         content = {**record.get("content", {}), "limits": job.limits}
         tree.records.put("tasks", job.task, {**record, "limits": limits, "content": content})
-        return Outcome("verified", record["summary"], time.perf_counter() - started)
+        return Outcome("verified", record["summary"], time.perf_counter() - started, saved=record["seconds"])
 
     tree.records.drop("tasks", job.task)
     discard(tree, record, keep=job.outputs.values())
@@ -258,7 +263,8 @@ def perform(job: Job, tree: Tree, forced: bool = False, on_frames: Callable[[int
     tree.records.put("tasks", job.task, record)
     if how == "ran" and tree.shared is not None:
         tree.shared.push(key, tree.store)
-    return Outcome(how, summary, time.perf_counter() - started, source)
+    seconds = time.perf_counter() - started
+    return Outcome(how, summary, seconds, source, 0.0 if how == "ran" else max(0.0, cost - seconds))
 
 
 def discard(tree: Tree, record: dict[str, Any] | None, keep: Collection[str] = ()) -> None:

@@ -16,7 +16,7 @@ from typing import Any
 from doit.exceptions import InvalidDodoFile, TaskFailed
 
 from stemtasks import lock, settings, spec, stopping
-from stemtasks.action import Job, Tree, discard, located, perform, up_to_date, workplace
+from stemtasks.action import Job, Tree, discard, intact, located, perform, up_to_date, workplace
 from stemtasks.errors import CacheError, StemtasksError
 from stemtasks.jobs import BUILD, JOBS, PER_STEM, STATE
 from stemtasks.reporter import Reporter
@@ -138,8 +138,17 @@ class UpToDate:
         self.answer = up_to_date(self.job, tree())
         return self.answer
 
+    def made(self) -> bool:
+        """Return whether the outputs are those of the record, of whatever inputs; ``doit -s`` asks no more."""
+        record = tree().records.get("tasks", self.job.task)
+        return isinstance(record, dict) and intact(self.job, tree(), record)
+
     def __repr__(self) -> str:
         return f"the record of {self.job.task}, its inputs and outputs"
+
+
+_makers: dict[str, UpToDate] = {}
+"""The task that makes a path; with ``doit -s`` it is not asked whether it is up to date."""
 
 
 class Build:
@@ -155,6 +164,10 @@ class Build:
         """Return None when the outputs are right, or doit's failure with one line for a user's mistake."""
         if os.getpid() != PROCESS:
             return TaskFailed("doit's process runner cannot share the records; use threads ('doit -P thread')")
+        for path in self.job.inputs.values():
+            maker = _makers.get(path)
+            if maker is not None and maker.answer is None and not maker.made():
+                return TaskFailed(f"{self.job.where}: {path}: is not what was made; run doit without -s to mend it")
         try:
             self.outcome = perform(self.job, tree(), forced=self.uptodate.answer is True, on_frames=self._on_frames)
         except StemtasksError as error:
@@ -165,10 +178,10 @@ class Build:
             return TaskFailed(f"{self.job.where}: {error.filename or BUILD}: {error.strerror}; nothing was published")
         return None
 
-    def recorded_summary(self) -> str:
-        """Return what the record says of the outputs."""
+    def recorded(self) -> tuple[str, float]:
+        """Return what the record says of the outputs, and the seconds that making them took."""
         record = tree().records.get("tasks", self.job.task)
-        return str(record["summary"]) if record else ""
+        return (str(record["summary"]), float(record["seconds"])) if record else ("", 0.0)
 
     def finish(self) -> list[str]:
         """End the build that this task was part of, and return what a person should know of it."""
@@ -255,6 +268,7 @@ def _names(stage: str) -> dict[str, tuple[Any, ...]]:
 def _task(job: Job, name: str) -> Task:
     uptodate = UpToDate(job)
     build = Build(job, uptodate)
+    _makers.update(dict.fromkeys(job.outputs.values(), uptodate))
     return {
         "basename": job.stage,
         "name": name,

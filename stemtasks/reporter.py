@@ -29,6 +29,8 @@ class Reporter(ConsoleReporter):  # type: ignore[misc]  # doit has no types
         super().__init__(outstream, options)
         self.started = time.perf_counter()
         self.counts: dict[str, int] = {}
+        self.saved = 0.0
+        self.shared = 0
         self.running: dict[str, tuple[Any, float]] = {}
         self.live: Any = None
         self.build: Any = None
@@ -64,6 +66,8 @@ class Reporter(ConsoleReporter):  # type: ignore[misc]  # doit has no types
         build = task.meta and task.meta.get("build")
         if build is not None:
             outcome = build.outcome
+            self.saved += outcome.saved
+            self.shared += outcome.source == "shared"
             place = " [shared]" if outcome.source == "shared" else ""
             self._line(outcome.how, task.name, outcome.summary, f"{outcome.seconds:.2f} s{place}")
 
@@ -71,7 +75,9 @@ class Reporter(ConsoleReporter):  # type: ignore[misc]  # doit has no types
         """Say that a task's outputs are as recorded."""
         build = task.meta and task.meta.get("build")
         if build is not None:
-            self._line("up to date", task.name, build.recorded_summary())
+            summary, seconds = build.recorded()
+            self.saved += seconds
+            self._line("up to date", task.name, summary)
         elif task.actions:
             super().skip_uptodate(task)
 
@@ -92,9 +98,16 @@ class Reporter(ConsoleReporter):  # type: ignore[misc]  # doit has no types
         self._end_live()
         for line in self.build.finish() if self.build is not None else ():
             sys.stderr.write(f"{line}\n")
+        if self.shared:
+            local = self.counts["restored"] - self.shared
+            self.counts = {
+                f"restored ({local} local, {self.shared} shared)" if what == "restored" else what: count
+                for what, count in self.counts.items()
+            }
         counts = ", ".join(f"{count} {what}" for what, count in self.counts.items())
+        saved = f", {self.saved:.1f} s saved" if self.saved >= 0.05 else ""
         if counts:
-            self._write(f"{counts}; {time.perf_counter() - self.started:.1f} s")
+            self._write(f"{counts}; {time.perf_counter() - self.started:.1f} s{saved}")
         if self.runtime_errors:
             self._write("\n".join(self.runtime_errors))
 

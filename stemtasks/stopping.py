@@ -36,15 +36,10 @@ def on_signal(doing: Callable[[], str]) -> None:
 
 
 def _end_what_was_started() -> None:
-    """Kill external programs and worker processes: nobody is left to wait for them."""
+    """Kill external programs; worker processes see the build end, and end with what they have started."""
     for group in list(process_groups):
         with contextlib.suppress(OSError):
             os.killpg(group, signal.SIGKILL)
-    if "multiprocessing" in sys.modules:
-        import multiprocessing  # noqa: PLC0415
-
-        for child in multiprocessing.active_children():
-            child.kill()
 
 
 def _say(line: str) -> None:

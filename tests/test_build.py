@@ -292,6 +292,29 @@ def test_clean_removes_the_products_and_the_next_build_restores_them(built):
     assert built.products() == before
 
 
+@pytest.mark.parametrize("data", [b'{"frames', b"{}", None])
+def test_a_single_task_is_not_made_of_damaged_inputs(built, data):
+    built.edit("cutoff_hz = 800", "cutoff_hz = 900")
+    timing = built.folder / "build/song/timing.json"
+    timing.unlink()
+    if data is not None:
+        timing.write_bytes(data)
+    run = built.doit("-s", "process:song/bass")
+    assert run.code != 0
+    assert "Traceback" not in run.out + run.err
+    if data is not None:
+        assert run.lines("FAILED") == {
+            "process:song/bass": "spec/song.toml: stems.bass: build/song/timing.json: is not what was made; "
+            "run doit without -s to mend it"
+        }
+    assert built.build().done == {"restored": ["timing:song"], "ran": [*AFTER_PROCESS, "process:song/bass"]}
+
+
+def test_a_single_task_is_made_of_what_is_there(built):
+    built.edit("cutoff_hz = 800", "cutoff_hz = 900")
+    assert built.build("-s", "process:song/bass").done == {"ran": ["process:song/bass"]}
+
+
 def test_forgetting_a_task_restores_it(built):
     assert built.doit("forget", "mix:song").code == 0
     assert built.build().done == {"restored": ["mix:song"]}

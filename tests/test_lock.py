@@ -183,12 +183,12 @@ def test_a_signal_ends_the_wait_for_another_build(working, number):
     assert process.poll() is None
 
 
-@pytest.mark.parametrize("built", [False, True], ids=["in the task", "before the task"])
 def open_files(process):
     """Return the files that a process has open (Linux)."""
     return list(Path(f"/proc/{process.pid}/fd").iterdir())
 
 
+@pytest.mark.parametrize("built", [False, True], ids=["in the task", "before the task"])
 def test_a_signal_ends_the_reading_of_a_large_input(project, built):
     project.spec(SPEC + '[stems.take]\ngenerator = "file"\nfile = "take.wav"\n')
     take = project.folder / "spec/take.wav"
