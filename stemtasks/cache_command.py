@@ -131,7 +131,9 @@ def _pull(parsed: argparse.Namespace) -> None:  # noqa: ARG001
             key = _planned_key(job, tree, known)
         except StemtasksError:
             key = None
-        entry = key and (tree.store.entry(key) if _whole(tree, key) or shared.pull(key, tree.store) else None)
+        entry = key and tree.store.entry(key)
+        if key and not (entry and tree.store.holds(entry)):
+            entry = tree.store.entry(key) if shared.pull(key, tree.store) else None
         if not entry:
             missing += 1
             continue
@@ -157,11 +159,6 @@ def _planned_key(job: Job, tree: Tree, known: dict[str, Digest]) -> str:
     if any(Path(path).is_relative_to(STATE.parent) for path in rest.values()):
         raise CacheError(f"{job.task}: is made of what is not known yet")
     return key_of(job, made | input_digests(replace(job, inputs=rest), tree))
-
-
-def _whole(tree: Tree, key: str) -> bool:
-    entry = tree.store.entry(key)
-    return entry is not None and all(tree.store.blob_path(digest).exists() for digest in upkeep.blobs_of(entry))
 
 
 def _size(count: int) -> str:
