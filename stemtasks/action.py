@@ -54,11 +54,14 @@ class Job:
     where: str = ""
 
 
+How = Literal["ran", "restored", "verified", "audited"]
+
+
 @dataclass(frozen=True)
 class Outcome:
     """How a task came out, for the report: what it measures, the store it was restored from, the seconds that saved."""
 
-    how: Literal["ran", "restored", "verified"]
+    how: How
     summary: str
     seconds: float
     source: Source = ""
@@ -209,17 +212,19 @@ def intact(job: Job, tree: Tree, record: dict[str, Any]) -> bool:
     return all(digest is not None and list(digest) == recorded[role] for role, digest in found.items())
 
 
-def perform(job: Job, tree: Tree, forced: bool = False, on_frames: Callable[[int], None] | None = None) -> Outcome:
+def perform(
+    job: Job, tree: Tree, forced: bool = False, on_frames: Callable[[int], None] | None = None, audited: bool = False
+) -> Outcome:
     """Make a task's outputs right: verify anew, restore or run, then publish and record them.
 
-    ``forced`` runs the stage whatever is known. Raises ``StemtasksError`` for a user's mistake; no
-    output has its name then.
+    ``forced`` runs the stage whatever is known; ``audited`` makes what is restored once more and compares.
+    Raises ``StemtasksError`` for a user's mistake; no output has its name then.
     """
     started = time.perf_counter()
     inputs = input_digests(job, tree)
     key, limits = key_of(job, inputs), limits_digest(job)
     record = tree.records.get("tasks", job.task)
-    how: Literal["ran", "restored", "verified"]
+    how: How
     source: Source
     if not forced and record and record.get("key") == key and intact(job, tree, record):
         tree.records.drop("tasks", job.task)
@@ -238,6 +243,9 @@ def perform(job: Job, tree: Tree, forced: bool = False, on_frames: Callable[[int
             entry, made = found
             how, summary, cost = "restored", entry["summary"], entry["seconds"]
             passed = entry["limits"] == limits
+            if audited:
+                _compare(job, tree, work, on_frames)
+                how = "audited"
         else:
             how, passed = "ran", False
             for file in work.values():
@@ -264,7 +272,27 @@ def perform(job: Job, tree: Tree, forced: bool = False, on_frames: Callable[[int
     if how == "ran" and tree.shared is not None:
         tree.shared.push(key, tree.store)
     seconds = time.perf_counter() - started
-    return Outcome(how, summary, seconds, source, 0.0 if how == "ran" else max(0.0, cost - seconds))
+    return Outcome(how, summary, seconds, source, max(0.0, cost - seconds) if how == "restored" else 0.0)
+
+
+def audit(job: Job, tree: Tree, on_frames: Callable[[int], None] | None = None) -> Outcome:
+    """Make once more what is up to date, and compare; raises ``VerificationError`` naming the first difference."""
+    started = time.perf_counter()
+    _compare(job, tree, {role: Path(path) for role, path in job.outputs.items()}, on_frames)
+    return Outcome("audited", tree.records.get("tasks", job.task)["summary"], time.perf_counter() - started)
+
+
+def _compare(job: Job, tree: Tree, kept: dict[str, Path], on_frames: Callable[[int], None] | None) -> None:
+    with _working(job, tree, "-audit") as work:
+        _run(job, tree, work, on_frames)
+        for role, file in work.items():
+            if read_digest(file) != read_digest(kept[role]):
+                where = stages.first_difference(file, kept[role])
+                tree.records.drop("tasks", job.task)
+                raise VerificationError(
+                    f"{job.outputs[role]}: made once more it differs, first {where}: what was kept is not what the "
+                    f"stage makes, or that changes; 'stemtasks cache replace {job.task}' forgets what was kept"
+                )
 
 
 def discard(tree: Tree, record: dict[str, Any] | None, keep: Collection[str] = ()) -> None:
@@ -376,9 +404,10 @@ def workplace(job: Job, tree: Tree) -> Path:
 
 
 @contextlib.contextmanager
-def _working(job: Job, tree: Tree) -> Iterator[dict[str, Path]]:
-    """Give each output a path in the job's workplace, and remove the folder after."""
+def _working(job: Job, tree: Tree, part: str = "") -> Iterator[dict[str, Path]]:
+    """Give each output a path in the job's workplace, or in one beside it, and remove the folder after."""
     folder = workplace(job, tree)
+    folder = folder.with_name(folder.name + part)
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     try:

@@ -26,6 +26,17 @@ NO_WAIT = {
 }
 
 
+AUDIT = {
+    "name": "audit",
+    "short": "",
+    "long": "audit",
+    "type": float,
+    "default": 0.0,
+    "help": "make this share (0 to 1) of what is up to date or restored once more and compare, for stemtasks "
+    "[default: %(default)s]",
+}
+
+
 class _InTurn:
     """Ask for the tree's lock, which is taken when the songs are loaded: another project's dodo file loads none."""
 
@@ -38,7 +49,12 @@ class _InTurn:
 class Run(_InTurn, DoitRun):  # type: ignore[misc]  # doit has no types
     """``doit run``."""
 
-    cmd_options = (*DoitRun.cmd_options, NO_WAIT)
+    cmd_options = (*DoitRun.cmd_options, NO_WAIT, AUDIT)
+
+    def execute(self, params: Any, args: list[str]) -> Any:
+        """Run doit's own command."""
+        graph.audit_share(params["audit"])
+        return super().execute(params, args)
 
 
 class Clean(_InTurn, DoitClean):  # type: ignore[misc]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 import os
+import random
 import shutil
 import sys
 from collections.abc import Callable, Iterator
@@ -16,7 +17,7 @@ from typing import Any
 from doit.exceptions import InvalidDodoFile, TaskFailed
 
 from stemtasks import lock, settings, spec, stopping
-from stemtasks.action import Job, Tree, discard, intact, located, perform, up_to_date, workplace
+from stemtasks.action import Job, Tree, audit, discard, intact, located, perform, up_to_date, workplace
 from stemtasks.errors import CacheError, StemtasksError
 from stemtasks.jobs import BUILD, JOBS, PER_STEM, STATE
 from stemtasks.reporter import Reporter
@@ -41,11 +42,19 @@ def run_in(executor: Callable[[], Executor]) -> None:
 
 _turn: dict[str, bool] = {}
 """``wait``, once a command that writes has begun."""
+_audited = {"share": 0.0}
 
 
 def take_turns(wait: bool) -> None:
     """Let this process load songs only when no other builds in its tree; without ``wait`` fail if one does."""
     _turn["wait"] = wait
+
+
+def audit_share(share: float) -> None:
+    """Make a share of what is up to date or restored once more in this build, and compare."""
+    if not 0 <= share <= 1:
+        raise InvalidDodoFile(f"--audit: {share:g} is not a share, 0 to 1")
+    _audited["share"] = share
 
 
 @cache
@@ -132,11 +141,13 @@ class UpToDate:
     def __init__(self, job: Job) -> None:
         self.job = job
         self.answer: bool | None = None
+        self.audited = False
 
     def __call__(self) -> bool:
         """Ask once, and remember the answer: an action that runs after a yes was forced."""
         self.answer = up_to_date(self.job, tree())
-        return self.answer
+        self.audited = random.random() < _audited["share"]
+        return self.answer and not self.audited
 
     def made(self) -> bool:
         """Return whether the outputs are those of the record, of whatever inputs; ``doit -s`` asks no more."""
@@ -169,7 +180,11 @@ class Build:
             if maker is not None and maker.answer is None and not maker.made():
                 return TaskFailed(f"{self.job.where}: {path}: is not what was made; run doit without -s to mend it")
         try:
-            self.outcome = perform(self.job, tree(), forced=self.uptodate.answer is True, on_frames=self._on_frames)
+            done = self.uptodate.answer is True
+            if done and self.uptodate.audited:
+                self.outcome = audit(self.job, tree(), self._on_frames)
+            else:
+                self.outcome = perform(self.job, tree(), done, self._on_frames, self.uptodate.audited)
         except StemtasksError as error:
             return TaskFailed(located(self.job, error))
         except OSError as error:

@@ -18,3 +18,9 @@ def verify(stage: str, facts: dict[str, Any], limits: dict[str, Any]) -> list[st
     """Return what is outside the limits, a phrase each."""
     failures: list[str] = importlib.import_module(plugins.module_name("stages", stage)).verify(facts, limits)
     return failures
+
+
+def first_difference(one: Path, other: Path) -> str:
+    """Return where two files differ first, in words: at a frame where both are audio of one form, else at a byte."""
+    where: str = importlib.import_module("stemtasks.measure").first_difference(one, other)
+    return where
