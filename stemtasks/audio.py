@@ -294,7 +294,7 @@ def _encode(block: Block, subtype: str, rng: np.random.Generator) -> memoryview 
 
 
 def _write_header(file: BinaryIO, sample_rate: int, channels: int, subtype: str, frames: int) -> None:
-    """Write 94 bytes (118 past 2 channels) up to the first sample; RF64 (EBU Tech 3306) where RIFF's sizes end.
+    """Write 94 bytes (116 past 2 channels) up to the first sample; RF64 (EBU Tech 3306) where RIFF's sizes end.
 
     The size is the same for both forms: what ``ds64`` needs is held free by a ``JUNK`` chunk.
     """
