@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import gc
+import inspect
 import io
 import os
 import random
@@ -138,6 +140,8 @@ class Backend:
 class UpToDate:
     """doit's question whether a task may be skipped, answered from the record and the files' digests."""
 
+    __signature__ = inspect.Signature()  # doit asks for it each time, and finding it takes longer than the answer
+
     def __init__(self, job: Job) -> None:
         self.job = job
         self.answer: bool | None = None
@@ -237,6 +241,10 @@ def remove_outdated() -> list[str]:
                     os.removedirs(os.path.dirname(path))
     return outdated
 
+
+# thousands of tasks are thousands of objects that live to the end: looking through them again and again is a fifth
+# of a build with nothing to do
+gc.set_threshold(100_000, 50, 50)
 
 DOIT_CONFIG = {
     "backend": "stemtasks",

@@ -25,8 +25,22 @@ def _modules(stage: str, *chosen: tuple[plugins.Kind, str]) -> frozenset[str]:
     return frozenset(plugins.module_name(kind, name) for kind, name in [("stages", stage), *chosen])
 
 
+def _stem_modules(stem: Stem) -> frozenset[str]:
+    return _modules("stem", ("stems", stem.generator.name))
+
+
+def _align_modules(stem: Stem) -> frozenset[str]:
+    # 'auto' may choose any of them
+    chosen = plugins.names("strategies") if stem.align.name == "auto" else (stem.align.name,)
+    return _modules("align", *(("strategies", name) for name in chosen))
+
+
+def _process_modules(stem: Stem) -> frozenset[str]:
+    return _modules("process", *(("effects", effect.name) for effect in stem.effects))
+
+
 def _out(song: Song, *parts: str) -> str:
-    return (BUILD / song.name).joinpath(*parts).as_posix()
+    return "/".join((BUILD.name, song.name, *parts))
 
 
 def _in(song: Song, path: str) -> str:
@@ -38,7 +52,8 @@ def _in(song: Song, path: str) -> str:
 
 
 def _audio(song: Song, folder: str, name: str) -> dict[str, str]:
-    return {"audio": _out(song, folder, f"{name}.wav"), "facts": _out(song, folder, f"{name}.json")}
+    parts = (folder,) if folder else ()
+    return {"audio": _out(song, *parts, f"{name}.wav"), "facts": _out(song, *parts, f"{name}.json")}
 
 
 def _where(song: Song, table: str) -> str:
@@ -136,7 +151,7 @@ def stem(song: Song, stem: Stem) -> Job:
             "seed": seed if "seed" in drawn.wants else None,
         },
         limits=limits,
-        modules=_modules("stem", ("stems", stem.generator.name)),
+        modules=_stem_modules(stem),
         where=_where(song, f"stems.{stem.name}"),
     )
 
@@ -145,8 +160,6 @@ def align(song: Song, stem: Stem) -> Job:
     """Return the job that fits one stem to the target."""
     channels = stem.table.channels or song.song.channels
     kind = stem.table.kind or ("drums" if stem.generator.name == "drums" else None)
-    # 'auto' may choose any of them
-    chosen = plugins.names("strategies") if stem.align.name == "auto" else (stem.align.name,)
     return Job(
         task=f"align:{song.name}/{stem.name}",
         stage="align",
@@ -160,7 +173,7 @@ def align(song: Song, stem: Stem) -> Job:
             "seed": song.seed("align", stem.name),
         },
         limits=_limits(stem.verify, song, channels, "FLOAT"),
-        modules=_modules("align", *(("strategies", name) for name in chosen)),
+        modules=_align_modules(stem),
         where=_where(song, f"stems.{stem.name}.align"),
     )
 
@@ -182,7 +195,7 @@ def process(song: Song, stem: Stem) -> Job:
             "seed": song.seed("process", stem.name),
         },
         limits=_limits(stem.verify, song, song.song.channels, song.song.subtype),
-        modules=_modules("process", *(("effects", effect.name) for effect in stem.effects)),
+        modules=_process_modules(stem),
         where=_where(song, f"stems.{stem.name}"),
     )
 
@@ -230,14 +243,18 @@ def master(song: Song) -> Job:
             "subtype": song.song.subtype,
             "seed": song.seed("master"),
         },
-        limits={
-            **_limits(song.verify, song, song.song.channels, song.song.subtype),
-            "loudness_lufs": target,
-            "ceiling_dbtp": song.master.ceiling_dbtp,
-        },
+        limits=_master_limits(song),
         modules=_modules("master"),
         where=_where(song, "master"),
     )
+
+
+def _master_limits(song: Song) -> dict[str, Any]:
+    return {
+        **_limits(song.verify, song, song.song.channels, song.song.subtype),
+        "loudness_lufs": None if song.master.loudness_lufs == "off" else song.master.loudness_lufs,
+        "ceiling_dbtp": song.master.ceiling_dbtp,
+    }
 
 
 def archive(song: Song) -> Job:
@@ -263,8 +280,11 @@ def archive(song: Song) -> Job:
             "gain_db": each.table.gain_db,
             "pan": each.table.pan,
         }
-    made_by = [modules for make in (master(song), mix(song)) for modules in make.modules]
-    made_by += [name for each in song.stems for make in (stem, align, process) for name in make(song, each).modules]
+    made_by = frozenset().union(
+        *(modules(each) for each in song.stems for modules in (_stem_modules, _align_modules, _process_modules)),
+        _modules("mix"),
+        _modules("master"),
+    )
     params = {
         "song": song.name,
         "title": song.title,
@@ -285,9 +305,11 @@ def archive(song: Song) -> Job:
         outputs={"archive": _out(song, archive_name(params)), "facts": _out(song, "archive.json")},
         params=params,
         limits={
-            "mix": mix(song).limits,
-            "master": master(song).limits,
-            "stems": {each.name: process(song, each).limits for each in song.stems},
+            "mix": _limits(song.verify, song, song.song.channels, "FLOAT"),
+            "master": _master_limits(song),
+            "stems": {
+                each.name: _limits(each.verify, song, song.song.channels, song.song.subtype) for each in song.stems
+            },
         },
         modules=_modules("archive"),
         where=_where(song, "archive"),

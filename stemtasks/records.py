@@ -39,12 +39,13 @@ CIRCUMSTANCES = frozenset(
 
 
 class Records:
-    """Rows by table and name, all in memory, written through one at a time."""
+    """Rows by table and name, all in memory as text, read when asked for, written through one at a time."""
 
     def __init__(self, folder: Path) -> None:
         self.path = folder / "records.db"
         self._lock = threading.Lock()
         self._rows: dict[str, dict[str, Any]] = {table: {} for table in TABLES}
+        self._texts: dict[str, dict[str, str]] = {table: {} for table in TABLES}
         try:
             folder.mkdir(parents=True, exist_ok=True)
             try:
@@ -72,8 +73,7 @@ class Records:
                 )
                 for name, body, mark in connection.execute(f"select name, body, mark from {table}"):
                     if mark == _mark(table, name, body):
-                        with contextlib.suppress(ValueError, TypeError, RecursionError):
-                            self._rows[table][name] = json.loads(body)
+                        self._texts[table][name] = body
         except BaseException:
             connection.close()
             raise
@@ -81,15 +81,20 @@ class Records:
 
     def _set_aside(self) -> None:
         """Move a database that SQLite cannot read out of the way."""
-        for rows in self._rows.values():
-            rows.clear()
+        for texts in self._texts.values():
+            texts.clear()
         for suffix in ("-wal", "-shm"):
             self.path.with_name(self.path.name + suffix).unlink(missing_ok=True)
         os.replace(self.path, self.path.with_suffix(".damaged"))
 
     def get(self, table: str, name: str) -> Any:
         """Return a row's body, or None."""
-        return self._rows[table].get(name)
+        rows, texts = self._rows[table], self._texts[table]
+        if name not in rows and (text := texts.get(name)) is not None:
+            with contextlib.suppress(ValueError, TypeError, RecursionError):
+                rows[name] = json.loads(text)
+            texts.pop(name, None)
+        return rows.get(name)
 
     def keys(self) -> set[str]:
         """Return the keys of all recorded tasks: what the store must not lose."""
@@ -97,12 +102,12 @@ class Records:
 
     def tasks(self) -> dict[str, dict[str, Any]]:
         """Return every task's record that holds a key."""
-        rows = list(self._rows["tasks"].items())
+        rows = [(task, self.get("tasks", task)) for task in self.names("tasks")]
         return {task: row for task, row in rows if isinstance(row, dict) and isinstance(row.get("key"), str)}
 
     def names(self, table: str) -> list[str]:
         """Return the names of a table's rows, sorted."""
-        return sorted(self._rows[table])
+        return sorted({*self._rows[table], *self._texts[table]})
 
     def put(self, table: str, name: str, body: Any) -> None:
         """Write a row, replacing the one there is."""
@@ -112,12 +117,14 @@ class Records:
 
     def drop(self, table: str, name: str) -> None:
         """Remove a row, if there is one."""
-        if self._rows[table].pop(name, None) is not None:
+        if self.get(table, name) is not None:
+            del self._rows[table][name]
             self._write(f"delete from {table} where name = ?", (name,))
 
     def drop_all(self, table: str) -> None:
         """Remove every row of a table."""
         self._rows[table].clear()
+        self._texts[table].clear()
         self._write(f"delete from {table}", ())
 
     def _write(self, statement: str, values: tuple[str, ...]) -> None:

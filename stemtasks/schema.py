@@ -7,6 +7,7 @@ so that checking a spec (and a build with nothing to do) imports no numpy.
 from __future__ import annotations
 
 import ast
+import copy
 import difflib
 import math
 import types
@@ -70,7 +71,8 @@ def of(kind: plugins.Kind, name: str) -> Schema:
     return Schema(name, doc.partition("\n")[0], tuple(parameters), frozenset(wants))
 
 
-def of_table(table: type) -> Schema:
+@cache
+def of_table(table: Any) -> Schema:
     """Return the schema of a dataclass that stands for a table of the spec."""
     hints = typing.get_type_hints(table, include_extras=True)
     sentences = _documented(table.__doc__ or "")
@@ -130,7 +132,7 @@ def bind(schema: Schema, table: Mapping[str, Any], where: str, sample_rate: int 
             raise SpecError(f"{where}: '{name}' is missing; it is {describe(parameter.annotation)}")
         else:
             default = parameter.default
-            bound[name] = list(default) if isinstance(default, tuple) else default
+            bound[name] = list(default) if isinstance(default, tuple) else copy.copy(default)
     return bound
 
 

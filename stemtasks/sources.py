@@ -6,7 +6,6 @@ import hashlib
 import platform
 import re
 import sys
-from collections.abc import Iterable
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -94,6 +93,7 @@ def digest(modules: frozenset[str]) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def versions(modules: Iterable[str]) -> dict[str, str]:
+@cache
+def versions(modules: frozenset[str]) -> dict[str, str]:
     """Return the version of every library that ``modules`` use, for a manifest."""
-    return {library: _version(library) for library in sorted(reached_from(frozenset(modules))[1])}
+    return {library: _version(library) for library in sorted(reached_from(modules)[1])}

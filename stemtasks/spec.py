@@ -10,8 +10,8 @@ import hashlib
 import re
 import tomllib
 import unicodedata
-from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -172,7 +172,7 @@ def _song(path: Path, data: dict[str, Any]) -> Song:
     )
 
 
-def _table(kind: type[Table], data: Mapping[str, Any], where: str) -> Table:
+def _table(kind: Callable[..., Table], data: Mapping[str, Any], where: str) -> Table:
     return kind(**schema.bind(schema.of_table(kind), data.get(where, {}), where))
 
 
@@ -287,4 +287,4 @@ def beats_per_bar(time_signature: str) -> float:
 
 def plain(table: Any) -> dict[str, Any]:
     """Return a table as plain data."""
-    return asdict(table)
+    return dict(vars(table))

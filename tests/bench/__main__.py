@@ -11,65 +11,20 @@ import argparse
 import os
 import resource
 import shutil
-import statistics
 import subprocess
 import sys
 import tempfile
-import time
-from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import soundfile
 
-from tests.bench import stores
+from tests.bench import many, stores
+from tests.bench.measuring import DOIT, ROOT, Usage, measured, paired, row
 
 HERE = Path(__file__).parent
-ROOT = HERE.parents[1]
 BASELINE = Path(os.environ.get("STEMTASKS_BASELINE", ROOT.parent / "shared" / "baseline" / "seed_workflow.py"))
-DOIT = [sys.executable, "-m", "doit"]
 REFERENCE_SECONDS = 137.4
-
-
-@dataclass
-class Usage:
-    """What one process took: seconds and MB."""
-
-    wall: float
-    cpu: float
-    peak_mb: float
-
-
-def measured(command: list[str], folder: Path) -> Usage:
-    """Run a command to its end and return what it took; its failure is the benchmark's."""
-    started = time.perf_counter()
-    environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
-    with open(folder / "bench.log", "wb") as log:
-        process = subprocess.Popen(command, cwd=folder, env=environment, stdout=log, stderr=subprocess.STDOUT)
-        _, status, usage = os.wait4(process.pid, 0)
-    wall = time.perf_counter() - started
-    process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode:
-        sys.exit(f"{' '.join(command)} failed:\n{(folder / 'bench.log').read_text()}")
-    return Usage(wall, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024)
-
-
-def middle(runs: list[Usage]) -> Usage:
-    """Return the medians."""
-    return Usage(*(statistics.median(getattr(run, name) for run in runs) for name in ("wall", "cpu", "peak_mb")))
-
-
-def paired(count: int, ours: Callable[[], Usage], theirs: Callable[[], Usage]) -> tuple[Usage, Usage]:
-    """Return the medians of runs in turn, after one of each that is not counted."""
-    ours(), theirs()
-    pairs = [(ours(), theirs()) for _ in range(count)]
-    return middle([one for one, _ in pairs]), middle([other for _, other in pairs])
-
-
-def row(what: str, ours: str, peer: str, ratio: str, goal: str) -> None:
-    """Print a line of the table."""
-    print(f"{what:<46} {ours:>12} {peer:>12} {ratio:>8}  {goal}", flush=True)
 
 
 def song(folder: Path, text: str) -> None:
@@ -113,16 +68,20 @@ SEED_STEMS = [
 ]
 
 
+def reference(path: Path) -> None:
+    """Write a tone; its arrays end with this, for a child's peak memory begins with its parent's."""
+    seconds = np.arange(round(REFERENCE_SECONDS * 48000)) / 48000
+    soundfile.write(path, 0.3 * np.sin(2 * np.pi * 220 * seconds), 48000, subtype="PCM_16")
+
+
 def against_the_seed(folder: Path, count: int) -> None:
     """The seed's work: five mono float stems of 137 s, aligned to 137.4 s, low-passed, mixed, mastered, zipped."""
     if not BASELINE.is_file():
         print("(the seed's script is not beside this checkout: its rows are left out; set STEMTASKS_BASELINE)")
         return
-    seconds = np.arange(round(REFERENCE_SECONDS * 48000)) / 48000
-    tone = 0.3 * np.sin(2 * np.pi * 220 * seconds)
     theirs, ours = folder / "seed", folder / "ours"
     theirs.mkdir()
-    soundfile.write(theirs / "reference.wav", tone, 48000, subtype="PCM_16")
+    reference(theirs / "reference.wav")
     text = SEED_SONG + "".join(
         STEM.format(name=name, note=note, level=level, align=align) for name, note, level, align in SEED_STEMS
     )
@@ -288,6 +247,7 @@ def main() -> None:
         stores.from_a_bucket(folder, demo, parsed.n, measured, paired, row)
         one_effect(folder, demo, parsed.n)
         memory(folder)
+        many.null_builds(folder, parsed.n)
 
 
 if __name__ == "__main__":
