@@ -41,6 +41,8 @@ channels = 1
 [reference]
 file = "reference.wav"
 min_duration = 130
+[mix]
+gain_db = -7.96
 [master]
 loudness_lufs = "off"
 [stems.drums]
