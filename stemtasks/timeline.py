@@ -54,13 +54,6 @@ class Timeline:
             raise ValueError("a timeline without bpm has no beats")
         return frames_of_beats(beat, self.bpm, self.sample_rate)
 
-    def section_at(self, frame: int) -> Section:
-        """Return the section that holds a frame (the last one from there on)."""
-        for section in self.sections:
-            if frame < section.end_frame:
-                return section
-        return self.sections[-1]
-
     def to_json(self) -> dict[str, Any]:
         """Return plain data, the content of ``timing.json``."""
         return asdict(self)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import inspect
 from pathlib import Path
 from typing import Any
@@ -77,15 +76,6 @@ def _call(
     # a spec names every argument, those left out as None, which must not hide the stem's own bpm and kind
     stated = {k: v for k, v in arguments.items() if v is not None}
     return strategy(source, frames, stream, **({k: v for k, v in given.items() if k in named} | stated))
-
-
-def modules(params: dict[str, Any]) -> list[str]:
-    """Return the modules that ``run`` imports for these parameters, all that decide its output beside its own."""
-    name = params["strategy"]
-    names = [name]
-    if name == "auto":
-        names += importlib.import_module(plugins.module_name("strategies", name)).CHOICES
-    return [plugins.module_name("strategies", each) for each in names]
 
 
 def verify(facts: dict[str, Any], limits: dict[str, Any]) -> list[str]:

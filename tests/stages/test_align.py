@@ -126,8 +126,3 @@ def test_memory_does_not_grow_with_the_target(tmp_path, strategy, song_bpm):
     assert peaks[1] < peaks[0] + 4e6
     with Source(tmp_path / "out.wav") as out:
         assert out.frames == 1800 * RATE
-
-
-def test_the_modules_of_a_strategy_are_known_without_running_it():
-    assert align.modules({"strategy": "loop"}) == ["stemtasks.strategies.loop"]
-    assert "stemtasks.strategies.crossfade" in align.modules({"strategy": "auto"})
