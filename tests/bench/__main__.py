@@ -8,6 +8,7 @@ its rows are left out, saying so, where it is not there.
 from __future__ import annotations
 
 import argparse
+import multiprocessing
 import os
 import resource
 import shutil
@@ -71,7 +72,7 @@ SEED_STEMS = [
 
 
 def reference(path: Path) -> None:
-    """Write a tone; its arrays end with this, for a child's peak memory begins with its parent's."""
+    """Write a tone as long as the seed's song."""
     seconds = np.arange(round(REFERENCE_SECONDS * 48000)) / 48000
     soundfile.write(path, 0.3 * np.sin(2 * np.pi * 220 * seconds), 48000, subtype="PCM_16")
 
@@ -83,7 +84,10 @@ def against_the_seed(folder: Path, count: int) -> None:
         return
     theirs, ours = folder / "seed", folder / "ours"
     theirs.mkdir()
-    reference(theirs / "reference.wav")
+    # in a process of its own: a child's peak memory begins with its parent's, which these arrays would raise
+    writing = multiprocessing.get_context("spawn").Process(target=reference, args=(theirs / "reference.wav",))
+    writing.start()
+    writing.join()
     text = SEED_SONG + "".join(
         STEM.format(name=name, note=note, level=level, align=align) for name, note, level, align in SEED_STEMS
     )
