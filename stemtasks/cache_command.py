@@ -11,7 +11,8 @@ from stemtasks import settings, spec, upkeep
 from stemtasks.action import Job, Tree, input_digests, key_of
 from stemtasks.digests import Digest
 from stemtasks.errors import CacheError, SpecError, StemtasksError
-from stemtasks.jobs import JOBS, PER_STEM, STATE
+from stemtasks.folders import SPEC, STATE
+from stemtasks.jobs import JOBS, PER_STEM
 from stemtasks.shared import Shared
 from stemtasks.spec import Song
 
@@ -126,7 +127,7 @@ def _pull(parsed: argparse.Namespace) -> None:  # noqa: ARG001
     tree = _tree()
     shared = _shared(tree)
     have, missing, known = 0, 0, dict[str, Digest]()
-    for job in planned(spec.load_all(Path("spec"))):
+    for job in planned(spec.load_all(SPEC)):
         try:
             key = _planned_key(job, tree, known)
         except StemtasksError:

@@ -1,20 +1,24 @@
-"""doit's commands that write to a tree, each in its turn: with a dodo file of another project they are doit's own."""
+"""doit's commands that write to a tree, each in its turn: with a dodo file of another project they are doit's own.
+
+Little is imported here: ``doit`` with nothing to do ends in ``Run`` before songs, or anything that builds, is loaded.
+"""
 
 from __future__ import annotations
 
-import fnmatch
-from abc import abstractmethod
+import sys
+import time
 from typing import Any
 
-from doit.cmd_base import DoitCmdBase
+from doit.cmd_base import Command
 from doit.cmd_clean import Clean as DoitClean
 from doit.cmd_forget import Forget as DoitForget
 from doit.cmd_ignore import Ignore as DoitIgnore
 from doit.cmd_run import Run as DoitRun
-from doit.control import TaskControl
+from doit.exceptions import InvalidCommand
 
-from stemtasks import graph
-from stemtasks.explain import Forecast, forecast
+from stemtasks import asked, unchanged
+from stemtasks.folders import STATE
+from stemtasks.reporter import ending, in_any_script, write
 
 NO_WAIT = {
     "name": "no_wait",
@@ -42,18 +46,42 @@ class _InTurn:
 
     def execute(self, params: Any, args: list[str]) -> Any:
         """Run doit's own command."""
-        graph.take_turns(wait=not params["no_wait"])
+        asked.writes, asked.waits = True, not params["no_wait"]
         return super().execute(params, args)  # type: ignore[misc]  # a class for doit's to inherit with
 
 
 class Run(_InTurn, DoitRun):  # type: ignore[misc]  # doit has no types
-    """``doit run``."""
+    """``doit run``; its answer is known at once where nothing has changed since a build that left all of it right."""
 
     cmd_options = (*DoitRun.cmd_options, NO_WAIT, AUDIT)
 
+    def __init__(self, **config: Any) -> None:
+        Command.__init__(self, **{name: config[name] for name in config.keys() - {"task_loader", "cmds"}})
+        self._unbegun: dict[str, Any] | None = config
+
+    @property
+    def cmdparser(self) -> Any:
+        """Return doit's parser, once doit has gone through all that is installed for its plugins."""
+        if self._unbegun is not None:
+            config, self._unbegun = self._unbegun, None
+            super().__init__(**config)
+        return super().cmdparser
+
+    def parse_execute(self, in_args: list[str]) -> Any:
+        """Say that nothing is to be done, or run doit's own command."""
+        started = time.perf_counter()
+        said = None if in_args or self.opt_vals or self.config else unchanged.recall(STATE)
+        if said is None:
+            return super().parse_execute(in_args)
+        in_any_script()
+        write(sys.stdout, said.lines + ending({"up to date": said.tasks}, time.perf_counter() - started, said.saved))
+        return 0
+
     def execute(self, params: Any, args: list[str]) -> Any:
         """Run doit's own command."""
-        graph.audit_share(params["audit"])
+        if not 0 <= params["audit"] <= 1:
+            raise InvalidCommand(f"--audit: {params['audit']:g} is not a share, 0 to 1")
+        asked.audited_share = params["audit"]
         return super().execute(params, args)
 
 
@@ -78,82 +106,3 @@ class Ignore(_InTurn, DoitIgnore):  # type: ignore[misc]
     """``doit ignore``."""
 
     cmd_options = (*DoitIgnore.cmd_options, NO_WAIT)
-
-
-class _Foretold(DoitCmdBase):  # type: ignore[misc]
-    """A command that says what a build would do, and does nothing."""
-
-    cmd_options = ()
-    doc_usage = "[TASK ...]"
-    doc_description = None
-
-    def _execute(self, pos_args: list[str] | None = None) -> int:
-        control = TaskControl(self.task_list)
-        control.process(self.sel_tasks if pos_args else None)
-        chosen = _with_what_they_need(control.tasks, control.selected_tasks)
-        jobs = [control.tasks[name].meta["build"].job for name in chosen if "build" in (control.tasks[name].meta or {})]
-        asked = {task for name in pos_args or () for task in _group(control.tasks, name)}
-        self._say(forecast(jobs, graph.tree()), asked)
-        self.dep_manager.close()
-        return 0
-
-    @abstractmethod
-    def _say(self, forecasts: list[Forecast], asked: set[str]) -> None:
-        """Print what is foretold; ``asked`` are the tasks that were named."""
-
-
-class Why(_Foretold):
-    """``doit why``."""
-
-    doc_purpose = "say what would run, and why"
-
-    def _say(self, forecasts: list[Forecast], asked: set[str]) -> None:
-        """Print each task that is not up to date with its reasons, and those asked for in any case."""
-        shown = [each for each in forecasts if each.what != "up to date" or each.task in asked]
-        for each in shown:
-            self.outstream.write(f"{each.task} {WOULD[each.what]}\n")
-            self.outstream.writelines(f"    {reason}\n" for reason in each.reasons)
-        if not shown:
-            self.outstream.write("nothing would run: everything is up to date\n")
-
-
-class Plan(_Foretold):
-    """``doit plan``."""
-
-    doc_purpose = "list what would run, be restored, be verified anew, or is up to date"
-
-    def _say(self, forecasts: list[Forecast], asked: set[str]) -> None:  # noqa: ARG002 - the form of both
-        """Print a line a task, and how many there are of each kind."""
-        counts: dict[str, int] = {}
-        for each in forecasts:
-            counts[each.what] = counts.get(each.what, 0) + 1
-            self.outstream.write(f"{each.what:<10}  {each.task}\n")
-        self.outstream.write(", ".join(f"{count} {what}" for what, count in counts.items()) + "\n")
-
-
-WOULD = {
-    "up to date": "is up to date",
-    "verify": "would be verified anew, nothing rendered",
-    "restore": "would be restored from the store",
-    "run": "would run",
-    "fail": "would fail",
-}
-
-
-def _group(tasks: dict[str, Any], name: str) -> list[str]:
-    """Return a task, or those of a group or a pattern."""
-    if name in tasks:
-        return [name, *(tasks[name].task_dep if tasks[name].has_subtask else ())]
-    return [task for task in tasks if fnmatch.fnmatch(task, name)]
-
-
-def _with_what_they_need(tasks: dict[str, Any], chosen: list[str]) -> list[str]:
-    """Return tasks and all that they depend on, in the order of the pipeline."""
-    needed: set[str] = set()
-    waiting = list(chosen)
-    while waiting:
-        name = waiting.pop()
-        if name not in needed:
-            needed.add(name)
-            waiting += tasks[name].task_dep
-    return [name for name in tasks if name in needed]

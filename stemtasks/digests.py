@@ -100,6 +100,11 @@ class Digests:
             known = self._known.get(path) or known
             return self._read(path, known)
 
+    def known(self, path: str) -> Signature | None:
+        """Return the signature that a file had when its digest was last asked for, if that was certain."""
+        found = self._known.get(path)
+        return found and found[0]
+
     def publish(self, path: str, digest: Digest) -> None:
         """Take the digest of a file that this process has just put in place."""
         now = signature(path)

@@ -5,11 +5,11 @@ from __future__ import annotations
 import contextlib
 import gc
 import inspect
-import io
 import os
 import random
 import shutil
 import sys
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor
 from functools import cache
@@ -18,15 +18,16 @@ from typing import Any
 
 from doit.exceptions import InvalidDodoFile, TaskFailed
 
-from stemtasks import lock, settings, spec, stopping
+from stemtasks import asked, lock, settings, sources, spec, stopping, unchanged
 from stemtasks.action import Job, Tree, audit, discard, intact, located, perform, up_to_date, workplace
 from stemtasks.errors import CacheError, StemtasksError
-from stemtasks.jobs import BUILD, JOBS, PER_STEM, STATE
-from stemtasks.reporter import Reporter
+from stemtasks.folders import BUILD, SPEC, STATE
+from stemtasks.jobs import JOBS, PER_STEM
+from stemtasks.reporter import Reporter, in_any_script, line
 from stemtasks.spec import Song
 
-SPEC = Path("spec")
 PROCESS = os.getpid()
+BEGUN_NS = time.time_ns()
 
 Task = dict[str, Any]
 
@@ -42,30 +43,14 @@ def run_in(executor: Callable[[], Executor]) -> None:
     tree().executor = executor
 
 
-_turn: dict[str, bool] = {}
-"""``wait``, once a command that writes has begun."""
-_audited = {"share": 0.0}
-
-
-def take_turns(wait: bool) -> None:
-    """Let this process load songs only when no other builds in its tree; without ``wait`` fail if one does."""
-    _turn["wait"] = wait
-
-
-def audit_share(share: float) -> None:
-    """Make a share of what is up to date or restored once more in this build, and compare."""
-    if not 0 <= share <= 1:
-        raise InvalidDodoFile(f"--audit: {share:g} is not a share, 0 to 1")
-    _audited["share"] = share
-
-
 @cache
 def _in_turn() -> int | None:
     """Hold the tree's lock until this process ends, if its command writes."""
-    if not _turn:
+    if not asked.writes:
         return None
     stopping.on_signal(lambda: "stopped before any task was run: run doit again")
-    held = lock.hold(STATE / "lock", _turn["wait"], lambda line: print(line, file=sys.stderr, flush=True))
+    held = lock.hold(STATE / "lock", asked.waits, lambda line: print(line, file=sys.stderr, flush=True))
+    unchanged.forget(STATE)
     # what a killed build left half-made, also where its number is another process's by now
     shutil.rmtree(STATE / "work", ignore_errors=True)
     return held
@@ -150,7 +135,7 @@ class UpToDate:
     def __call__(self) -> bool:
         """Ask once, and remember the answer: an action that runs after a yes was forced."""
         self.answer = up_to_date(self.job, tree())
-        self.audited = random.random() < _audited["share"]
+        self.audited = random.random() < asked.audited_share
         return self.answer and not self.audited
 
     def made(self) -> bool:
@@ -215,13 +200,20 @@ class Build:
 
 
 class BuildReporter(Reporter):
-    """The reporter of a build, which begins by removing what the spec no longer asks for."""
+    """The reporter of a build: it removes what the spec no longer asks for, and ends with a note for the next."""
 
     def initialize(self, tasks: dict[str, Any], selected: list[str]) -> None:
         """Remove the outputs of stems and songs that are not there any more; the store keeps them."""
         super().initialize(tasks, selected)
+        self.tasks = [task for task in tasks.values() if task.actions]
         for task in remove_outdated():
             self.removed(task)
+
+    def complete_run(self) -> None:
+        """End the build, and note what it rests on if every task there is came out right."""
+        super().complete_run()
+        if {task.name for task in self.tasks} == self.right:
+            _note(self.tasks, self.width)
 
 
 def remove_outdated() -> list[str]:
@@ -240,6 +232,35 @@ def remove_outdated() -> list[str]:
                 with contextlib.suppress(OSError):
                     os.removedirs(os.path.dirname(path))
     return outdated
+
+
+def _note(tasks: list[Any], width: int) -> None:
+    """Leave a note of all that this build rests on, unless a part of it is not known for certain."""
+    builds = {task.name: task.meta["build"] for task in tasks}
+    paths = {path for build in builds.values() for path in (*build.job.inputs.values(), *build.job.outputs.values())}
+    known = {path: tree().digests.known(path) for path in paths}
+    if not all(known.values()):
+        return
+    recorded = {name: build.recorded() for name, build in builds.items()}
+    lines = "".join(line("up to date", name, width, summary) for name, (summary, _) in recorded.items())
+    said = unchanged.Said(lines, len(builds), sum(seconds for _, seconds in recorded.values()))
+    here = os.getcwd()
+    read: list[str | Path] = [
+        "dodo.py",
+        settings.FILE,
+        SPEC,
+        *SPEC.glob("*.toml"),
+        *_beside_dodo(here),
+        *sources.tree(),
+    ]
+    unchanged.note(STATE, known, [*read, *unchanged.folders_of_imports(here)], BEGUN_NS, said, here)
+
+
+def _beside_dodo(here: str) -> list[str]:
+    """Return the files of the modules that ``dodo.py`` has imported from beside itself."""
+    files = {getattr(module, "__file__", None) or "" for module in list(sys.modules.values())}
+    beside = {file for file in files if file.startswith(here + os.sep)}
+    return sorted(file for file in beside if not file.startswith((sys.prefix, str(sources.ROOT))))
 
 
 # thousands of tasks are thousands of objects that live to the end: looking through them again and again is a fifth
@@ -261,9 +282,7 @@ DOIT_CONFIG = {
 @cache
 def songs() -> tuple[Song, ...]:
     """Return every song of ``spec/``; what is wrong with them, or with the records, ends doit with a line."""
-    if isinstance(sys.stdout, io.TextIOWrapper):
-        # names may be in any script, and a terminal or a log in none of them
-        sys.stdout.reconfigure(errors="backslashreplace")
+    in_any_script()
     try:
         # the lock comes first: the records are read once, when they are opened
         _in_turn()

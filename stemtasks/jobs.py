@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import stemtasks
@@ -12,13 +11,11 @@ from stemtasks import plugins, schema, sources, spec
 from stemtasks.action import Job
 from stemtasks.archive_names import archive_name
 from stemtasks.errors import SpecError
+from stemtasks.folders import BUILD
 from stemtasks.spec import Named, Song, Stem
 from stemtasks.tables import VerifyTable
 from stemtasks.timeline import frames_of_beats
 from stemtasks.units import duration_of
-
-BUILD = Path("build")
-STATE = BUILD / ".stemtasks"
 
 
 def _modules(stage: str, *chosen: tuple[plugins.Kind, str]) -> frozenset[str]:

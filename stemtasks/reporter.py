@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import shutil
 import sys
@@ -20,6 +21,34 @@ WAIT_SECONDS = 0.5
 """A task that ends sooner shows no progress."""
 
 
+def line(how: str, name: str, width: int, *details: str) -> str:
+    """Return a task's line, the names in a column of a width."""
+    return f"{how:<{WIDTH}}  {name:<{width}}  {'  '.join(part for part in details if part)}".rstrip() + "\n"
+
+
+def ending(counts: dict[str, int], seconds: float, saved: float) -> str:
+    """Return the last line: how many tasks of each kind, and the time it took and saved."""
+    told = ", ".join(f"{count} {what}" for what, count in counts.items())
+    return f"{told}; {seconds:.1f} s" + (f", {saved:.1f} s saved" if saved >= 0.05 else "") + "\n"
+
+
+def in_any_script() -> None:
+    """Let what is printed be in any script, as names are, where a terminal or a log may have none of them."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")
+
+
+def write(outstream: Any, text: str) -> None:
+    """Write, or go on in silence when nobody reads any more ('doit | head -1'): what is built is built."""
+    try:
+        outstream.write(text)
+        outstream.flush()
+    except OSError as error:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), outstream.fileno())
+        if not isinstance(error, BrokenPipeError):
+            sys.stderr.write(f"the output of doit cannot be written ({error.strerror}); the build goes on\n")
+
+
 class Reporter(ConsoleReporter):  # type: ignore[misc]  # doit has no types
     """doit's reporter: plain lines in a log, and below them on a terminal what is running now."""
 
@@ -31,6 +60,7 @@ class Reporter(ConsoleReporter):  # type: ignore[misc]  # doit has no types
         self.counts: dict[str, int] = {}
         self.saved = 0.0
         self.shared = 0
+        self.right: set[str] = set()
         self.running: dict[str, tuple[Any, float]] = {}
         self.live: Any = None
         self.build: Any = None
@@ -70,6 +100,7 @@ class Reporter(ConsoleReporter):  # type: ignore[misc]  # doit has no types
             self.shared += outcome.source == "shared"
             place = " [shared]" if outcome.source == "shared" else ""
             self._line(outcome.how, task.name, outcome.summary, f"{outcome.seconds:.2f} s{place}")
+            self.right.add(task.name)
 
     def skip_uptodate(self, task: Any) -> None:
         """Say that a task's outputs are as recorded."""
@@ -78,6 +109,7 @@ class Reporter(ConsoleReporter):  # type: ignore[misc]  # doit has no types
             summary, seconds = build.recorded()
             self.saved += seconds
             self._line("up to date", task.name, summary)
+            self.right.add(task.name)
         elif task.actions:
             super().skip_uptodate(task)
 
@@ -86,7 +118,7 @@ class Reporter(ConsoleReporter):  # type: ignore[misc]  # doit has no types
         self.running.pop(task.name, None)
         if isinstance(fail, TaskFailed) and task.meta and "build" in task.meta:
             self.counts["failed"] = self.counts.get("failed", 0) + 1
-            self._write(f"{'FAILED':<{WIDTH}}  {task.name:<{self.width}}  {fail.message}")
+            self._write(line("FAILED", task.name, self.width, fail.message))
         elif fail.get_name() == "UnmetDependency":
             self.counts["not built"] = self.counts.get("not built", 0) + 1
         else:
@@ -104,34 +136,26 @@ class Reporter(ConsoleReporter):  # type: ignore[misc]  # doit has no types
                 f"restored ({local} local, {self.shared} shared)" if what == "restored" else what: count
                 for what, count in self.counts.items()
             }
-        counts = ", ".join(f"{count} {what}" for what, count in self.counts.items())
-        saved = f", {self.saved:.1f} s saved" if self.saved >= 0.05 else ""
-        if counts:
-            self._write(f"{counts}; {time.perf_counter() - self.started:.1f} s{saved}")
+        if self.counts:
+            self._write(ending(self.counts, time.perf_counter() - self.started, self.saved))
         if self.runtime_errors:
-            self._write("\n".join(self.runtime_errors))
+            self._write("\n".join(self.runtime_errors) + "\n")
 
     def _line(self, how: str, name: str, *details: str) -> None:
         self.counts[how] = self.counts.get(how, 0) + 1
-        self._write(f"{how:<{WIDTH}}  {name:<{self.width}}  {'  '.join(part for part in details if part)}".rstrip())
+        self._write(line(how, name, self.width, *details))
 
     def _write(self, text: str) -> None:
         with self.lock:
             if self.live is not None:
                 self.live.refresh()
-                self.live.console.print(text, markup=False, highlight=False, soft_wrap=True)
+                self.live.console.print(text.removesuffix("\n"), markup=False, highlight=False, soft_wrap=True)
             else:
-                self.write(f"{text}\n")
+                self.write(text)
 
     def write(self, text: str) -> None:
-        """Write, or go on in silence when nobody reads any more ('doit | head -1'): what is built is built."""
-        try:
-            self.outstream.write(text)
-            self.outstream.flush()
-        except OSError as error:
-            os.dup2(os.open(os.devnull, os.O_WRONLY), self.outstream.fileno())
-            if not isinstance(error, BrokenPipeError):
-                sys.stderr.write(f"the output of doit cannot be written ({error.strerror}); the build goes on\n")
+        """Write what doit has to say."""
+        write(self.outstream, text)
 
     def _show(self) -> None:
         """Begin the lines that change; rich is imported only here, once something takes long and a person looks on."""

@@ -18,6 +18,12 @@ IMPORT = re.compile(
 ROOT = Path(__file__).parent
 
 
+def tree() -> list[Path]:
+    """Return every source file of this package, and the folders that they are in."""
+    files = [file for file in ROOT.rglob("*.py") if "__pycache__" not in file.parts]
+    return [*files, *{file.parent for file in files}]
+
+
 @cache
 def _file_of(module: str) -> Path | None:
     """Return the source file of a module of this package, or None if there is no such module."""

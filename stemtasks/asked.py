@@ -1,0 +1,8 @@
+"""What a command line asks of the build that its command loads: doit's commands set it, the graph reads it."""
+
+writes = False
+"""Whether the command may write to the tree, and so takes its lock."""
+waits = True
+"""Whether it waits while another build has the lock."""
+audited_share = 0.0
+"""The share of what is up to date or restored that is to be made once more and compared."""

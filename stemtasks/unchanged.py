@@ -1,0 +1,110 @@
+"""Whether anything has changed since a build that left everything right, asked before anything else is loaded.
+
+Such a build leaves a note: the size, mtime, ctime and inode of every file that its answer rests on (inputs and
+outputs, specs, settings, sources, where libraries are installed), and what it said. While every one of them
+stands, a build could say nothing else. Whatever may write to the tree removes the note first, so a note that
+is there also says that nothing has been at work since. It is a shortcut and nothing rests on it: a note that is
+damaged, from another version or of another Python is no note.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import xxhash
+
+from stemtasks.errors import CacheError
+
+FORMAT = "1"
+SETTLED_NS = 2_000_000_000
+"""A file is taken as what this process read if it is older than the process by this, the coarsest clock's tick."""
+Stamp = Sequence[int] | None
+
+
+class Said(NamedTuple):
+    """What a build with nothing to do says: a line a task, how many tasks, and the seconds that it saves."""
+
+    lines: str
+    tasks: int
+    saved: float
+
+
+def note(
+    state: Path, known: Mapping[str, Stamp], read: Iterable[str | Path], since_ns: int, said: Said, dodo: str
+) -> None:
+    """Leave a note, unless a file of ``read`` may have changed since this process read it.
+
+    ``known`` are stamps of files that were compared with what is recorded of them; ``since_ns`` is when this
+    process began, ``dodo`` the folder of ``dodo.py``. A disk that is full or read-only has no note.
+    """
+    files = dict(known)
+    for path in read:
+        files[str(path)] = stamp = _stamp(str(path))
+        if stamp is not None and max(stamp[1:3]) > since_ns - SETTLED_NS:
+            return
+    text = json.dumps({"circumstances": _circumstances(dodo), "files": files, "said": said})
+    with contextlib.suppress(OSError):
+        _place(state).write_text(f"{_mark(text)}\n{text}", encoding="ascii")
+
+
+def recall(state: Path) -> Said | None:
+    """Return what there is to say if nothing has changed, or None: then a build has to look."""
+    try:
+        mark, _, text = _place(state).read_text(encoding="ascii").partition("\n")
+        if mark != _mark(text):
+            return None
+        noted = json.loads(text)
+        if noted["circumstances"] == _circumstances(os.getcwd()) and all(
+            _stamp(path) == stamp for path, stamp in noted["files"].items()
+        ):
+            return Said(*noted["said"])
+    except (OSError, ValueError):
+        pass
+    return None
+
+
+def forget(state: Path) -> None:
+    """Remove the note: what it says may not hold any more."""
+    try:
+        _place(state).unlink(missing_ok=True)
+    except OSError as error:
+        raise CacheError(f"{_place(state)}: cannot be removed ({error.strerror}); make its folder writable") from None
+
+
+def _place(state: Path) -> Path:
+    return state / "unchanged"
+
+
+def _mark(text: str) -> str:
+    return xxhash.xxh3_128_hexdigest(f"{FORMAT}\0{text}".encode())
+
+
+def _stamp(path: str) -> list[int] | None:
+    """Return what changes with a file, or with the list of a folder's files; None where there is neither."""
+    try:
+        status = os.stat(path)
+    except (OSError, ValueError):
+        return None
+    return [status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino]
+
+
+def _circumstances(dodo: str) -> list[object]:
+    """Return what decides the answer beside files: this Python, where it imports from, and settings that it is given.
+
+    The signing key is not among them: whether files are as recorded does not depend on it.
+    """
+    given = {name: value for name, value in os.environ.items() if name.startswith("STEMTASKS_")}
+    given.pop("STEMTASKS_CACHE_KEY", None)
+    settings = xxhash.xxh3_128_hexdigest(json.dumps(sorted(given.items())).encode())
+    return [sys.version, sys.prefix, folders_of_imports(dodo), settings]
+
+
+def folders_of_imports(dodo: str) -> list[str]:
+    """Return where Python imports from, without the folders of ``dodo.py`` and of the program, which come and go."""
+    return sorted({entry for entry in sys.path if entry} - {dodo, os.path.dirname(sys.argv[0])})

@@ -1,0 +1,275 @@
+"""doit with nothing to do: answered from a note where nothing has changed, by a build wherever anything has."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+from stemtasks.unchanged import SETTLED_NS
+from tests.project import Project, Run
+
+SPEC = """
+[song]
+bpm = 120
+sample_rate = 8000
+channels = 1
+[reference]
+duration = 0.5
+[master]
+loudness_lufs = "off"
+[stems.lead]
+generator = "tone"
+[stems.take]
+generator = "file"
+file = "take.wav"
+"""
+NAMES = ["align:song/lead", "align:song/take", "archive:song", "master:song", "mix:song", "process:song/lead"]
+NAMES += ["process:song/take", "reference:song", "stem:song/lead", "stem:song/take", "timing:song"]
+DOIT = """
+import sys
+from doit.doit_cmd import DoitMain
+code = DoitMain().run(sys.argv[1:])
+print("answered from the note" if "stemtasks.graph" not in sys.modules else "looked")
+sys.exit(code)
+"""
+SETTLED = SETTLED_NS / 1e9 + 0.1
+
+
+def ask(project, *arguments, env=None):
+    """Run doit and return what it did, and whether a note was enough for it."""
+    done = subprocess.run(
+        [sys.executable, "-c", DOIT, *arguments],
+        cwd=project.folder,
+        env={**os.environ, **(env or {})},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    out, _, how = done.stdout.rstrip("\n").rpartition("\n")
+    return Run(done.returncode, out, done.stderr), how == "answered from the note"
+
+
+def note(project):
+    return project.folder / "build/.stemtasks/unchanged"
+
+
+@pytest.fixture(scope="module")
+def template(tmp_path_factory):
+    """Return a built tree whose files are old enough to be told from ones that changed while it was built."""
+    project = Project(tmp_path_factory.mktemp("template") / "song")
+    project.spec(SPEC)
+    write_take(project, 440)
+    (project.folder / "beside.py").write_text("")
+    dodo = project.folder / "dodo.py"
+    dodo.write_text(dodo.read_text().replace("from stemtasks", "import beside  # noqa: F401\nfrom stemtasks", 1))
+    project.build()
+    return project
+
+
+def write_take(project, hertz):
+    import numpy as np
+    import soundfile
+
+    samples = 0.3 * np.sin(2 * np.pi * hertz * np.arange(4000) / 8000)
+    soundfile.write(project.folder / "spec/take.wav", samples, 8000, subtype="PCM_16")
+
+
+@pytest.fixture
+def noted(template, tmp_path):
+    """Return a tree of one's own in which a build has left its note."""
+    folder = tmp_path / "song"
+    shutil.copytree(template.folder, folder)
+    time.sleep(SETTLED)
+    project = Project.__new__(Project)
+    object.__setattr__(project, "folder", folder)
+    assert project.build().tasks("up to date") == NAMES
+    assert note(project).exists()
+    return project
+
+
+def without_time(out):
+    return [line for line in out.splitlines() if not line.startswith("11 ")]
+
+
+def test_where_nothing_changed_the_note_says_what_a_build_would_and_no_song_is_loaded(noted):
+    looked = noted.build("-n", "1")
+    noted.build()
+    run, from_note = ask(noted)
+    assert (run.code, run.err, from_note) == (0, "", True)
+    assert without_time(run.out) == without_time(looked.out)
+    assert run.out.splitlines()[-1].startswith("11 up to date; 0.0 s, ")
+    assert ask(noted, "run")[1]
+
+
+def test_the_answer_imports_no_part_that_loads_or_builds(noted):
+    code = DOIT + "print(sorted(name for name in sys.modules if name.startswith('stemtasks')), file=sys.stderr)"
+    done = subprocess.run(
+        [sys.executable, "-c", code.replace("sys.exit(code)", "")], cwd=noted.folder, capture_output=True, check=True
+    )
+    loaded = {"stemtasks", *(f"stemtasks.{name}" for name in ("asked", "commands", "errors", "folders", "progress"))}
+    loaded |= {f"stemtasks.{name}" for name in ("reporter", "stopping", "summary", "unchanged")}
+    assert done.stderr.decode() == f"{sorted(loaded)}\n"
+
+
+def change_spec(project):
+    project.edit("loudness_lufs", "# a comment\nloudness_lufs")
+
+
+def touch_spec(project):
+    (project.folder / "spec/song.toml").touch()
+
+
+def change_dodo(project):
+    dodo = project.folder / "dodo.py"
+    dodo.write_text(dodo.read_text() + "\n")
+
+
+def new_song(project):
+    project.spec(SPEC, "another")
+
+
+def overwrite_keeping_size_and_time(project):
+    path = project.folder / "build/song/processed/lead.wav"
+    status, data = path.stat(), bytearray(path.read_bytes())
+    data[-1] ^= 1
+    path.chmod(0o644)
+    path.write_bytes(data)
+    os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
+
+
+CHANGES = {
+    "a comment in the spec": (change_spec, {}),
+    "a touched spec": (touch_spec, {}),
+    "another song": (
+        new_song,
+        {
+            "ran": ["archive:another"],
+            "restored": [name.replace("song", "another") for name in NAMES if name != "archive:song"],
+        },
+    ),
+    "a missing target": (lambda project: (project.folder / "build/song/mix.wav").unlink(), {"restored": ["mix:song"]}),
+    "a target overwritten": (overwrite_keeping_size_and_time, {"restored": ["process:song/lead"]}),
+    "another recording": (
+        lambda project: write_take(project, 220),
+        {"ran": ["align:song/take", "archive:song", "master:song", "mix:song", "process:song/take", "stem:song/take"]},
+    ),
+    "a changed dodo.py": (change_dodo, {}),
+    "a changed module beside dodo.py": (lambda project: (project.folder / "beside.py").write_text("\n"), {}),
+    "settings": (lambda project: (project.folder / "stemtasks.toml").write_text("[cache]\nmax_gb = 1\n"), {}),
+    "a note of another kind": (lambda project: note(project).write_text("[]"), {}),
+    "a note that is a folder": (lambda project: (note(project).unlink(), note(project).mkdir()), None),
+}
+
+
+@pytest.mark.parametrize("what", CHANGES)
+def test_whatever_changes_is_looked_at(noted, what):
+    change, done = CHANGES[what]
+    change(noted)
+    run, from_note = ask(noted)
+    assert not from_note
+    if done is None:
+        assert run.code == 3
+        assert run.err.startswith("ERROR: build/.stemtasks/unchanged: cannot be removed (Is a directory)")
+    else:
+        assert (run.code, run.err, run.done) == (0, "", done)
+
+
+@pytest.mark.parametrize("name", ["STEMTASKS_CACHE", "STEMTASKS_CACHE_MODE"])
+def test_other_settings_in_the_environment_are_looked_at(noted, name, tmp_path):
+    value = {"STEMTASKS_CACHE": str(tmp_path / "shared"), "STEMTASKS_CACHE_MODE": "of"}[name]
+    run, from_note = ask(noted, env={name: value})
+    assert not from_note
+    assert run.code == (0 if name == "STEMTASKS_CACHE" else 3)
+
+
+def test_another_place_to_import_from_is_looked_at(noted, tmp_path):
+    assert not ask(noted, env={"PYTHONPATH": str(tmp_path)})[1]
+
+
+@pytest.mark.parametrize("arguments", [["-n", "1"], ["stem:song/lead"], ["-a"], ["--audit", "1"], ["-d", "."]])
+def test_whatever_is_asked_for_is_looked_at(noted, arguments):
+    assert not ask(noted, *arguments)[1]
+
+
+def test_a_note_with_any_byte_changed_is_no_note(noted):
+    good = note(noted).read_bytes()
+    for place in range(0, len(good), len(good) // 25):
+        note(noted).write_bytes(good[:place] + bytes([good[place] ^ 1]) + good[place + 1 :])
+        run, from_note = ask(noted)
+        assert (run.code, run.err, from_note, run.tasks("up to date")) == (0, "", False, NAMES)
+    note(noted).write_bytes(good[: len(good) // 2])
+    assert not ask(noted)[1]
+
+
+def test_commands_that_read_keep_the_note_and_those_that_write_remove_it(noted):
+    for command in (["list"], ["plan"], ["why"], ["info", "mix:song"]):
+        assert noted.doit(*command).code == 0
+        assert note(noted).exists(), command
+    assert ask(noted)[1]
+    for command in (["clean", "mix:song"], ["forget", "mix:song"], ["ignore", "mix:song"]):
+        assert noted.doit(*command).code == 0
+        assert not note(noted).exists(), command
+        noted.doit("forget", "mix:song")
+        time.sleep(0.1)
+        assert noted.doit().code == 0
+        assert note(noted).exists()
+
+
+def test_a_build_of_a_part_or_one_that_fails_leaves_no_note(noted):
+    noted.build("stem:song/lead")
+    assert not note(noted).exists()
+    noted.edit("[stems.take]", "[verify]\nsilence_dbfs = 0\n[stems.take]")
+    time.sleep(SETTLED)
+    assert noted.doit().code == 1
+    assert not note(noted).exists()
+
+
+def test_a_build_that_ignores_a_task_leaves_no_note(noted):
+    assert noted.doit("ignore", "mix:song").code == 0
+    assert noted.doit().code == 0
+    assert not note(noted).exists()
+
+
+def test_a_dodo_file_with_tasks_of_its_own_is_always_looked_at(noted):
+    with (noted.folder / "dodo.py").open("a") as dodo:
+        dodo.write('\n\ndef task_own():\n    return {"actions": ["echo mine >> own.txt"], "verbosity": 0}\n')
+    time.sleep(SETTLED)
+    for _ in range(2):
+        assert noted.doit().code == 0
+    assert (noted.folder / "own.txt").read_text() == "mine\nmine\n"
+
+
+def test_a_killed_build_leaves_no_note(noted):
+    started = noted.start("-a")
+    while note(noted).exists() and started.poll() is None:
+        time.sleep(0.005)
+    os.killpg(started.pid, signal.SIGKILL)
+    started.communicate()
+    assert not note(noted).exists()
+    noted.build()
+
+
+def test_a_spec_that_is_younger_than_the_build_by_less_than_a_clock_may_show_leaves_no_note(noted):
+    touch_spec(noted)
+    noted.build()
+    assert not note(noted).exists()
+    time.sleep(SETTLED)
+    noted.build()
+    assert ask(noted)[1]
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
+def test_a_note_that_cannot_be_written_is_no_failure(noted):
+    note(noted).unlink()
+    note(noted).parent.chmod(0o555)
+    try:
+        assert ask(noted)[0].code in (0, 3)
+    finally:
+        note(noted).parent.chmod(0o755)
