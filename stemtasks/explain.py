@@ -15,7 +15,8 @@ from stemtasks.action import Job, Tree, content_of, intact, key_of, limits_diges
 from stemtasks.digests import Digest
 from stemtasks.errors import StemtasksError
 
-What = Literal["up to date", "verify", "restore", "run", "fail"]
+What = Literal["up to date", "verify", "restore", "fetch", "run", "fail"]
+"""``restore`` is from the local store, ``fetch`` from the shared one."""
 SONG_KEYS = ("sample_rate", "subtype", "tail_seconds", "bpm", "time_signature", "key", "sections")
 
 
@@ -82,6 +83,10 @@ def _forecast(job: Job, tree: Tree, makers: dict[str, str], future: dict[str, Di
     if entry is not None and tree.store.holds(entry):
         future.update({path: Digest(**entry["outputs"][role]) for role, path in job.outputs.items()})
         return Forecast(job.task, "restore", reasons)
+    offered = tree.shared.offers(key, frozenset(job.outputs)) if tree.shared else None
+    if offered is not None:
+        future.update({path: Digest(**offered["outputs"][role]) for role, path in job.outputs.items()})
+        return Forecast(job.task, "fetch", reasons)
     return Forecast(job.task, "run", reasons)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fnmatch
+import sys
 from abc import abstractmethod
 from typing import Any
 
@@ -27,6 +28,8 @@ class _Foretold(DoitCmdBase):  # type: ignore[misc]
         jobs = [control.tasks[name].meta["build"].job for name in chosen if "build" in (control.tasks[name].meta or {})]
         asked = {task for name in pos_args or () for task in _group(control.tasks, name)}
         self._say(forecast(jobs, graph.tree()), asked)
+        for line in graph.tree().finish():
+            sys.stderr.write(f"{line}\n")
         self.dep_manager.close()
         return 0
 
@@ -53,7 +56,7 @@ class Why(_Foretold):
 class Plan(_Foretold):
     """``doit plan``."""
 
-    doc_purpose = "list what would run, be restored, be verified anew, or is up to date"
+    doc_purpose = "list what would run, be restored or fetched, be verified anew, or is up to date"
 
     def _say(self, forecasts: list[Forecast], asked: set[str]) -> None:  # noqa: ARG002 - the form of both
         """Print a line a task, and how many there are of each kind."""
@@ -67,7 +70,8 @@ class Plan(_Foretold):
 WOULD = {
     "up to date": "is up to date",
     "verify": "would be verified anew, nothing rendered",
-    "restore": "would be restored from the store",
+    "restore": "would be restored from the local store",
+    "fetch": "would be fetched from the shared store",
     "run": "would run",
     "fail": "would fail",
 }

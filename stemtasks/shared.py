@@ -73,19 +73,8 @@ class Shared:
 
         The waiting is done here and the work in threads of the store, so that a signal is heard meanwhile.
         """
-        name = _entry_name(key)
-        if self.reading.off:
-            return False
-        raw = self._readers.submit(self._request, self.reading, lambda: self._look_up(name)).result()
-        if raw is None:
-            return False
-        try:
-            entry = signing.unpacked(key, raw, self._secret)
-        except signing.Untrusted:
-            entry = None
-            self._untrusted += 1
-        if entry is None or (roles is not None and entry["outputs"].keys() != roles):
-            self._bad.add(name)
+        entry = self._entry(key, roles)
+        if entry is None:
             return False
         digests = {Digest(**digest) for digest in entry["outputs"].values()}
         coming = [
@@ -96,13 +85,42 @@ class Shared:
         arrived = [future.result() for future in coming]
         if not all(arrived):
             # this run will make it, and then put it right
-            self._bad.add(name)
+            self._bad.add(_entry_name(key))
             return False
         try:
             store.keep_entry(key, entry)
         except OSError:
             return False
         return True
+
+    def offers(self, key: str, roles: frozenset[str]) -> dict[str, Any] | None:
+        """Return a key's entry if all its blobs seem to be there; their bytes are not looked at."""
+        entry = self._entry(key, roles)
+        if entry is None:
+            return None
+        digests = {Digest(**digest) for digest in entry["outputs"].values()}
+        sizes = self._readers.map(
+            lambda digest: self._request(self.reading, lambda: self._place().size(_blob_name(digest))), digests
+        )
+        return entry if all(size == digest.bytes for size, digest in zip(sizes, digests, strict=True)) else None
+
+    def _entry(self, key: str, roles: frozenset[str] | None) -> dict[str, Any] | None:
+        """Return a key's entry that can be trusted and has these roles, or None."""
+        name = _entry_name(key)
+        if self.reading.off:
+            return None
+        raw = self._readers.submit(self._request, self.reading, lambda: self._look_up(name)).result()
+        if raw is None:
+            return None
+        try:
+            entry = signing.unpacked(key, raw, self._secret)
+        except signing.Untrusted:
+            entry = None
+            self._untrusted += 1
+        if entry is None or (roles is not None and entry["outputs"].keys() != roles):
+            self._bad.add(name)
+            return None
+        return entry
 
     def push(self, key: str, store: Store, replace: bool = False) -> Future[bool] | None:
         """Begin to send a key's entry and blobs; ``replace`` sends what is there already too."""
@@ -132,6 +150,8 @@ class Shared:
         for direction, what in ((self.reading, "reading"), (self.writing, "writing")):
             if direction.off:
                 phrases.append(f"{direction.reason}, so {what} is off for the rest of this run")
+            elif direction.failed and not direction.answered:
+                phrases.append(f"{direction.reason}, so {what} came to nothing")
         if self.writing.refused:
             phrases.append("it refuses writing, so it was only read")
         if self.reading.refused and not self.reading.answered:

@@ -95,8 +95,11 @@ def test_an_overwritten_a_missing_and_a_changed_file_are_named(built):
     (song / "mix.wav").write_bytes(b"overwritten")
     (song / "timing.json").unlink()
     found = why(built)
-    assert found["mix:song"] == ["would be restored from the store", "target build/song/mix.wav was overwritten"]
-    assert found["timing:song"] == ["would be restored from the store", "target build/song/timing.json is missing"]
+    assert found["mix:song"] == ["would be restored from the local store", "target build/song/mix.wav was overwritten"]
+    assert found["timing:song"] == [
+        "would be restored from the local store",
+        "target build/song/timing.json is missing",
+    ]
 
 
 @pytest.mark.parametrize(

@@ -93,6 +93,41 @@ def test_a_fresh_clone_in_another_folder_restores_everything_and_runs_nothing(pr
     assert not any("[shared]" in line for line in again.lines("restored").values())
 
 
+def test_what_the_shared_store_offers_is_planned_and_fetches_nothing(project, place):
+    project.spec(SPEC)
+    project.build(env=place)
+    other = clone(project, "clone")
+    plan = other.doit("plan", env=place)
+    assert (plan.code, plan.err, plan.tasks("fetch")) == (0, "", ALL)
+    assert not list((other.folder / "build").rglob("*.wav"))
+    why = other.doit("why", "mix:song", env=place)
+    assert "mix:song would be fetched from the shared store\n    there is no record of it\n" in why.out
+    assert other.build(env=place).tasks("restored") == ALL
+    assert other.doit("plan", env=place).tasks("up to date") == ALL
+
+
+def test_an_entry_that_lacks_a_blob_is_no_offer(project, folder):
+    small(project)
+    project.build(env=folder)
+    for blob in files_in(folder["STEMTASKS_CACHE"], "blobs"):
+        blob.chmod(0o644)
+        blob.write_bytes(blob.read_bytes()[:-1])
+    plan = clone(project, "clone").doit("plan", env=folder)
+    assert plan.code == 0
+    assert plan.tasks("fetch") == []
+
+
+def test_a_plan_without_its_shared_store_says_so_in_one_line(project, server):
+    small(project)
+    (project.folder / "stemtasks.toml").write_text(QUICK)
+    environment = server.environment()
+    server.stop()
+    plan = project.doit("plan", env=environment)
+    assert plan.tasks("fetch") == []
+    assert "mix:song" in plan.tasks("run")
+    warned(plan)
+
+
 def test_a_kept_build_with_all_times_changed_is_up_to_date_and_the_second_run_reads_no_file(project):
     project.spec(SPEC)
     project.build()
