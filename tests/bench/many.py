@@ -1,4 +1,4 @@
-"""Many songs with nothing to do, 32 tasks each on tiny audio, against stock doit, make and ninja on the same files."""
+"""Many songs with nothing to do, 32 tasks each on tiny audio, against other build tools on the same files."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -27,6 +28,8 @@ STEM = """
 generator = "tone"
 note = "{note}"
 """
+Edges = list[tuple[list[str], list[str]]]
+Command = tuple[list[str], Path]
 NOTES = ("A2", "C3", "E3", "G3", "A3", "C4", "E4", "G4", "A4")
 
 STOCK = """
@@ -48,7 +51,7 @@ def songs(folder: Path, count: int) -> None:
     measured(DOIT, folder)
 
 
-def edges(folder: Path) -> list[tuple[list[str], list[str]]]:
+def edges(folder: Path) -> Edges:
     """Return the inputs and outputs of every task, as doit has them."""
     code = (
         "import json; from stemtasks import graph\n"
@@ -60,50 +63,106 @@ def edges(folder: Path) -> list[tuple[list[str], list[str]]]:
     return [(inputs, outputs) for inputs, outputs in json.loads(done.stdout)]
 
 
-def peers(folder: Path) -> dict[str, Callable[[], Usage]]:
-    """Return a null build by stock doit, make and ninja over the files of a built folder."""
+def peers(folder: Path, slow: bool) -> dict[str, Callable[[], Usage]]:
+    """Return a null build by other tools over the files of a built folder; slow ones only if asked, none that lack."""
     listed = edges(folder)
     found: dict[str, Callable[[], Usage]] = {}
+    for name, prepare in {"stock doit": stock_doit, "make": make, "ninja": ninja}.items():
+        if command := prepare(folder, listed):
+            measured(*command)
+            found[name] = lambda command=command: measured(*command)
+    for name, prepare in {"snakemake": snakemake, "dvc": dvc}.items():
+        if slow and shutil.which(name):
+            command = prepare(folder, listed)
+            found[name] = lambda command=command: measured(*command)
+    return found
+
+
+def stock_doit(folder: Path, listed: Edges) -> Command:
+    """Return stock doit's null build."""
     stock = folder / "stock"
     stock.mkdir()
     (stock / "build").symlink_to("../build")
     (stock / "dodo.py").write_text(STOCK.format(cores=os.cpu_count()))
     (stock / "tasks.json").write_text(json.dumps(listed))
-    measured(DOIT, stock)
-    found["stock doit"] = lambda: measured(DOIT, stock)
-    if shutil.which("make"):
-        rules = [f"{outputs[0]}: {' '.join(inputs)}\n\ttouch $@\n" for inputs, outputs in listed]
-        every = " ".join(outputs[0] for _, outputs in listed)
-        (folder / "Makefile").write_text(f"all: {every}\n" + "".join(rules))
-        measured(["make", "-s"], folder)
-        found["make"] = lambda: measured(["make", "-s"], folder)
-    if shutil.which("ninja"):
-        rules = [f"build {' '.join(outputs)}: touch {' '.join(inputs)}\n" for inputs, outputs in listed]
-        (folder / "build.ninja").write_text("rule touch\n  command = touch $out\n" + "".join(rules))
-        measured(["ninja", "--quiet"], folder)
-        found["ninja"] = lambda: measured(["ninja", "--quiet"], folder)
-    return found
+    return DOIT, stock
+
+
+def make(folder: Path, listed: Edges) -> Command | None:
+    """Return make's null build."""
+    rules = [f"{outputs[0]}: {' '.join(inputs)}\n\ttouch $@\n" for inputs, outputs in listed]
+    every = " ".join(outputs[0] for _, outputs in listed)
+    (folder / "Makefile").write_text(f"all: {every}\n" + "".join(rules))
+    return (["make", "-s"], folder) if shutil.which("make") else None
+
+
+def ninja(folder: Path, listed: Edges) -> Command | None:
+    """Return ninja's null build."""
+    rules = [f"build {' '.join(outputs)}: touch {' '.join(inputs)}\n" for inputs, outputs in listed]
+    (folder / "build.ninja").write_text("rule touch\n  command = touch $out\n" + "".join(rules))
+    return (["ninja", "--quiet"], folder) if shutil.which("ninja") else None
+
+
+def snakemake(folder: Path, listed: Edges) -> Command:
+    """Return snakemake's null build."""
+    place = folder / "snakemake"
+    place.mkdir()
+    (place / "build").symlink_to("../build")
+    every = [output for _, outputs in listed for output in outputs]
+    rules = [
+        f"rule task{number}:\n    input: {inputs}\n    output: {outputs}\n    shell: 'touch {{output}}'\n"
+        for number, (inputs, outputs) in enumerate(listed)
+    ]
+    (place / "Snakefile").write_text(f"rule all:\n    input: {every}\n" + "".join(rules))
+    command = ["snakemake", "--cores", str(os.cpu_count()), "--quiet", "all"]
+    measured([*command, "--touch"], place)
+    return command, place
+
+
+def dvc(folder: Path, listed: Edges) -> Command:
+    """Return dvc's null build, on a copy, since it replaces files by its own."""
+    place = folder / "dvc"
+    shutil.copytree(folder / "build", place / "build", ignore=shutil.ignore_patterns(".stemtasks"))
+    stages = {
+        f"task{number}": {"cmd": "true", "deps": inputs, "outs": [{path: {"cache": False}} for path in outputs]}
+        for number, (inputs, outputs) in enumerate(listed)
+    }
+    (place / "dvc.yaml").write_text(json.dumps({"stages": stages}))  # JSON is YAML too
+    measured(["dvc", "init", "--no-scm", "-q"], place)
+    measured(["dvc", "commit", "-f", "-q"], place)
+    return ["dvc", "repro", "-q"], place
 
 
 def null_builds(folder: Path, count: int) -> None:
-    """Print what a null build takes at 192 and 1,920 tasks, and what each task more takes."""
-    walls = {}
-    for number in (6, 60):
-        place = folder / f"songs{number}"
+    """Print what a null build takes at 192, 1,920 and 9,600 tasks, and what each task more takes."""
+    at_once, looked = dict[int, Usage](), dict[int, Usage]()
+    for number in (6, 60, 300):
+        place, tasks = folder / f"songs{number}", number * 32
         songs(place, number)
-        tasks = number * 32
-        for name, peer in peers(place).items():
+        first = place / "spec" / "song000.toml"
+
+        def looking(place: Path = place, first: Path = first) -> Usage:
+            first.touch()
+            return measured(DOIT, place)
+
+        others = peers(place, slow=number == 6)
+        time.sleep(2.1)  # files of now could change unseen by a clock: they leave no note
+        for name, peer in others.items():
             us, them = paired(count, lambda place=place: measured(DOIT, place), peer)
-            walls[tasks] = us
-            row(
-                f"nothing to do, {tasks} tasks, against {name}, wall",
-                f"{us.wall:.3f} s",
-                f"{them.wall:.3f} s",
-                f"{us.wall / them.wall:.2f}",
-                "<= 1 of stock doit" if name == "stock doit" else "",
-            )
+            at_once[tasks] = us
+            goal = {"stock doit": "<= 1", "snakemake": "<= 0.1", "dvc": "<= 0.1"}.get(name, "")
+            compared(f"nothing to do, {tasks} tasks, against {name}", us, them, goal)
+        looked[tasks], them = paired(count, looking, others["stock doit"])
+        compared(f"a spec touched, {tasks} tasks, against stock doit with nothing to do", looked[tasks], them, "")
     start = measured([sys.executable, "-c", "import doit"], folder)
-    small, large = walls[192], walls[1920]
-    row("each task more, from 192 to 1,920", f"{(large.wall - small.wall) / 1728 * 1e6:.0f} us", "", "", "")
     row("start of Python and doit alone", f"{start.wall:.3f} s", "", "", "")
-    row("memory of each task more", f"{(large.peak_mb - small.peak_mb) / 1728 * 1024:.1f} KB", "", "", "")
+    for what, usages in (("nothing to do", at_once), ("a spec touched", looked)):
+        for fewer, more in ((192, 1920), (1920, 9600)):
+            wall_us = (usages[more].wall - usages[fewer].wall) / (more - fewer) * 1e6
+            memory_kb = (usages[more].peak_mb - usages[fewer].peak_mb) / (more - fewer) * 1024
+            row(f"each task from {fewer} to {more}, {what}", f"{wall_us:.0f} us", "", "", f"{memory_kb:.1f} KB")
+
+
+def compared(what: str, us: Usage, them: Usage, goal: str) -> None:
+    """Print a row of two times."""
+    row(f"{what}, wall", f"{us.wall:.3f} s", f"{them.wall:.3f} s", f"{us.wall / them.wall:.2f}", goal)
