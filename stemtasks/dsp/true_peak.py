@@ -6,8 +6,6 @@ others agree with libebur128's filter, so the two read the same. From 96 kHz on,
 
 from __future__ import annotations
 
-from math import log10
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -136,7 +134,3 @@ def _bend_bounds(filters: Samples) -> tuple[float, float]:
         line = max(line, 1.0 + abs(constant - slope) + abs(slope))
         bend = max(bend, np.abs(np.cumsum(np.cumsum(rest))).sum())
     return float(line), float(bend)
-
-
-PEAK_BOUND_DB = 20 * log10(_bound(phases(48_000)))
-"""How far above its highest sample no true peak is, at any sample rate."""

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
 from math import log10
 from pathlib import Path
 from typing import Any
@@ -19,8 +18,8 @@ from stemtasks.audio import BLOCK_FRAMES, Block, Blocks, Source, Spill, write_wa
 from stemtasks.dsp.limiter import MARGIN_DB, GainCurve, gained
 from stemtasks.dsp.loudness import channel_weights, gated_loudness, k_weighting, window_powers
 from stemtasks.dsp.sections import Filter
-from stemtasks.dsp.true_peak import PEAK_BOUND_DB, TruePeaks
-from stemtasks.measure import Facts, decibels, failures, measure, write_facts
+from stemtasks.dsp.true_peak import TruePeaks
+from stemtasks.measure import Facts, failures, measure, write_facts
 
 MAX_REDUCTION_DB = 12.0
 TOLERANCE_LU = 0.05
@@ -46,21 +45,15 @@ def run(inputs: dict[str, Path], outputs: dict[str, Path], params: dict[str, Any
             write_wav(outputs["audio"], blocks, mix.sample_rate, mix.channels, params["subtype"], params["seed"])
             return measure(outputs["audio"], loudness=True, true_peak=True)
 
-        clear_db = ceiling - _CLEAR_DB - gain_db
-        peak_dbfs = mix_facts["peak_dbfs"]
-        floor = _floor(peak_dbfs, target, ceiling)
-        with ExitStack() as stack:
-            # between its samples no signal exceeds their highest by more than the interpolating filter's bound
-            true_peak_db, programme = peak_dbfs + PEAK_BOUND_DB, None
-            if true_peak_db > clear_db:
-                scratch = Path(outputs["audio"]).parent
-                programme = stack.enter_context(_Programme(mix, target is not None, floor, scratch))
-                true_peak_db = max(peak_dbfs, decibels(programme.true_peak))
-            if programme is None or true_peak_db <= clear_db:
-                gain = 10 ** (gain_db / 20)
-                facts = write(mix.blocks() if gain == 1.0 else (block * gain for block in mix.blocks()))
-                master = {"gain_db": round(gain_db, 3), "max_reduction_db": 0.0, "passes": 1, "at_limit": False}
-            else:
+        facts = None
+        if mix_facts["peak_dbfs"] + gain_db <= ceiling - _CLEAR_DB:
+            # what its samples leave room for is tried: only the file tells what is between them
+            gain = 10 ** (gain_db / 20)
+            facts = write(mix.blocks() if gain == 1.0 else (block * gain for block in mix.blocks()))
+            master = {"gain_db": round(gain_db, 3), "max_reduction_db": 0.0, "passes": 1, "at_limit": False}
+        if facts is None or facts["true_peak_dbtp"] > ceiling:
+            floor, scratch = _floor(mix_facts["peak_dbfs"], target, ceiling), Path(outputs["audio"]).parent
+            with _Programme(mix, target is not None, floor, scratch) as programme:
                 facts, master = _limited(programme, write, target, gain_db, ceiling)
     master |= {"loudness_target": params["loudness_lufs"], "ceiling_dbtp": ceiling}
     write_facts(outputs["facts"], facts | {"master": master})
