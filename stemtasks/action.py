@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from stemtasks import progress, sources, stages
 from stemtasks.cache import Restored, Store, protect
-from stemtasks.digests import Digest, Digests, read_digest
+from stemtasks.digests import Ahead, Digest, Digests, read_digest
 from stemtasks.errors import AudioError, StemtasksError, VerificationError, WorkerError
 from stemtasks.executors import attempt
 from stemtasks.records import Records
@@ -244,15 +244,14 @@ def perform(
             how, summary, cost = "restored", entry["summary"], entry["seconds"]
             passed = entry["limits"] == limits
             if audited:
-                _compare(job, tree, work, on_frames)
+                _compare(job, tree, work, on_frames, inputs)
                 how = "audited"
         else:
             how, passed = "ran", False
             for file in work.values():
                 # what a broken restore left may be a hard link: writing to it would write to the store
                 file.unlink(missing_ok=True)
-            _run(job, tree, work, on_frames)
-            made = {role: read_digest(path) for role, path in work.items()}
+            made = _run(job, tree, work, on_frames, inputs)
             summary, cost = summarise(job.stage, _facts(work)), round(time.perf_counter() - started, 3)
         if not passed:
             _verify(job, work)
@@ -278,15 +277,22 @@ def perform(
 def audit(job: Job, tree: Tree, on_frames: Callable[[int], None] | None = None) -> Outcome:
     """Make once more what is up to date, and compare; raises ``VerificationError`` naming the first difference."""
     started = time.perf_counter()
-    _compare(job, tree, {role: Path(path) for role, path in job.outputs.items()}, on_frames)
+    kept = {role: Path(path) for role, path in job.outputs.items()}
+    _compare(job, tree, kept, on_frames, input_digests(job, tree))
     return Outcome("audited", tree.records.get("tasks", job.task)["summary"], time.perf_counter() - started)
 
 
-def _compare(job: Job, tree: Tree, kept: dict[str, Path], on_frames: Callable[[int], None] | None) -> None:
+def _compare(
+    job: Job,
+    tree: Tree,
+    kept: dict[str, Path],
+    on_frames: Callable[[int], None] | None,
+    inputs: dict[str, Digest],
+) -> None:
     with _working(job, tree, "-audit") as work:
-        _run(job, tree, work, on_frames)
+        made = _run(job, tree, work, on_frames, inputs)
         for role, file in work.items():
-            if read_digest(file) != read_digest(kept[role]):
+            if made[role] != read_digest(kept[role]):
                 where = stages.first_difference(file, kept[role])
                 tree.records.drop("tasks", job.task)
                 raise VerificationError(
@@ -327,21 +333,34 @@ def _publish(job: Job, tree: Tree, work: dict[str, Path], made: dict[str, Digest
         tree.digests.publish(job.outputs[role], made[role])
 
 
-def _run(job: Job, tree: Tree, work: dict[str, Path], on_frames: Callable[[int], None] | None) -> None:
-    """Run the stage here, or hand it to the executor with paths that hold in any folder."""
-    params = json.loads(_canonical(job.params))
-    if tree.executor is None:
-        token = progress.on_frames.set(on_frames)
-        try:
-            stages.run(job.stage, {role: Path(path) for role, path in sorted(job.inputs.items())}, work, params)
-        finally:
-            progress.on_frames.reset(token)
-        return
-    inputs = {role: Path(path).absolute() for role, path in sorted(job.inputs.items())}
-    outputs = {role: path.absolute() for role, path in work.items()}
-    error = tree.submit(attempt, job.stage, inputs, outputs, params)
-    if error is not None:
-        raise error
+def _run(
+    job: Job,
+    tree: Tree,
+    work: dict[str, Path],
+    on_frames: Callable[[int], None] | None,
+    digests: dict[str, Digest],
+) -> dict[str, Digest]:
+    """Run the stage here, or hand it to the executor with paths that hold in any folder; return what it made.
+
+    Its parameters have the inputs' digests added, which are in the key too: no stage need hash what it reads.
+    """
+    sha256 = {role: digest.sha256 for role, digest in digests.items()}
+    params = json.loads(_canonical({**job.params, "sha256": sha256}))
+    with Ahead() as ahead:
+        if tree.executor is None:
+            tokens = progress.on_frames.set(on_frames), progress.on_final.set(ahead.final)
+            try:
+                stages.run(job.stage, {role: Path(path) for role, path in sorted(job.inputs.items())}, work, params)
+            finally:
+                progress.on_frames.reset(tokens[0])
+                progress.on_final.reset(tokens[1])
+        else:
+            inputs = {role: Path(path).absolute() for role, path in sorted(job.inputs.items())}
+            outputs = {role: path.absolute() for role, path in work.items()}
+            error = tree.submit(attempt, job.stage, inputs, outputs, params)
+            if error is not None:
+                raise error
+        return {role: ahead.digest(path) for role, path in work.items()}
 
 
 def _facts(outputs: dict[str, Path]) -> dict[str, Any]:

@@ -28,8 +28,9 @@ from stemtasks.progress import on_frames
 
 Block = NDArray[np.float64]
 Blocks = Iterator[Block]
+Narrow = NDArray[np.float32] | Block
 
-BLOCK_FRAMES = 1 << 16
+BLOCK_FRAMES = 1 << 17
 SUBTYPE_BITS = {"PCM_16": 16, "PCM_24": 24, "FLOAT": 32}
 RIFF_LIMIT_BYTES = 0xFFFFFFFF
 _ENCODED_FRAMES = 1 << 14  # dithered at a time, so that what is between samples and bytes stays in a core's cache
@@ -107,12 +108,9 @@ class Source:
 
     def read(self, start: int, frames: int) -> Block:
         """Return ``frames`` frames from ``start``: shape (frames, channels), fewer at the end of the file."""
-        # a signalling NaN is for the measurements to find
-        with np.errstate(invalid="ignore"):
-            block: Block = np.asarray(self.read_narrow(start, frames), dtype=np.float64)
-        return block
+        return _widened(self.read_narrow(start, frames))
 
-    def read_narrow(self, start: int, frames: int) -> NDArray[np.float32] | Block:
+    def read_narrow(self, start: int, frames: int) -> Narrow:
         """Return what ``read`` does, in float32 where that holds every sample of this file exactly."""
         frames = max(0, min(frames, self.frames - start))
         if not frames:
@@ -123,7 +121,7 @@ class Source:
                     # libsndfile 1.2 lands elsewhere when it seeks in Vorbis or MP3 from the middle, but not from 0
                     self._file.seek(0)
                 self._position = self._file.seek(start)
-            block: NDArray[np.float32] | Block = self._file.read(frames, dtype=self._dtype, always_2d=True)
+            block: Narrow = self._file.read(frames, dtype=self._dtype, always_2d=True)
         except soundfile.LibsndfileError as error:
             reason = error.error_string.rstrip(".") or "it is damaged or cut short"
             raise AudioError(
@@ -138,10 +136,14 @@ class Source:
 
         Raises AudioError at the end when it came before ``stop``, or before a length that the header states.
         """
+        return map(_widened, self.narrow_blocks(start, stop))
+
+    def narrow_blocks(self, start: int = 0, stop: int | None = None) -> Iterator[Narrow]:
+        """Yield what ``blocks`` does, in float32 where that holds every sample of this file exactly."""
         position = start
         end = self.frames if stop is None else stop
         while position < end:
-            block = self.read(position, min(self._most_frames, end - position))
+            block = self.read_narrow(position, min(self._most_frames, end - position))
             if not len(block):
                 break
             yield block
@@ -175,6 +177,13 @@ class Source:
         # a decoder does not always find its way back to the start of such a file
         self._file.close()
         self._file, self._position = _opened(self.path), 0
+
+
+def _widened(block: Narrow) -> Block:
+    # a signalling NaN is for the measurements to find
+    with np.errstate(invalid="ignore"):
+        wide: Block = np.asarray(block, dtype=np.float64)
+    return wide
 
 
 class _Sequential(soundfile.SoundFile):  # type: ignore[misc]  # soundfile has no types

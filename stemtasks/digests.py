@@ -12,8 +12,9 @@ import os
 import stat
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 import xxhash
 
@@ -55,16 +56,60 @@ def signature(path: str | Path) -> Signature | None:
     return Signature(status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino)
 
 
+class Reading:
+    """Both digests of a file as far as it has been read, in constant memory."""
+
+    def __init__(self, path: str | Path) -> None:
+        self.path = path
+        self._fast, self._strong, self._count = xxhash.xxh3_128(), hashlib.sha256(), 0
+
+    def until(self, stop: int | None = None) -> None:
+        """Read on, to the end or until ``stop`` bytes are read."""
+        buffer = memoryview(bytearray(CHUNK_BYTES))
+        with open(self.path, "rb", buffering=0) as file:
+            file.seek(self._count)
+            left = CHUNK_BYTES if stop is None else stop - self._count
+            while left > 0 and (size := file.readinto(buffer[:left])):
+                self._fast.update(buffer[:size])
+                self._strong.update(buffer[:size])
+                self._count += size
+                left = CHUNK_BYTES if stop is None else stop - self._count
+
+    def digest(self) -> Digest:
+        """Return the digests of what was read."""
+        return Digest(self._count, self._fast.hexdigest(), self._strong.hexdigest())
+
+
 def read_digest(path: str | Path) -> Digest:
-    """Return both digests of a file, in one reading of constant memory."""
-    fast, strong, count = xxhash.xxh3_128(), hashlib.sha256(), 0
-    buffer = memoryview(bytearray(CHUNK_BYTES))
-    with open(path, "rb", buffering=0) as file:
-        while size := file.readinto(buffer):
-            fast.update(buffer[:size])
-            strong.update(buffer[:size])
-            count += size
-    return Digest(count, fast.hexdigest(), strong.hexdigest())
+    """Return both digests of a file, read once."""
+    reading = Reading(path)
+    reading.until()
+    return reading.digest()
+
+
+class Ahead:
+    """Digests of files whose beginnings are read in a thread of its own while their rest is written."""
+
+    def __init__(self) -> None:
+        self._readings: dict[Path, Reading] = {}
+        self._thread = ThreadPoolExecutor(1, "ahead")
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._thread.shutdown()
+
+    def final(self, path: Path, stop: int) -> None:
+        """Read a file up to ``stop``: what is before it will not change."""
+        self._thread.submit(self._readings.setdefault(path, Reading(path)).until, stop)
+
+    def digest(self, path: Path) -> Digest:
+        """Return the digest of a file that is whole."""
+        self._thread.shutdown()
+        reading = self._readings.pop(path, None) or Reading(path)
+        reading.until()
+        return reading.digest()
 
 
 def read_xxh3(path: str | Path) -> str:

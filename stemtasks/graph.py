@@ -212,6 +212,7 @@ class BuildReporter(Reporter):
     def complete_run(self) -> None:
         """End the build, and note what it rests on if every task there is came out right."""
         super().complete_run()
+        gc.freeze()  # Python's end looks through all objects that are not
         if {task.name for task in self.tasks} == self.right:
             _note(self.tasks, self.width)
 

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from stemtasks.audio import Block, Source, all_finite
+from stemtasks.audio import BLOCK_FRAMES, Block, Narrow, Source, all_finite
 from stemtasks.beside import beside
 from stemtasks.dsp.loudness import LoudnessMeter
 from stemtasks.dsp.true_peak import TruePeaks
@@ -56,10 +56,10 @@ def _levels(path: str | Path, true_peak: bool) -> Facts:
     with Source(path) as source:
         tally = _Tally(source.channels)
         detector = _TruePeak(source.sample_rate, source.channels) if true_peak else None
-        for block in source.blocks():
-            valid = tally.add(block)
+        for block in source.narrow_blocks():
+            wide = tally.add(block)
             if detector is not None:
-                detector.add(valid, tally.peak)
+                detector.add(wide, tally.peak)
         frames = tally.frames
         facts = {
             "frames": frames,
@@ -117,6 +117,9 @@ def write_facts(path: str | Path, facts: Facts) -> None:
     Path(path).write_text(text + "\n", encoding="utf-8")
 
 
+_ONES = np.ones(BLOCK_FRAMES)
+
+
 class _Tally:
     """Running sums over blocks."""
 
@@ -136,24 +139,24 @@ class _Tally:
     def clipped(self) -> int:
         return self._top.samples + self._bottom.samples
 
-    def add(self, block: Block) -> Block:
-        """Take the next block and return it, silence in place of samples that are no numbers."""
+    def add(self, block: Narrow) -> Block:
+        """Take the next block and return it in float64, silence in place of samples that are no numbers."""
         highest, lowest = float(block.max()), float(block.min())
         if not np.isfinite(highest) or not np.isfinite(lowest):
             valid = np.isfinite(block)
             self.invalid += int(np.count_nonzero(~valid))
             if self.invalid_frame is None:
                 self.invalid_frame = self.frames + int(np.argmin(valid.all(axis=1)))
-            block = np.where(valid, block, 0.0)
+            block = np.where(valid, block, block.dtype.type(0))
             highest, lowest = float(block.max()), float(block.min())
         self.frames += len(block)
-        for channel, samples in enumerate(np.ascontiguousarray(block.T)):
-            self.sums[channel] += samples.sum()
-            # einsum, since BLAS would wake a thread a core for it
-            self.squares[channel] += np.einsum("i,i->", samples, samples)
+        channels_first = np.array(block.T, dtype=np.float64, order="C")
+        # BLAS takes half the time of adding up
+        self.sums += np.vecdot(channels_first, _ONES[: len(block)])
+        self.squares += np.vecdot(channels_first, channels_first)
         self._top.add(block, highest, 1.0)
         self._bottom.add(block, -lowest, -1.0)
-        return block
+        return channels_first.T
 
 
 class _FlatTops:
@@ -164,7 +167,7 @@ class _FlatTops:
         self.samples = 0
         self._open = [0] * channels  # the run that reaches the end of the last block, a channel
 
-    def add(self, block: Block, highest: float, sign: float) -> None:
+    def add(self, block: Narrow, highest: float, sign: float) -> None:
         if highest > self.level:
             # a flat top is one at the file's own peak, so a higher peak forgets lower ones
             self.level, self.samples, self._open = highest, 0, [0] * len(self._open)

@@ -14,7 +14,7 @@ from stemtasks.dsp.sections import Filter, Sections, steady_state
 
 Phase = Literal["minimum", "zero"]
 
-CHUNK_FRAMES = 1 << 15
+CHUNK_FRAMES = 1 << 17
 RING_FRAMES = 1 << 10
 
 
@@ -58,11 +58,12 @@ def forward_backward(blocks: Blocks, stream: Stream, sos: Sections) -> Blocks:
         first = reflected[-1] if len(reflected) else spill.read(spill.frames - 1, 1)[0]
         backward = Filter(sos, stream.channels, settled * first[:, None, None])
         backward(reflected[::-1])
-        for stop in range(spill.frames, 0, -CHUNK_FRAMES):
-            start = max(0, stop - CHUNK_FRAMES)
-            spill.overwrite(start, backward(spill.read(start, stop - start)[::-1])[::-1])
-        for start in range(0, spill.frames, CHUNK_FRAMES):
-            yield spill.read(start, CHUNK_FRAMES)
+        starts = range(0, spill.frames, CHUNK_FRAMES)
+        for start in reversed(starts):
+            # what comes out stays in reverse, since turning it round would be a copy
+            spill.overwrite(start, backward(spill.read(start, CHUNK_FRAMES)[::-1]))
+        for start in starts:
+            yield spill.read(start, CHUNK_FRAMES)[::-1]
 
 
 def padding(sos: Sections) -> int:

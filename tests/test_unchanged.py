@@ -11,6 +11,7 @@ import time
 
 import pytest
 
+from stemtasks import unchanged
 from stemtasks.unchanged import SETTLED_NS
 from tests.project import Project, Run
 
@@ -86,12 +87,14 @@ def noted(template, tmp_path):
     """Return a tree of one's own in which a build has left its note."""
     folder = tmp_path / "song"
     shutil.copytree(template.folder, folder)
-    time.sleep(SETTLED)
     project = Project.__new__(Project)
-    object.__setattr__(project, "folder", folder)
-    assert project.build().tasks("up to date") == NAMES
-    assert note(project).exists()
-    return project
+    project.folder = folder
+    for _ in range(5):  # other tests may put files into a folder that Python imports from
+        time.sleep(SETTLED)
+        assert project.build().tasks("up to date") == NAMES
+        if note(project).exists():
+            return project
+    raise AssertionError("no build leaves a note")
 
 
 def without_time(out):
@@ -265,11 +268,6 @@ def test_a_spec_that_is_younger_than_the_build_by_less_than_a_clock_may_show_lea
     assert ask(noted)[1]
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
-def test_a_note_that_cannot_be_written_is_no_failure(noted):
-    note(noted).unlink()
-    note(noted).parent.chmod(0o555)
-    try:
-        assert ask(noted)[0].code in (0, 3)
-    finally:
-        note(noted).parent.chmod(0o755)
+def test_a_note_that_cannot_be_written_is_no_failure(tmp_path):
+    unchanged.note(tmp_path / "not there", {}, [], 0, unchanged.Said("", 0, 0.0), str(tmp_path))
+    assert unchanged.recall(tmp_path / "not there") is None

@@ -18,4 +18,7 @@ def peak(block: NDArray[np.float64]) -> float:
     """Return the largest absolute sample, 0 for no frames, leaving out NaN."""
     if not block.size:
         return 0.0
+    highest = max(float(block.max()), -float(block.min()))
+    if highest == highest:
+        return highest
     return float(np.fmax(np.fmax.reduce(block, axis=None), -np.fmin.reduce(block, axis=None)))

@@ -9,22 +9,20 @@ from __future__ import annotations
 import json
 import stat
 import zipfile
-from collections import deque
-from concurrent.futures import Future, ThreadPoolExecutor
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from stemtasks.archive_names import file_names, folder_name
 from stemtasks.audio import Source
 from stemtasks.errors import AudioError, VerificationError
 from stemtasks.manifest import SUM_RESIDUAL_DBFS, as_json, manifest
 from stemtasks.measure import Facts, failures
-from stemtasks.progress import on_frames
+from stemtasks.progress import on_final, on_frames
 from stemtasks.timeline import Timeline
 from stemtasks.track_sheet import track_sheet
 
-COPY_BYTES, HELD_BLOCKS = 1 << 20, 4
+COPY_BYTES = 1 << 20
 DATE = (1980, 1, 1, 0, 0, 0)  # the earliest a zip can say
 
 
@@ -34,8 +32,8 @@ def run(inputs: dict[str, Path], outputs: dict[str, Path], params: dict[str, Any
     The manifest stands beside the zip too, as its facts: ``verify`` holds every file's measurements in it
     against the limits before the zip gets its name. ``inputs`` are ``stems/NAME``, ``facts/NAME``, ``master``,
     ``master_facts``, ``mix``, ``mix_facts`` and ``timing``; with ``align_facts/NAME``, the facts of the aligned
-    stem, the manifest says which strategy was chosen and why. Raises VerificationError with all that is wrong,
-    in one line, before a byte is written.
+    stem, the manifest says which strategy was chosen and why. ``params["sha256"]`` has the inputs' digests.
+    Raises VerificationError with all that is wrong, in one line, before a byte is written.
     """
     timeline = Timeline.load(inputs["timing"])
     facts = {name: _stem_facts(inputs, name) for name in sorted(params["stems"])}
@@ -44,11 +42,19 @@ def run(inputs: dict[str, Path], outputs: dict[str, Path], params: dict[str, Any
     if wrong:
         raise VerificationError("nothing is delivered: " + "; ".join(wrong))
     names = file_names(params)
-    sources = {names[stem]: inputs[f"stems/{stem}"] for stem in facts} | {names[None]: inputs["master"]}
+    roles = {names[stem]: f"stems/{stem}" for stem in facts} | {names[None]: "master"}
+    sources = {name: inputs[role] for name, role in roles.items()}
     try:
-        with zipfile.ZipFile(outputs["archive"], "w", zipfile.ZIP_STORED, allowZip64=True) as archive:
+        with (
+            outputs["archive"].open("wb") as file,
+            zipfile.ZipFile(file, "w", zipfile.ZIP_STORED, allowZip64=True) as archive,
+        ):
             folder = folder_name(params)
-            digests = _copy(archive, folder, sources, timeline.delivered_frames)
+            _copy(file, archive, folder, sources, timeline.delivered_frames)
+            digests = {
+                name: {"sha256": params["sha256"][role], "bytes": inputs[role].stat().st_size}
+                for name, role in roles.items()
+            }
             written = manifest(facts, master, mix, timeline, params, names, digests)
             outputs["facts"].write_text(as_json(written), encoding="utf-8")
             texts = {"manifest.json": as_json(written), "TrackSheet.txt": track_sheet(written)}
@@ -137,36 +143,24 @@ def _loudness_failures(master: dict[str, Any], limits: dict[str, Any]) -> list[s
     return found
 
 
-def _copy(archive: zipfile.ZipFile, folder: str, sources: dict[str, Path], frames: int) -> dict[str, dict[str, Any]]:
-    """Store files in blocks, each read once, and return the size and digest of each.
-
-    A second thread hashes the very blocks that this one stores.
-    """
-    tick = on_frames.get()
-    total = sum(path.stat().st_size for path in sources.values())
-    buffers = [memoryview(bytearray(COPY_BYTES)) for _ in range(HELD_BLOCKS)]
-    hashed: deque[Future[None]] = deque()
-    copied, entries = 0, {}
-    with ThreadPoolExecutor(1) as hashing:
-        for name, path in sources.items():
-            digest, before = sha256(), copied
-            with (
-                path.open("rb", buffering=0) as source,
-                archive.open(_member(folder, name, path.stat().st_size), "w") as member,
-            ):
-                while count := source.readinto(buffers[0]):
-                    hashed.append(hashing.submit(digest.update, buffers[0][:count]))
-                    member.write(buffers[0][:count])
-                    buffers.append(buffers.pop(0))
-                    if len(hashed) == HELD_BLOCKS:
-                        hashed.popleft().result()
-                    copied += count
-                    if tick is not None:
-                        tick(frames * copied // total)
-            while hashed:
-                hashed.popleft().result()
-            entries[name] = {"sha256": digest.hexdigest(), "bytes": copied - before}
-    return entries
+def _copy(file: BinaryIO, archive: zipfile.ZipFile, folder: str, sources: dict[str, Path], frames: int) -> None:
+    """Store files in blocks, each read once; what is stored can be read by others before the rest is."""
+    tick, final = on_frames.get(), on_final.get()
+    total, copied = sum(path.stat().st_size for path in sources.values()), 0
+    buffer = memoryview(bytearray(COPY_BYTES))
+    for name, path in sources.items():
+        with (
+            path.open("rb", buffering=0) as source,
+            archive.open(_member(folder, name, path.stat().st_size), "w") as member,
+        ):
+            while count := source.readinto(buffer):
+                member.write(buffer[:count])
+                copied += count
+                if tick is not None:
+                    tick(frames * copied // total)
+        file.flush()
+        if final is not None:
+            final(Path(file.name), file.tell())
 
 
 def _member(folder: str, name: str, size: int = 0) -> zipfile.ZipInfo:

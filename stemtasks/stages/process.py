@@ -51,14 +51,16 @@ def run(inputs: dict[str, Path], outputs: dict[str, Path], params: dict[str, Any
         end = timeline.frames if params["tail"] == "cut" else timeline.delivered_frames
         blocks = _ended(blocks, end, round(CUT_FADE_MS * timeline.sample_rate / 1000), heard)
         blocks = fitted(blocks, timeline.delivered_frames, params["channels"])
-        blocks = _listened(blocks, timeline.frames, params["subtype"] != "FLOAT", heard)
+        pcm = params["subtype"] != "FLOAT"
+        blocks = _listened(blocks, timeline.frames, pcm, heard)
         write_wav(outputs["audio"], blocks, timeline.sample_rate, params["channels"], params["subtype"], params["seed"])
-    facts = measure.measure(outputs["audio"]) | {
+    facts = measure.measure(outputs["audio"])
+    facts |= {
         "gain_db": params["gain_db"],
         "pan": params["pan"],
         "effects": [effect["effect"] for effect in params["effects"]],
         "overs": heard.overs,
-        "peak_before_dbfs": measure.decibels(heard.peak),
+        "peak_before_dbfs": measure.decibels(heard.peak) if pcm else facts["peak_dbfs"],
         "tail_frames": heard.tail_frames,
         "tail_cut": heard.tail_cut,
     }
@@ -172,13 +174,14 @@ def _ended(blocks: Blocks, end: int, fade_frames: int, heard: Heard) -> Blocks:
 
 
 def _listened(blocks: Blocks, song_frames: int, pcm: bool, heard: Heard) -> Blocks:
-    """Pass blocks on and note their peak, what PCM would clip, and the last frame of the tail above -90 dBFS."""
+    """Pass blocks on and note what PCM would clip, its peak, and the last frame of the tail above -90 dBFS."""
     position = 0
     for block in blocks:
-        highest = peak(block)
-        heard.peak = max(heard.peak, highest)
-        if pcm and highest > 1.0:
-            heard.overs += int(np.count_nonzero(np.abs(block) > 1.0))
+        if pcm:
+            highest = peak(block)
+            heard.peak = max(heard.peak, highest)
+            if highest > 1.0:
+                heard.overs += int(np.count_nonzero(np.abs(block) > 1.0))
         if position + len(block) > song_frames:
             tail = block[max(0, song_frames - position) :]
             loud = np.flatnonzero((np.abs(tail) > TAIL_FLOOR).any(axis=1))

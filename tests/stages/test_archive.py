@@ -19,7 +19,7 @@ from stemtasks.audio import write_wav
 from stemtasks.errors import VerificationError
 from stemtasks.manifest import CONTRACT
 from stemtasks.measure import measure, write_facts
-from stemtasks.progress import on_frames
+from stemtasks.progress import on_final, on_frames
 from stemtasks.stages import archive
 from stemtasks.timeline import Section, Timeline
 
@@ -84,7 +84,9 @@ class Delivery:
     def build(self, name: str = "out.zip") -> Path:
         out = self.folder / name
         facts = self.folder / "archive.json"
-        archive.run(self.inputs, {"archive": out, "facts": facts}, self.params)
+        there = {role: path for role, path in self.inputs.items() if path.is_file()}
+        digests = {role: hashlib.sha256(path.read_bytes()).hexdigest() for role, path in there.items()}
+        archive.run(self.inputs, {"archive": out, "facts": facts}, self.params | {"sha256": digests})
         found = archive.verify(json.loads(facts.read_bytes()), self.limits)
         facts.unlink()
         if found:
@@ -369,3 +371,16 @@ def test_an_archive_past_the_zip64_limit_is_read_back(delivery, monkeypatch):
     with zipfile.ZipFile(made) as opened:
         assert opened.testzip() is None
         assert opened.read(f"{TOP}/Demo_Bass_48k_24b.wav") == delivery.inputs["stems/bass"].read_bytes()
+
+
+def test_what_is_said_to_be_final_while_the_zip_is_written_stays_as_it_is(delivery):
+    told = []
+    token = on_final.set(lambda path, stop: told.append((stop, path.read_bytes()[:stop])))
+    try:
+        whole = delivery.build().read_bytes()
+    finally:
+        on_final.reset(token)
+    assert [stop for stop, _ in told] == sorted({stop for stop, _ in told})
+    assert len(told) == 3
+    assert told[-1][0] > 0.9 * len(whole)
+    assert all(whole[:stop] == part for stop, part in told)

@@ -1,0 +1,61 @@
+"""Digests read in pieces, or while a file is still being written, are those of the whole file."""
+
+from __future__ import annotations
+
+import hashlib
+import tempfile
+from pathlib import Path
+
+import xxhash
+from hypothesis import given
+from hypothesis import strategies as st
+
+from stemtasks.digests import Ahead, Digest, Reading, read_digest
+
+
+def of(data):
+    return Digest(len(data), xxhash.xxh3_128_hexdigest(data), hashlib.sha256(data).hexdigest())
+
+
+@given(data=st.binary(max_size=3000), stops=st.lists(st.integers(0, 4000)))
+def test_a_file_read_in_pieces_has_the_digest_of_the_whole(data, stops):
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "file")
+        path.write_bytes(data)
+        reading = Reading(path)
+        for stop in stops:
+            reading.until(stop)
+        so_far = max([0, *(min(stop, len(data)) for stop in stops)])
+        assert reading.digest() == of(data[:so_far])
+        reading.until()
+        assert reading.digest() == of(data) == read_digest(path)
+
+
+def test_a_file_longer_than_a_chunk_is_read_to_any_byte(tmp_path):
+    data = bytes(range(256)) * 10_000
+    path = tmp_path / "file"
+    path.write_bytes(data)
+    reading = Reading(path)
+    for stop in (1, 1_500_000, 1_500_001, 2_100_000):
+        reading.until(stop)
+        assert reading.digest() == of(data[:stop])
+
+
+def test_what_is_read_ahead_is_not_read_again(tmp_path):
+    path, other = tmp_path / "file", tmp_path / "other"
+    other.write_bytes(b"other")
+    with Ahead() as ahead, path.open("wb") as file:
+        for piece in (b"first ", b"second ", b"third"):
+            file.write(piece)
+            file.flush()
+            ahead.final(path, file.tell())
+        assert ahead.digest(path) == of(b"first second third")
+        assert ahead.digest(other) == of(b"other")
+
+
+def test_a_file_that_is_gone_when_it_is_to_be_read_ahead_fails_where_its_digest_is_asked_for(tmp_path):
+    path = tmp_path / "file"
+    with Ahead() as ahead:
+        ahead.final(path, 10)
+        path.write_bytes(b"there again")
+        assert ahead.digest(path) == of(b"there again")
