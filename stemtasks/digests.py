@@ -100,9 +100,11 @@ class Ahead:
     def __exit__(self, *_: object) -> None:
         self._thread.shutdown()
 
-    def final(self, path: Path, stop: int) -> None:
-        """Read a file up to ``stop``: what is before it will not change."""
-        self._thread.submit(self._readings.setdefault(path, Reading(path)).until, stop)
+    def final(self, path: Path, start: int, stop: int) -> None:
+        """Read a file on from ``start`` to ``stop``, or from the beginning where it was written anew."""
+        if start == 0:
+            self._readings[path] = Reading(path)
+        self._thread.submit(self._readings[path].until, stop)
 
     def digest(self, path: Path) -> Digest:
         """Return the digest of a file that is whole."""

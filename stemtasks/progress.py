@@ -9,8 +9,9 @@ from pathlib import Path
 on_frames: ContextVar[Callable[[int], None] | None] = ContextVar("on_frames", default=None)
 """Called with the count of frames written so far."""
 
-on_final: ContextVar[Callable[[Path, int], None] | None] = ContextVar("on_final", default=None)
-"""Called with an output and how many of its first bytes will not change: they can be read while the rest is written."""
+on_final: ContextVar[Callable[[Path, int, int], None] | None] = ContextVar("on_final", default=None)
+"""Called with an output and a range of its bytes that follows what was final before, or begins at 0 where it is
+written anew: they stay as they are, and can be read while other work goes on."""
 
 process_groups: set[int] = set()
 """Process groups that jobs of this process have started and not ended, to be killed with it."""

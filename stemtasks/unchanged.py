@@ -64,7 +64,7 @@ def recall(state: Path) -> Said | None:
             _stamp(path) == stamp for path, stamp in noted["files"].items()
         ):
             return Said(*noted["said"])
-    except (OSError, ValueError):
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
         pass
     return None
 

@@ -23,6 +23,7 @@ from stemtasks.audio import BLOCK_FRAMES, Source, Spill, fitted, reblocked, writ
 from stemtasks.errors import AudioError
 from stemtasks.headers import mp3_frames
 from stemtasks.progress import on_frames
+from tests import examples
 
 RATE = 48000
 FFMPEG = imageio_ffmpeg.get_ffmpeg_exe()
@@ -468,7 +469,7 @@ def test_missing_folders_pipes_and_forbidden_files_are_one_line(tmp_path):
     edits=st.lists(st.tuples(st.floats(0, 1), st.binary(min_size=1, max_size=8)), min_size=1, max_size=4),
     in_header=st.booleans(),
 )
-@settings(deadline=None, max_examples=80)
+@settings(deadline=None, max_examples=examples(80))
 def test_a_damaged_file_is_audio_or_one_line(tmp_path_factory, name, edits, in_header):
     path = tmp_path_factory.getbasetemp() / name
     content = bytearray(exported(path, 2000).read_bytes())

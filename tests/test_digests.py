@@ -46,9 +46,10 @@ def test_what_is_read_ahead_is_not_read_again(tmp_path):
     other.write_bytes(b"other")
     with Ahead() as ahead, path.open("wb") as file:
         for piece in (b"first ", b"second ", b"third"):
+            start = file.tell()
             file.write(piece)
             file.flush()
-            ahead.final(path, file.tell())
+            ahead.final(path, start, file.tell())
         assert ahead.digest(path) == of(b"first second third")
         assert ahead.digest(other) == of(b"other")
 
@@ -56,6 +57,15 @@ def test_what_is_read_ahead_is_not_read_again(tmp_path):
 def test_a_file_that_is_gone_when_it_is_to_be_read_ahead_fails_where_its_digest_is_asked_for(tmp_path):
     path = tmp_path / "file"
     with Ahead() as ahead:
-        ahead.final(path, 10)
+        ahead.final(path, 0, 10)
         path.write_bytes(b"there again")
         assert ahead.digest(path) == of(b"there again")
+
+
+def test_a_file_that_is_written_anew_is_read_anew(tmp_path):
+    path = tmp_path / "file"
+    with Ahead() as ahead:
+        for content in (b"a first attempt", b"and another one", b"longer than both of them"):
+            path.write_bytes(content)
+            ahead.final(path, 0, len(content))
+        assert ahead.digest(path) == of(content)

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from stemtasks import plugins, schema, spec, tables
 from stemtasks.errors import SpecError
 from stemtasks.units import duration_of
+from tests import examples
 
 GOOD = """
 [song]
@@ -227,7 +228,7 @@ def test_a_folder_without_songs_says_what_to_do(tmp_path):
 
 
 @given(st.binary(max_size=300))
-@settings(max_examples=300)
+@settings(max_examples=examples(300))
 def test_no_bytes_give_anything_but_a_song_or_one_line(tmp_path_factory, raw):
     path = tmp_path_factory.getbasetemp() / "fuzzed.toml"
     path.write_bytes(raw)
@@ -248,7 +249,7 @@ TOML_VALUE = st.recursive(
     ),
     value=TOML_VALUE,
 )
-@settings(max_examples=300)
+@settings(max_examples=examples(300))
 def test_no_value_anywhere_gives_a_traceback(tmp_path_factory, where, key, value):
     import tomllib
 

@@ -17,8 +17,9 @@ from stemtasks.action import Job, Tree, perform, up_to_date
 from stemtasks.errors import CacheError
 from stemtasks.graph import Backend
 from stemtasks.records import TABLES, Records, _mark
+from tests import examples
 
-EXAMPLES = 300
+EXAMPLES = examples(300)
 
 
 def run(name, inputs, outputs, params):

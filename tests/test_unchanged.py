@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import signal
@@ -10,9 +11,12 @@ import sys
 import time
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from stemtasks import unchanged
 from stemtasks.unchanged import SETTLED_NS
+from tests import examples
 from tests.project import Project, Run
 
 SPEC = """
@@ -271,3 +275,47 @@ def test_a_spec_that_is_younger_than_the_build_by_less_than_a_clock_may_show_lea
 def test_a_note_that_cannot_be_written_is_no_failure(tmp_path):
     unchanged.note(tmp_path / "not there", {}, [], 0, unchanged.Said("", 0, 0.0), str(tmp_path))
     assert unchanged.recall(tmp_path / "not there") is None
+
+
+@pytest.fixture(scope="module")
+def pristine(tmp_path_factory):
+    """Return a folder with a note of two files, and what it says."""
+    folder = tmp_path_factory.mktemp("pristine")
+    files = [folder / "one", folder / "two"]
+    for file in files:
+        file.write_text(file.name)
+    said = unchanged.Said("up to date  stem:song/lead\n", 1, 2.5)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        unchanged.note(folder, {}, files, time.time_ns() + 2 * SETTLED_NS, said, str(folder))
+        assert unchanged.recall(folder) == said
+        yield folder, said
+
+
+@given(
+    edits=st.lists(st.tuples(st.floats(0, 1, exclude_max=True), st.integers(0, 255)), max_size=9),
+    cut=st.sampled_from([1.0, 1.0, 0.9, 0.5, 0.0]),
+    whole=st.one_of(st.none(), st.binary(max_size=50), st.text(max_size=50).map(str.encode)),
+)
+@settings(max_examples=examples(300), deadline=None)
+def test_a_note_of_any_bytes_is_none_or_the_one_that_was_left(pristine, edits, cut, whole):
+    folder, said = pristine
+    place = folder / "unchanged"
+    good = place.read_bytes()
+    data = bytearray(good) if whole is None else bytearray(whole)
+    for at, byte in edits:
+        if data:
+            data[int(at * len(data))] = byte
+    try:
+        place.write_bytes(data[: int(cut * len(data))])
+        assert unchanged.recall(folder) == (said if place.read_bytes() == good else None)
+    finally:
+        place.write_bytes(good)
+
+
+@pytest.mark.parametrize("noted", [{}, [], None, {"circumstances": []}, {"files": [], "said": 1}, {"said": []}])
+def test_a_note_in_another_form_with_a_right_mark_is_none(tmp_path, monkeypatch, noted):
+    monkeypatch.chdir(tmp_path)
+    text = json.dumps(noted)
+    (tmp_path / "unchanged").write_text(f"{unchanged._mark(text)}\n{text}")
+    assert unchanged.recall(tmp_path) is None

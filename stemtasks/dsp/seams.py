@@ -182,7 +182,8 @@ def sustained_region(powers: Array, above_db: float = 6.0, below_db: float = 9.0
     level has come to it (an attack above it is over, a slow rise has arrived) and ends where it falls for good.
     """
     heard = powers > powers.max() * 1e-3
-    prevailing = float(np.median(powers[heard])) if heard.any() else 0.0
+    ordered = np.sort(powers[heard])  # np.median imports numpy.ma for it
+    prevailing = float(ordered[(len(ordered) - 1) // 2] + ordered[len(ordered) // 2]) / 2 if len(ordered) else 0.0
     low, high = prevailing * 10 ** (-below_db / 10), prevailing * 10 ** (above_db / 10)
     alive = np.flatnonzero(powers >= low)
     if not len(alive):

@@ -146,7 +146,7 @@ def _loudness_failures(master: dict[str, Any], limits: dict[str, Any]) -> list[s
 def _copy(file: BinaryIO, archive: zipfile.ZipFile, folder: str, sources: dict[str, Path], frames: int) -> None:
     """Store files in blocks, each read once; what is stored can be read by others before the rest is."""
     tick, final = on_frames.get(), on_final.get()
-    total, copied = sum(path.stat().st_size for path in sources.values()), 0
+    total, copied, stored = sum(path.stat().st_size for path in sources.values()), 0, 0
     buffer = memoryview(bytearray(COPY_BYTES))
     for name, path in sources.items():
         with (
@@ -160,7 +160,8 @@ def _copy(file: BinaryIO, archive: zipfile.ZipFile, folder: str, sources: dict[s
                     tick(frames * copied // total)
         file.flush()
         if final is not None:
-            final(Path(file.name), file.tell())
+            final(Path(file.name), stored, file.tell())
+            stored = file.tell()
 
 
 def _member(folder: str, name: str, size: int = 0) -> zipfile.ZipInfo:

@@ -19,11 +19,13 @@ import time
 from collections import Counter
 from pathlib import Path
 
+from stemtasks.unchanged import SETTLED_NS
 from tests.project import Project
 from tests.storm.damage import Damage
 from tests.storm.song import Song
 
 HANG_SECONDS = 120
+RESTING_SECONDS = SETTLED_NS / 1e9 + 0.1
 COMMANDS: list[list[str]] = [
     [], [], [], ["-n", "1"], ["-n", "0"], ["--continue", "-n", "2"], ["-a"], ["-a", "mix:song"], ["mix"], ["align:*"],
     ["-s", "process"], ["timing:song"], ["clean"], ["clean", "--forget"], ["forget"], ["forget", "--all"],
@@ -121,6 +123,12 @@ class Storm:
             raise BrokenError(f"left half-made: {left}")
         if run.code == 0 and self._settled(self.project).done:
             raise BrokenError("the next build with nothing to do did something")
+        if run.code == 0 and self.chance.random() < 0.3:
+            # files that are old enough for a note of them, which what comes next has to see through
+            time.sleep(RESTING_SECONDS)
+            if self._settled(self.project).done:
+                raise BrokenError("a build after a rest did something")
+            self.kinds["a note was left"] += (state / "unchanged").is_file()
         self.kinds["compared" if run.code == 0 else "compared, both failed"] += 1
         if run.code:
             self.song.mend()

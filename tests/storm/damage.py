@@ -28,6 +28,7 @@ class Damage:
             "records.db-wal": lambda: list(self.state.glob("records.db-wal")),
             "records.db-shm": lambda: list(self.state.glob("records.db-shm")),
             "lock": lambda: list(self.state.glob("lock")),
+            "note": lambda: list(self.state.glob("unchanged")),
         }
         ways: dict[str, Callable[[Path], None]] = {
             "flip": self._flip, "truncate": self._truncate, "delete": Path.unlink, "swap": self._swap,
