@@ -145,6 +145,11 @@ class Tree:
         said: list[str] = []
         if self.shared is not None:
             said = self.shared.finish()
+        if self.store.refused:
+            said.append(
+                f"WARNING: local store {self.store.folder}: {self.store.refused}; what was built is right, "
+                "but not all of it is kept to be restored"
+            )
         if self.store.added:
             from stemtasks.upkeep import settle  # noqa: PLC0415 - not in a build with nothing to do
 

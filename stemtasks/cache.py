@@ -80,6 +80,8 @@ class Store:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.added = 0
+        self.refused = ""
+        """Why something could not be kept, the last time that one could not."""
         self._arrived: dict[str, Signature | None] = {}
 
     def entry(self, key: str) -> dict[str, Any] | None:
@@ -129,7 +131,7 @@ class Store:
 
     def keep(self, key: str, outputs: dict[str, tuple[Path, Digest]], extra: dict[str, Any]) -> None:
         """Take finished outputs and the entry that leads to them; the entry last, whole or not at all."""
-        with contextlib.suppress(OSError):
+        try:
             for path, digest in outputs.values():
                 blob = self.blob_path(digest.sha256)
                 if not blob.exists() or blob.stat().st_size != digest.bytes:
@@ -138,6 +140,8 @@ class Store:
                         self.take_blob(temporary, digest)
             made = {role: digest._asdict() for role, (_, digest) in outputs.items()}
             self.keep_entry(key, {"outputs": made, **extra})
+        except OSError as error:
+            self.refused = error.strerror or str(error)
 
     def take_blob(self, temporary: Path, digest: Digest, arrived: bool = False) -> None:
         """Give a file of the store's own work folder the name of its digest, which the caller has checked.

@@ -51,8 +51,10 @@ class Records:
             try:
                 self._connection = self._opened()
             except (sqlite3.DatabaseError, UnicodeDecodeError) as error:  # the latter from SQLite's own messages
-                if getattr(error, "sqlite_errorcode", 0) & 0xFF in CIRCUMSTANCES:
+                if not _is_damage(error):
                     raise
+                for texts in self._texts.values():
+                    texts.clear()
                 self._set_aside()
                 self._connection = self._opened()
         except (OSError, sqlite3.Error) as error:
@@ -81,11 +83,20 @@ class Records:
 
     def _set_aside(self) -> None:
         """Move a database that SQLite cannot read out of the way."""
-        for texts in self._texts.values():
-            texts.clear()
         for suffix in ("-wal", "-shm"):
             self.path.with_name(self.path.name + suffix).unlink(missing_ok=True)
         os.replace(self.path, self.path.with_suffix(".damaged"))
+
+    def _begin_anew(self) -> None:
+        """Put the rows into a new database: damage may show only when something is written."""
+        with contextlib.suppress(sqlite3.Error):
+            self._connection.close()
+        self._set_aside()
+        self._connection = self._opened()
+        for table in TABLES:
+            rows = [(name, _text(self.get(table, name))) for name in self.names(table)]
+            marked = [(name, text, _mark(table, name, text)) for name, text in rows]
+            self._connection.executemany(f"insert into {table} values (?, ?, ?)", marked)
 
     def get(self, table: str, name: str) -> Any:
         """Return a row's body, or None."""
@@ -111,7 +122,7 @@ class Records:
 
     def put(self, table: str, name: str, body: Any) -> None:
         """Write a row, replacing the one there is."""
-        text = json.dumps(body, ensure_ascii=True, separators=(",", ":"))
+        text = _text(body)
         self._write(f"insert or replace into {table} values (?, ?, ?)", (name, text, _mark(table, name, text)))
         self._rows[table][name] = body
 
@@ -130,12 +141,26 @@ class Records:
     def _write(self, statement: str, values: tuple[str, ...]) -> None:
         try:
             with self._lock:
-                self._connection.execute(statement, values)
-        except (sqlite3.Error, UnicodeDecodeError) as error:
+                try:
+                    self._connection.execute(statement, values)
+                except (sqlite3.DatabaseError, UnicodeDecodeError) as error:
+                    if not _is_damage(error):
+                        raise
+                    self._begin_anew()
+                    self._connection.execute(statement, values)
+        except (OSError, sqlite3.Error, UnicodeDecodeError) as error:
             raise CacheError(
                 f"{self.path}: cannot be written ({error}); free some space or remove the file, "
                 "then run doit again: finished work is found through the store"
             ) from None
+
+
+def _text(body: Any) -> str:
+    return json.dumps(body, ensure_ascii=True, separators=(",", ":"))
+
+
+def _is_damage(error: Exception) -> bool:
+    return getattr(error, "sqlite_errorcode", 0) & 0xFF not in CIRCUMSTANCES
 
 
 def _mark(table: str, name: Any, body: Any) -> str:

@@ -88,26 +88,36 @@ def stock_doit(folder: Path, listed: Edges) -> Command:
     return DOIT, stock
 
 
+def copied(folder: Path, name: str) -> Path:
+    """Return a folder with copies of the files: those in ``build/`` share their bytes with others that are alike."""
+    shutil.copytree(folder / "build", folder / name / "build", ignore=shutil.ignore_patterns(".stemtasks"))
+    return folder / name
+
+
 def make(folder: Path, listed: Edges) -> Command | None:
     """Return make's null build."""
+    if not shutil.which("make"):
+        return None
+    place = copied(folder, "make")
     rules = [f"{outputs[0]}: {' '.join(inputs)}\n\ttouch $@\n" for inputs, outputs in listed]
     every = " ".join(outputs[0] for _, outputs in listed)
-    (folder / "Makefile").write_text(f"all: {every}\n" + "".join(rules))
-    return (["make", "-s"], folder) if shutil.which("make") else None
+    (place / "Makefile").write_text(f"all: {every}\n" + "".join(rules))
+    return ["make", "-s"], place
 
 
 def ninja(folder: Path, listed: Edges) -> Command | None:
     """Return ninja's null build."""
+    if not shutil.which("ninja"):
+        return None
+    place = copied(folder, "ninja")
     rules = [f"build {' '.join(outputs)}: touch {' '.join(inputs)}\n" for inputs, outputs in listed]
-    (folder / "build.ninja").write_text("rule touch\n  command = touch $out\n" + "".join(rules))
-    return (["ninja", "--quiet"], folder) if shutil.which("ninja") else None
+    (place / "build.ninja").write_text("rule touch\n  command = touch $out\n" + "".join(rules))
+    return ["ninja", "--quiet"], place
 
 
 def snakemake(folder: Path, listed: Edges) -> Command:
     """Return snakemake's null build."""
-    place = folder / "snakemake"
-    place.mkdir()
-    (place / "build").symlink_to("../build")
+    place = copied(folder, "snakemake")
     every = [output for _, outputs in listed for output in outputs]
     rules = [
         f"rule task{number}:\n    input: {inputs}\n    output: {outputs}\n    shell: 'touch {{output}}'\n"
@@ -120,9 +130,8 @@ def snakemake(folder: Path, listed: Edges) -> Command:
 
 
 def dvc(folder: Path, listed: Edges) -> Command:
-    """Return dvc's null build, on a copy, since it replaces files by its own."""
-    place = folder / "dvc"
-    shutil.copytree(folder / "build", place / "build", ignore=shutil.ignore_patterns(".stemtasks"))
+    """Return dvc's null build."""
+    place = copied(folder, "dvc")
     stages = {
         f"task{number}": {"cmd": "true", "deps": inputs, "outs": [{path: {"cache": False}} for path in outputs]}
         for number, (inputs, outputs) in enumerate(listed)
@@ -148,12 +157,11 @@ def null_builds(folder: Path, count: int) -> None:
         others = peers(place, slow=number == 6)
         time.sleep(2.1)  # files of now could change unseen by a clock: they leave no note
         for name, peer in others.items():
-            us, them = paired(count, lambda place=place: measured(DOIT, place), peer)
-            at_once[tasks] = us
+            at_once[tasks], them = paired(count, lambda place=place: measured(DOIT, place), peer)
             goal = {"stock doit": "<= 1", "snakemake": "<= 0.1", "dvc": "<= 0.1"}.get(name, "")
-            compared(f"nothing to do, {tasks} tasks, against {name}", us, them, goal)
+            compared(f"nothing to do, {tasks} tasks, against {name}", at_once[tasks], them, goal)
         looked[tasks], them = paired(count, looking, others["stock doit"])
-        compared(f"a spec touched, {tasks} tasks, against stock doit with nothing to do", looked[tasks], them, "")
+        compared(f"a spec touched, {tasks} tasks, against stock doit", looked[tasks], them, "")
     start = measured([sys.executable, "-c", "import doit"], folder)
     row("start of Python and doit alone", f"{start.wall:.3f} s", "", "", "")
     for what, usages in (("nothing to do", at_once), ("a spec touched", looked)):
