@@ -251,17 +251,17 @@ def _note(tasks: list[Any], width: int) -> None:
         settings.FILE,
         SPEC,
         *SPEC.glob("*.toml"),
-        *_beside_dodo(here),
+        *_of_project(),
         *sources.tree(),
     ]
     unchanged.note(STATE, known, [*read, *unchanged.folders_of_imports(here)], BEGUN_NS, said, here)
 
 
-def _beside_dodo(here: str) -> list[str]:
-    """Return the files of the modules that ``dodo.py`` has imported from beside itself."""
+def _of_project() -> list[str]:
+    """Return the files of modules that ``dodo.py`` has imported from elsewhere than where libraries are installed."""
     files = {getattr(module, "__file__", None) or "" for module in list(sys.modules.values())}
-    beside = {file for file in files if file.startswith(here + os.sep)}
-    return sorted(file for file in beside if not file.startswith((sys.prefix, str(sources.ROOT))))
+    installed = (sys.prefix, sys.base_prefix, str(sources.ROOT))
+    return sorted(file for file in files if file.endswith(".py") and not file.startswith(installed))
 
 
 # thousands of tasks are thousands of objects that live to the end: looking through them again and again is a fifth
