@@ -124,6 +124,11 @@ def read_xxh3(path: str | Path) -> str:
     return fast.hexdigest()
 
 
+def is_of(path: str | Path, digest: Digest) -> bool:
+    """Return whether a file has a digest's size and xxh3."""
+    return os.stat(path).st_size == digest.bytes and read_xxh3(path) == digest.xxh3
+
+
 class Digests:
     """Digests by path, kept in the records from run to run."""
 
@@ -181,8 +186,7 @@ class Digests:
             if known is not None and known[0] == before:
                 return known[1]
             try:
-                same = known is not None and known[1].bytes == before.bytes and read_xxh3(path) == known[1].xxh3
-                digest = known[1] if known is not None and same else read_digest(path)
+                digest = known[1] if known is not None and is_of(path, known[1]) else read_digest(path)
             except OSError as error:
                 raise AudioError(f"{path}: cannot be read ({error.strerror})") from None
             if signature(path) == before:
