@@ -21,12 +21,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from stemtasks import progress, sources, stages
-from stemtasks.cache import Restored, Store, protect
+from stemtasks.cache import Restored, Store
 from stemtasks.digests import Ahead, Digest, Digests, read_digest
 from stemtasks.errors import AudioError, StemtasksError, VerificationError, WorkerError
 from stemtasks.executors import attempt
 from stemtasks.records import Records
 from stemtasks.settings import Settings
+from stemtasks.sharing import protect
 from stemtasks.summary import summarise
 
 if TYPE_CHECKING:
@@ -365,7 +366,14 @@ def _run(
             error = tree.submit(attempt, job.stage, inputs, outputs, params)
             if error is not None:
                 raise error
-        return {role: ahead.digest(path) for role, path in work.items()}
+        known = {_identity(job.inputs[role]): digest for role, digest in digests.items()}
+        return {role: known.get(_identity(path)) or ahead.digest(path) for role, path in work.items()}
+
+
+def _identity(path: str | Path) -> tuple[int, int]:
+    """Return what two names of one file have in common."""
+    status = os.stat(path)
+    return status.st_dev, status.st_ino
 
 
 def _facts(outputs: dict[str, Path]) -> dict[str, Any]:

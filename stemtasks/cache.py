@@ -24,7 +24,6 @@ import math
 import os
 import platform
 import re
-import shutil
 import time
 import uuid
 from collections.abc import Iterator
@@ -33,9 +32,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from stemtasks.digests import Digest, Signature, is_of, read_digest, signature
+from stemtasks.sharing import share
 
-FICLONE = 0x40049409
-READ_ONLY = 0o444
 FORMAT = 1
 """Of an entry; one of another format is not there."""
 STALE_SECONDS = 24 * 3600
@@ -220,40 +218,5 @@ def _lives(process: int) -> bool:
     return True
 
 
-def share(source: Path, target: Path) -> None:
-    """Make ``target`` hold ``source``'s bytes, without a second copy on disk where the file system can."""
-    if not _cloned(source, target):
-        try:
-            os.link(source, target)
-        except FileNotFoundError:
-            raise
-        except OSError:
-            shutil.copyfile(source, target)
-    protect(target)
-
-
-def protect(path: Path) -> None:
-    """Make a file read-only, where the file system knows of that."""
-    with contextlib.suppress(OSError):
-        os.chmod(path, READ_ONLY)
-
-
 def _mark(entry: dict[str, Any]) -> str:
     return hashlib.sha256(json.dumps(entry, sort_keys=True).encode()).hexdigest()
-
-
-def _cloned(source: Path, target: Path) -> bool:
-    """Clone copy-on-write (Linux: btrfs, XFS, ...), and return whether that worked."""
-    try:
-        import fcntl  # noqa: PLC0415 - not on Windows
-    except ImportError:
-        return False
-    with open(source, "rb") as reader, open(target, "xb") as writer:
-        try:
-            fcntl.ioctl(writer.fileno(), FICLONE, reader.fileno())
-        except OSError:
-            pass
-        else:
-            return True
-    os.unlink(target)
-    return False

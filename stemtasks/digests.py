@@ -56,6 +56,10 @@ def signature(path: str | Path) -> Signature | None:
     return Signature(status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino)
 
 
+MOST_NAMES = 8
+"""Of one file: more are not kept track of, and read again when they are asked for."""
+
+
 class Reading:
     """Both digests of a file as far as it has been read, in constant memory."""
 
@@ -135,6 +139,7 @@ class Digests:
     def __init__(self, records: Records) -> None:
         self._records = records
         self._known: dict[str, tuple[Signature, Digest]] = {}
+        self._names: dict[int, list[str]] = {}
         self._locks: dict[str, threading.Lock] = {}
         self._lock = threading.Lock()
 
@@ -160,11 +165,22 @@ class Digests:
     def publish(self, path: str, digest: Digest) -> None:
         """Take the digest of a file that this process has just put in place."""
         now = signature(path)
-        if now is not None:
-            self._keep(path, now, digest)
+        if now is None:
+            return
+        self._keep(path, now, digest)
+        # its new name has changed the times of a file that has others
+        for other in tuple(self._names[now.inode]):
+            if other != path and self._known[other][1] == digest and signature(other) == now:
+                self._keep(other, now, digest)
+
+    def _learn(self, path: str, at: Signature, digest: Digest) -> None:
+        self._known[path] = (at, digest)
+        names = self._names.setdefault(at.inode, [])
+        if path not in names and len(names) < MOST_NAMES:
+            names.append(path)
 
     def _keep(self, path: str, at: Signature, digest: Digest) -> None:
-        self._known[path] = (at, digest)
+        self._learn(path, at, digest)
         # where it cannot be written down, the next run reads the file again
         with contextlib.suppress(CacheError):
             self._records.put("files", path, [*at, *digest])
@@ -173,9 +189,8 @@ class Digests:
         row = self._records.get("files", path)
         if not isinstance(row, list) or len(row) != len(Signature._fields) + len(Digest._fields):
             return None
-        known = (Signature(*row[:4]), Digest(*row[4:]))
-        self._known[path] = known
-        return known
+        self._learn(path, Signature(*row[:4]), Digest(*row[4:]))
+        return self._known[path]
 
     def _read(self, path: str, known: tuple[Signature, Digest] | None) -> Digest | None:
         """Read the file until it holds still; keep sha256 where xxh3 says that nothing changed."""

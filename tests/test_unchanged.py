@@ -115,6 +115,17 @@ def test_where_nothing_changed_the_note_says_what_a_build_would_and_no_song_is_l
     assert ask(noted, "run")[1]
 
 
+def test_a_build_whose_files_share_bytes_leaves_a_note_that_holds(noted):
+    song = noted.folder / "build/song"
+    for how in (["-a"], []):
+        if not how:
+            shutil.rmtree(song)
+        noted.build(*how)
+        assert (song / "aligned/lead.wav").samefile(song / "stems/lead.wav")
+        assert note(noted).exists()
+        assert ask(noted)[1], how
+
+
 def test_the_answer_imports_no_part_that_loads_or_builds(noted):
     code = DOIT + "print(sorted(name for name in sys.modules if name.startswith('stemtasks')), file=sys.stderr)"
     done = subprocess.run(

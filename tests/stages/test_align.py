@@ -6,7 +6,7 @@ import tracemalloc
 import numpy as np
 import pytest
 
-from stemtasks import schema
+from stemtasks import audio, schema
 from stemtasks.audio import Source
 from stemtasks.errors import AudioError
 from stemtasks.stages import align
@@ -47,6 +47,29 @@ def test_every_strategy_gives_the_targets_frames_and_the_same_bytes_twice(
         assert align.verify(facts, {"seam_dip_db": 1.5, "seam_jump": 1.5, "seam_beat_error_ms": 1.0}) == []
     for suffix in ("wav", "json"):
         assert (tmp_path / f"one.{suffix}").read_bytes() == (tmp_path / f"two.{suffix}").read_bytes()
+
+
+@pytest.mark.parametrize("channels", [1, 2, 6])
+def test_a_stem_that_fits_is_the_same_file_under_another_name(tmp_path, channels):
+    stem = written(tmp_path / "stem.wav", noise(2 * RATE, channels))
+    for strategy in ("none", "auto"):
+        aligned(tmp_path, stem, 2.0, strategy, name=strategy)
+        made = tmp_path / f"{strategy}.wav"
+        with Source(stem) as source:
+            audio.write_wav(tmp_path / "anew.wav", source.blocks(), RATE, channels)
+        assert made.read_bytes() == (tmp_path / "anew.wav").read_bytes()
+        assert made.samefile(stem)
+        assert not made.stat().st_mode & 0o222
+
+
+def test_what_is_cut_or_filled_or_written_in_another_form_is_a_file_of_its_own(tmp_path):
+    for seconds, subtype in ((1.999, "FLOAT"), (2.001, "FLOAT"), (2.0, "PCM_24")):
+        stem = tmp_path / "stem.wav"
+        stem.unlink(missing_ok=True)
+        audio.write_wav(stem, iter([noise(round(seconds * RATE))]), RATE, 1, subtype)
+        facts = aligned(tmp_path, stem, 2.0, "none", name=f"{seconds}{subtype}")
+        assert (facts["frames"], facts["subtype"]) == (2 * RATE, "FLOAT")
+        assert not (tmp_path / f"{seconds}{subtype}.wav").samefile(stem)
 
 
 def test_the_record_says_which_strategy_and_why(tmp_path):
