@@ -7,13 +7,12 @@ machine's libm, and resolved to segments of about 1/6 ms, the gain between two s
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 
 import numpy as np
 from numpy.typing import NDArray
 
-from stemtasks.dsp.true_peak import TruePeaks, segment_frames
+from stemtasks.dsp.true_peak import segment_frames
 
 Samples = NDArray[np.float64]
 
@@ -146,35 +145,3 @@ def gained(take: Callable[[int], Samples], gains: Iterable[Samples], segment: in
         frames = (lines @ ramp).reshape(-1)[: len(block)]
         frames *= gain
         yield block * frames[:, None]
-
-
-def limited(
-    blocks: Iterable[Samples], sample_rate: int, channels: int, ceiling_dbtp: float, gain: float = 1.0
-) -> Iterator[Samples]:
-    """Yield the blocks times ``gain``, their true peak held under ``ceiling_dbtp``, channels linked, without latency.
-
-    The same frames come out in blocks of other lengths; where nothing exceeds, unchanged.
-    """
-    threshold = 10 ** ((ceiling_dbtp - MARGIN_DB) / 20) / gain
-    detector = TruePeaks(sample_rate, channels)
-    curve = GainCurve(sample_rate, threshold)
-    waiting: deque[Samples] = deque()
-
-    def gains() -> Iterator[Samples]:
-        for block in blocks:
-            waiting.append(block)
-            yield curve(detector(block, threshold))
-        yield curve(detector.finish(threshold))
-        yield curve.finish()
-
-    def take(frames: int) -> Samples:
-        parts = []
-        while frames and waiting:
-            block = waiting.popleft()
-            parts.append(block[:frames])
-            if len(block) > frames:
-                waiting.appendleft(block[frames:])
-            frames -= len(parts[-1])
-        return np.concatenate(parts) if parts else np.zeros((0, channels))
-
-    yield from (block for block in gained(take, gains(), detector.segment, gain) if len(block))

@@ -9,7 +9,7 @@ import soxr
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stemtasks.dsp.limiter import LOOK_AHEAD_MS, MARGIN_DB, GainCurve, limited
+from stemtasks.dsp.limiter import LOOK_AHEAD_MS, MARGIN_DB, GainCurve, gained
 from stemtasks.dsp.true_peak import TruePeaks, segment_frames
 from tests import loudness_oracle
 
@@ -18,9 +18,19 @@ CEILING = -1.0
 
 
 def limit(samples, rate=RATE, gain=1.0, cuts=()):
-    blocks = [part for part in np.split(samples, list(cuts)) if len(part)]
-    found = list(limited(blocks, rate, samples.shape[1], CEILING, gain))
-    return np.concatenate(found) if found else np.zeros((0, samples.shape[1]))
+    """Return the samples times ``gain``, limited, their peaks taken in the parts between ``cuts``."""
+    threshold = 10 ** ((CEILING - MARGIN_DB) / 20) / gain
+    detector, curve = TruePeaks(rate, samples.shape[1]), GainCurve(rate, threshold)
+    gains = [curve(detector(part, threshold)) for part in np.split(samples, list(cuts)) if len(part)]
+    gains += [curve(detector.finish(threshold)), curve.finish()]
+    position = 0
+
+    def take(frames):
+        nonlocal position
+        position += frames
+        return samples[position - frames : position]
+
+    return np.concatenate([*gained(take, gains, detector.segment, gain), samples[:0]])
 
 
 def dbtp(samples, rate):
