@@ -228,7 +228,7 @@ def _opened(path: Path) -> soundfile.SoundFile:
 
 
 def write_wav(
-    path: str | Path, blocks: Blocks, sample_rate: int, channels: int, subtype: str = "FLOAT", seed: int = 0
+    path: str | Path, blocks: Iterator[Narrow], sample_rate: int, channels: int, subtype: str = "FLOAT", seed: int = 0
 ) -> int:
     """Write blocks as WAV (RF64 past 4 GiB) and return the count of frames; same samples, same bytes.
 
@@ -267,13 +267,13 @@ def write_wav(
     return frames
 
 
-def all_finite(block: Block) -> bool:
+def all_finite(block: Narrow) -> bool:
     """Return whether no sample is NaN or infinite; one that is makes the sum so, which is quicker to find."""
     with np.errstate(over="ignore", invalid="ignore"):
         return bool(np.isfinite(block.sum()) or np.isfinite(block).all())
 
 
-def _encode(block: Block, subtype: str, rng: np.random.Generator) -> memoryview | bytes:
+def _encode(block: Narrow, subtype: str, rng: np.random.Generator) -> memoryview | bytes:
     """Return the block's samples as little-endian bytes; raise FloatingPointError where PCM has no such number."""
     if subtype == "FLOAT":
         # what float32 cannot hold becomes infinite and is found by measuring: no warning is needed
@@ -287,7 +287,7 @@ def _encode(block: Block, subtype: str, rng: np.random.Generator) -> memoryview 
     drawn &= 0xFFFF
     noise -= drawn.view(np.int32)
     # filters yield transposed blocks; bytes are taken of frames in order
-    dithered = np.multiply(block, full_scale, order="C")
+    dithered = np.multiply(block, full_scale, order="C", dtype=np.float64)
     dithered += noise * (1.0 / (1 << 16))
     if not all_finite(dithered):
         raise FloatingPointError

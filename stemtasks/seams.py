@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from stemtasks.audio import BLOCK_FRAMES, Block, Blocks, Source
+from stemtasks.audio import BLOCK_FRAMES, Block, Narrow, Source
 from stemtasks.dsp import seams as dsp
 from stemtasks.errors import AudioError
 
@@ -51,7 +51,7 @@ class Fit:
     ``beat_frames`` is the length of a beat of the stem's grid, or None without one.
     """
 
-    blocks: Blocks
+    blocks: Iterator[Narrow]
     facts: dict[str, Any]
     plan: Plan
     beat_frames: float | None = None
@@ -105,7 +105,7 @@ def read(source: Source, start: int | None, frames: int) -> Block:
     return block
 
 
-def render(source: Source, plan: Plan, frames: int) -> Blocks:
+def render(source: Source, plan: Plan, frames: int) -> Iterator[Narrow]:
     """Play a plan for exactly ``frames`` frames; each piece begins after the overlap before it has ended."""
     pieces = plan()
     current = next(pieces)
@@ -115,7 +115,7 @@ def render(source: Source, plan: Plan, frames: int) -> Blocks:
         stop = frames if following is None else min(following.frame, frames)
         while position < stop:
             count = min(BLOCK_FRAMES, stop - position)
-            yield read(source, source_frame(current, position), count)
+            yield _played(source, source_frame(current, position), count)
             position += count
         if following is None:
             return
@@ -125,6 +125,13 @@ def render(source: Source, plan: Plan, frames: int) -> Blocks:
             yield _overlapped(source, current, following, position, count)
             position += count
         current = following
+
+
+def _played(source: Source, start: int | None, frames: int) -> Narrow:
+    """Return what ``read`` does, in float32 where that holds every sample of this file exactly."""
+    if start is not None and start >= 0 and start + frames <= source.frames:
+        return source.read_narrow(start, frames)
+    return read(source, start, frames)
 
 
 def source_frame(piece: Piece, frame: int) -> int | None:

@@ -106,7 +106,7 @@ class LoudnessMeter:
         stop = start + whole * self._step_frames
         if whole:
             steps = filtered[:, start:stop].reshape(len(filtered), whole, self._step_frames)
-            self._steps.frombytes((self._weights @ np.einsum("cnf,cnf->cn", steps, steps)).tobytes())
+            self._steps.frombytes((self._weights @ np.vecdot(steps, steps)).tobytes())
         if stop < len(block):
             self._add_partial(filtered[:, stop:])
 

@@ -66,17 +66,20 @@ def _check_alike(stems: dict[str, Source], params: dict[str, Any]) -> None:
 
 
 def _sum(stems: dict[str, Source], gains: dict[str, float]) -> Blocks:
-    """Yield the sum in float64, added in the order of the names."""
+    """Yield the sum in float64, added in the order of the names: the first gain times the stems at their ratios to it.
+
+    So faders that stand alike are one multiplication.
+    """
     first, *others = stems
     for start in range(0, stems[first].frames, BLOCK_FRAMES):
         total = stems[first].read(start, BLOCK_FRAMES)
         # what is no number is found by measuring the sum
         with np.errstate(invalid="ignore"):
+            for name in others:
+                block, ratio = stems[name].read_narrow(start, len(total)), gains[name] / gains[first]
+                total += block if ratio == 1.0 else np.multiply(block, ratio, dtype=np.float64)
             if gains[first] != 1.0:
                 total *= gains[first]
-            for name in others:
-                block = stems[name].read_narrow(start, len(total))
-                total += block if gains[name] == 1.0 else np.multiply(block, gains[name], dtype=np.float64)
         yield total
 
 

@@ -17,11 +17,8 @@ import sys
 import tempfile
 from pathlib import Path
 
-import numpy as np
-import soundfile
-
 from tests.bench import many, stores
-from tests.bench.measuring import DOIT, ROOT, Usage, measured, paired, row
+from tests.bench.measuring import DOIT, ROOT, Usage, measured, paired, reference, row
 
 HERE = Path(__file__).parent
 BASELINE = Path(os.environ.get("STEMTASKS_BASELINE", ROOT.parent / "shared" / "baseline" / "seed_workflow.py"))
@@ -71,12 +68,6 @@ SEED_STEMS = [
 ]
 
 
-def reference(path: Path) -> None:
-    """Write a tone as long as the seed's song."""
-    seconds = np.arange(round(REFERENCE_SECONDS * 48000)) / 48000
-    soundfile.write(path, 0.3 * np.sin(2 * np.pi * 220 * seconds), 48000, subtype="PCM_16")
-
-
 def against_the_seed(folder: Path, count: int) -> None:
     """The seed's work: five mono float stems of 137 s, aligned to 137.4 s, low-passed, mixed, mastered, zipped."""
     if not BASELINE.is_file():
@@ -85,7 +76,9 @@ def against_the_seed(folder: Path, count: int) -> None:
     theirs, ours = folder / "seed", folder / "ours"
     theirs.mkdir()
     # in a process of its own: a child's peak memory begins with its parent's, which these arrays would raise
-    writing = multiprocessing.get_context("spawn").Process(target=reference, args=(theirs / "reference.wav",))
+    writing = multiprocessing.get_context("spawn").Process(
+        target=reference, args=(theirs / "reference.wav", REFERENCE_SECONDS)
+    )
     writing.start()
     writing.join()
     text = SEED_SONG + "".join(

@@ -102,7 +102,7 @@ def make(folder: Path, listed: Edges) -> Command | None:
     rules = [f"{outputs[0]}: {' '.join(inputs)}\n\ttouch $@\n" for inputs, outputs in listed]
     every = " ".join(outputs[0] for _, outputs in listed)
     (place / "Makefile").write_text(f"all: {every}\n" + "".join(rules))
-    return ["make", "-s"], place
+    return ["make", "-rs"], place  # its own rules would be looked through for every file
 
 
 def ninja(folder: Path, listed: Edges) -> Command | None:

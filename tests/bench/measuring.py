@@ -53,3 +53,12 @@ def paired(count: int, ours: Callable[[], Usage], theirs: Callable[[], Usage]) -
 def row(what: str, ours: str, peer: str, ratio: str, goal: str) -> None:
     """Print a line of the table."""
     print(f"{what:<46} {ours:>12} {peer:>12} {ratio:>8}  {goal}", flush=True)
+
+
+def reference(path: Path, seconds: float) -> None:
+    """Write a tone; a process of its own can find this function here, as it could not in ``__main__``."""
+    import numpy as np
+    import soundfile
+
+    time_s = np.arange(round(seconds * 48000)) / 48000
+    soundfile.write(path, 0.3 * np.sin(2 * np.pi * 220 * time_s), 48000, subtype="PCM_16")
