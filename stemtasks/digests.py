@@ -26,6 +26,8 @@ RACY_NS = 50_000_000
 """A file changed less than this before it was read could change again within one tick of its clock."""
 COARSE_NS = 2_000_000_000
 """The same where a file system counts whole seconds, or two as FAT does."""
+MOST_NAMES = 8
+"""Of one file: more are not kept track of, and read again when they are asked for."""
 
 
 class Digest(NamedTuple):
@@ -54,10 +56,6 @@ def signature(path: str | Path) -> Signature | None:
     if not stat.S_ISREG(status.st_mode):
         return None
     return Signature(status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino)
-
-
-MOST_NAMES = 8
-"""Of one file: more are not kept track of, and read again when they are asked for."""
 
 
 class Reading:

@@ -9,6 +9,7 @@ import os
 import random
 import shutil
 import sys
+import sysconfig
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor
@@ -245,22 +246,15 @@ def _note(tasks: list[Any], width: int) -> None:
     recorded = {name: build.recorded() for name, build in builds.items()}
     lines = "".join(line("up to date", name, width, summary) for name, (summary, _) in recorded.items())
     said = unchanged.Said(lines, len(builds), sum(seconds for _, seconds in recorded.values()))
-    here = os.getcwd()
-    read: list[str | Path] = [
-        "dodo.py",
-        settings.FILE,
-        SPEC,
-        *SPEC.glob("*.toml"),
-        *_of_project(),
-        *sources.tree(),
-    ]
-    unchanged.note(STATE, known, [*read, *unchanged.folders_of_imports(here)], BEGUN_NS, said, here)
+    read: list[str | Path] = ["dodo.py", settings.FILE, SPEC, *SPEC.glob("*.toml"), *_of_project(), *sources.tree()]
+    unchanged.note(STATE, known, read, BEGUN_NS, said)
 
 
 def _of_project() -> list[str]:
     """Return the files of modules that ``dodo.py`` has imported from elsewhere than where libraries are installed."""
     files = {getattr(module, "__file__", None) or "" for module in list(sys.modules.values())}
-    installed = (sys.prefix, sys.base_prefix, str(sources.ROOT))
+    folders = [sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib")]
+    installed = tuple(os.path.join(folder, "") for folder in (*folders, str(sources.ROOT)))
     return sorted(file for file in files if file.endswith(".py") and not file.startswith(installed))
 
 

@@ -35,20 +35,18 @@ class Said(NamedTuple):
     saved: float
 
 
-def note(
-    state: Path, known: Mapping[str, Stamp], read: Iterable[str | Path], since_ns: int, said: Said, dodo: str
-) -> None:
-    """Leave a note, unless a file of ``read`` may have changed since this process read it.
+def note(state: Path, known: Mapping[str, Stamp], read: Iterable[str | Path], since_ns: int, said: Said) -> None:
+    """Leave a note, unless a file of ``read``, or a folder of libraries, may have changed since this process read it.
 
     ``known`` are stamps of files that were compared with what is recorded of them; ``since_ns`` is when this
-    process began, ``dodo`` the folder of ``dodo.py``. A disk that is full or read-only has no note.
+    process began. A disk that is full or read-only has no note.
     """
     files = dict(known)
-    for path in read:
+    for path in (*read, *_folders_of_imports()):
         files[str(path)] = stamp = _stamp(str(path))
         if stamp is not None and max(stamp[1:3]) > since_ns - SETTLED_NS:
             return
-    text = json.dumps({"circumstances": _circumstances(dodo), "files": files, "said": said})
+    text = json.dumps({"circumstances": _circumstances(), "files": files, "said": said})
     with contextlib.suppress(OSError):
         _place(state).write_text(f"{_mark(text)}\n{text}", encoding="ascii")
 
@@ -60,7 +58,7 @@ def recall(state: Path) -> Said | None:
         if mark != _mark(text):
             return None
         noted = json.loads(text)
-        if noted["circumstances"] == _circumstances(os.getcwd()) and all(
+        if noted["circumstances"] == _circumstances() and all(
             _stamp(path) == stamp for path, stamp in noted["files"].items()
         ):
             return Said(*noted["said"])
@@ -94,7 +92,7 @@ def _stamp(path: str) -> list[int] | None:
     return [status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino]
 
 
-def _circumstances(dodo: str) -> list[object]:
+def _circumstances() -> list[object]:
     """Return what decides the answer beside files: this Python, where it imports from, and settings that it is given.
 
     The signing key is not among them: whether files are as recorded does not depend on it.
@@ -102,9 +100,9 @@ def _circumstances(dodo: str) -> list[object]:
     given = {name: value for name, value in os.environ.items() if name.startswith("STEMTASKS_")}
     given.pop("STEMTASKS_CACHE_KEY", None)
     settings = xxhash.xxh3_128_hexdigest(json.dumps(sorted(given.items())).encode())
-    return [sys.version, sys.prefix, folders_of_imports(dodo), settings]
+    return [sys.version, sys.prefix, _folders_of_imports(), settings]
 
 
-def folders_of_imports(dodo: str) -> list[str]:
+def _folders_of_imports() -> list[str]:
     """Return where Python imports from, without the folders of ``dodo.py`` and of the program, which come and go."""
-    return sorted({entry for entry in sys.path if entry} - {dodo, os.path.dirname(sys.argv[0])})
+    return sorted({entry for entry in sys.path if entry} - {os.getcwd(), os.path.dirname(sys.argv[0])})

@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from types import ModuleType
 
 import pytest
 from hypothesis import given, settings
@@ -284,7 +285,7 @@ def test_a_spec_that_is_younger_than_the_build_by_less_than_a_clock_may_show_lea
 
 
 def test_a_note_that_cannot_be_written_is_no_failure(tmp_path):
-    unchanged.note(tmp_path / "not there", {}, [], 0, unchanged.Said("", 0, 0.0), str(tmp_path))
+    unchanged.note(tmp_path / "not there", {}, [], 0, unchanged.Said("", 0, 0.0))
     assert unchanged.recall(tmp_path / "not there") is None
 
 
@@ -298,7 +299,7 @@ def pristine(tmp_path_factory):
     said = unchanged.Said("up to date  stem:song/lead\n", 1, 2.5)
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
-        unchanged.note(folder, {}, files, time.time_ns() + 2 * SETTLED_NS, said, str(folder))
+        unchanged.note(folder, {}, files, time.time_ns() + 2 * SETTLED_NS, said)
         assert unchanged.recall(folder) == said
         yield folder, said
 
@@ -330,3 +331,14 @@ def test_a_note_in_another_form_with_a_right_mark_is_none(tmp_path, monkeypatch,
     text = json.dumps(noted)
     (tmp_path / "unchanged").write_text(f"{unchanged._mark(text)}\n{text}")
     assert unchanged.recall(tmp_path) is None
+
+
+def test_a_module_in_a_folder_named_like_that_of_the_libraries_is_the_projects(monkeypatch):
+    from stemtasks import graph
+
+    helper = ModuleType("helper")
+    helper.__file__ = f"{sys.prefix}-songs/helper.py"
+    monkeypatch.setitem(sys.modules, "helper", helper)
+    found = graph._of_project()
+    assert helper.__file__ in found
+    assert not {pytest.__file__, json.__file__, graph.__file__} & set(found)
