@@ -1,4 +1,4 @@
-"""Filtering of blocks by second-order sections: causal, or forward and backward over a temporary file."""
+"""Filtering of blocks by second-order sections: causal, or forward and backward without a shift in time."""
 
 from __future__ import annotations
 
@@ -8,13 +8,14 @@ from typing import Literal
 
 import numpy as np
 
-from stemtasks.audio import Block, Blocks, Spill, Stream
+from stemtasks.audio import Block, Blocks, Spill, Stream, reblocked
 from stemtasks.dsp.level import TAIL_FLOOR, peak
-from stemtasks.dsp.sections import Filter, Sections, steady_state
+from stemtasks.dsp.sections import Filter, Sections, memory_frames, steady_state, together
 
 Phase = Literal["minimum", "zero"]
 
-CHUNK_FRAMES = 1 << 17
+CHUNK_FRAMES = 1 << 16
+LOOK_AHEAD_FRAMES = 1 << 12
 RING_FRAMES = 1 << 10
 
 
@@ -37,27 +38,70 @@ def forward(blocks: Blocks, stream: Stream, sos: Sections) -> Blocks:
 
 
 def forward_backward(blocks: Blocks, stream: Stream, sos: Sections) -> Blocks:
-    """Yield zero-phase filtered blocks: ``scipy.signal.sosfiltfilt`` of the whole, bit for bit.
+    """Yield zero-phase filtered blocks: ``scipy.signal.sosfiltfilt`` of the whole.
 
     As many frames come out as go in. Each end is extended by its odd reflection of scipy's default
     length (a stream that is shorter: by all of it but one frame), with the filter settled on its first
     frame (F. Gustafsson, 'Determining the initial states in forward-backward filtering', IEEE Trans.
     Signal Processing 44, 1996). Memory is a few chunks', whatever the duration.
+
+    A filter that remembers long goes backward over a temporary file, bit for bit as scipy's. One that forgets
+    within ``LOOK_AHEAD_FRAMES`` needs no file and less time: it goes back over a chunk as soon as it has run
+    through the frames after it. By then nothing is left of where it would have come from, so that it is scipy's
+    but for rounding, below -250 dB of the peak: the same bits in a float32 file.
     """
     head, blocks = _peeked(blocks, padding(sos) + 1)
     if not len(head):
         return
-    settled = steady_state(sos)
-    reflected = 2 * head[0] - head[:0:-1]
-    first = reflected[0] if len(reflected) else head[0]
-    onward = Filter(sos, stream.channels, settled * first[:, None, None])
-    onward(reflected)
-    last = _Last(blocks, len(head))
-    with Spill(map(onward, last), stream.channels, stream.scratch) as spill:
-        reflected = onward(2 * last.frames[-1] - last.frames[-2::-1])
-        first = reflected[-1] if len(reflected) else spill.read(spill.frames - 1, 1)[0]
-        backward = Filter(sos, stream.channels, settled * first[:, None, None])
+    ends = _Ends(blocks, head, stream.channels, sos)
+    look_ahead = memory_frames(sos)
+    if look_ahead <= LOOK_AHEAD_FRAMES:
+        yield from _looking_ahead(ends, look_ahead)
+    else:
+        yield from _over_a_file(ends, stream)
+
+
+class _Ends:
+    """A stream that is run through forward, and the filter that starts at its end to go backward."""
+
+    def __init__(self, blocks: Blocks, head: Block, channels: int, sos: Sections) -> None:
+        self.sos, self.channels = sos, channels
+        self.blocks = _Last(blocks, len(head))
+        reflected = 2 * head[0] - head[:0:-1]
+        self.forward = self._settled(reflected[0] if len(reflected) else head[0])
+        self.forward(reflected)
+
+    def backward(self, final: Block) -> Filter:
+        """Return the filter that goes on backward from the last frame, once ``forward`` has made it ``final``."""
+        last = self.blocks.frames
+        reflected = self.forward(2 * last[-1] - last[-2::-1])
+        backward = self._settled(reflected[-1] if len(reflected) else final)
         backward(reflected[::-1])
+        return backward
+
+    def _settled(self, frame: Block) -> Filter:
+        return Filter(self.sos, self.channels, steady_state(self.sos) * frame[:, None, None])
+
+
+def _looking_ahead(ends: _Ends, look_ahead: int) -> Blocks:
+    held: list[Block] = []  # the last two chunks as they came out forward
+    for chunk in reblocked(iter(ends.blocks), CHUNK_FRAMES):
+        if len(held) < 2:
+            held.append(ends.forward(chunk))
+            continue
+        older, newer = held
+        backward = Filter(ends.sos, ends.channels)
+        backward(newer[look_ahead - 1 :: -1])
+        filtered, turned = together(ends.forward, chunk, backward, older[::-1])
+        yield turned[::-1]
+        held = [newer, filtered]
+    backward = ends.backward(held[-1][-1])
+    yield from reversed([backward(filtered[::-1])[::-1] for filtered in reversed(held)])
+
+
+def _over_a_file(ends: _Ends, stream: Stream) -> Blocks:
+    with Spill(map(ends.forward, ends.blocks), stream.channels, stream.scratch) as spill:
+        backward = ends.backward(spill.read(spill.frames - 1, 1)[0])
         starts = range(0, spill.frames, CHUNK_FRAMES)
         for start in reversed(starts):
             # what comes out stays in reverse, since turning it round would be a copy

@@ -15,7 +15,7 @@ import importlib
 import importlib.util
 from collections.abc import Callable
 from importlib.machinery import EXTENSION_SUFFIXES, ExtensionFileLoader, FileFinder
-from math import cos, pi, sin, sqrt, tan
+from math import ceil, cos, log, pi, sin, sqrt, tan
 from pathlib import Path
 from typing import Any, Literal
 
@@ -51,32 +51,56 @@ def _public_kernel(sos: Signal, x: Signal, state: Signal) -> None:
 
 _run = _kernel()
 
+# the recurrence waits for its own last step, so that up to two sections of a complex signal take less than half as
+# long again as of a real one; more of them have enough to do meanwhile
+PAIRED_SECTIONS = 2
+
 
 class Filter:
     """Causal filtering block by block; equal to ``scipy.signal.sosfilt`` of the whole, bit for bit.
 
-    Stereo runs as one complex signal, left + i right, which coefficients without an imaginary part keep apart:
-    the recurrence waits for its own last step, so up to two sections take less than half as long again as for one
-    side. A sample that is no number spoils both sides.
+    Stereo runs as one complex signal, left + i right, which coefficients without an imaginary part keep apart.
+    A sample that is no number spoils both sides.
     """
 
     def __init__(self, sos: Sections, channels: int, state: Samples | None = None) -> None:
         state = np.zeros((channels, len(sos), 2)) if state is None else state
-        self._paired = channels == 2 and len(sos) <= 2
+        self.paired = channels == 2 and len(sos) <= PAIRED_SECTIONS
         self.sos = np.ascontiguousarray(sos, dtype=np.float64)
-        self._state: Signal = np.ascontiguousarray(state[:1] + 1j * state[1:] if self._paired else state)
+        self.state: Signal = np.ascontiguousarray(state[:1] + 1j * state[1:] if self.paired else state)
 
     def __call__(self, block: Samples) -> Samples:
         """Return the filtered block: shape (frames, channels), the input untouched."""
         if not block.size:
             return block
-        if self._paired:
+        if self.paired:
             frames_first = np.array(block, dtype=np.float64, order="C")
-            _run(self.sos.astype(np.complex128), frames_first.view(np.complex128).T, self._state)
+            _run(self.sos.astype(np.complex128), frames_first.view(np.complex128).T, self.state)
             return frames_first
         channels_first = np.array(block.T, dtype=np.float64, order="C")
-        _run(self.sos, channels_first, self._state)
+        _run(self.sos, channels_first, self.state)
         return channels_first.T
+
+
+def together(one: Filter, x: Samples, other: Filter, y: Samples) -> tuple[Samples, Samples]:
+    """Return ``one(x)`` and ``other(y)``, bit for bit; two filters of the same few sections as one complex signal."""
+    if one.paired or len(one.sos) > PAIRED_SECTIONS or len(x) != len(y):
+        return one(x), other(y)
+    signal = np.empty((x.shape[1], len(x)), dtype=np.complex128)
+    signal.real, signal.imag = x.T, y.T
+    state = np.empty(one.state.shape, dtype=np.complex128)
+    state.real, state.imag = one.state, other.state
+    _run(one.sos.astype(np.complex128), signal, state)
+    one.state, other.state = np.array(state.real, order="C"), np.array(state.imag, order="C")
+    return signal.real.T, signal.imag.T
+
+
+def memory_frames(sos: Sections) -> int:
+    """Return after how many frames nothing is left of a filter's state: 2^-256 of it by its slowest pole."""
+    b, c = sos[:, 4], sos[:, 5]
+    root = np.sqrt(np.maximum(b * b - 4.0 * c, 0.0))
+    radius = np.where(b * b < 4.0 * c, np.sqrt(np.maximum(c, 0.0)), (np.abs(b) + root) / 2.0).max()
+    return ceil(256.0 * log(2.0) / -log(radius)) if radius else 1
 
 
 def steady_state(sos: Sections) -> Samples:
