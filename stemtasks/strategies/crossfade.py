@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from functools import partial
+from collections.abc import Callable, Iterator
+from functools import cache, partial
 
 import numpy as np
 
@@ -43,7 +43,8 @@ def crossfade(source: Source, frames: int, stream: Stream, *, overlap_ms: TimeMs
     overlap = max(1, min(round(overlap_ms * rate / 1000.0), (stop - start) // 5))
     found = matches(source, start, stop, overlap, overlap, VARIED, LEVEL_WEIGHT)
     near = [match for match in found if match.score >= found[0].score - NEAR_BEST]
-    plan = partial(_pieces, source, frames, (start, stop), overlap, near)
+    # a plan is gone through more than once, and its last joint is searched for
+    plan = partial(_pieces, source, frames, (start, stop), overlap, near, cache(partial(_last, source)))
     facts = {
         "region_start_frame": start,
         "region_end_frame": stop,
@@ -70,7 +71,14 @@ def _region(source: Source) -> tuple[int, int]:
     return low + margin, source.frames - margin
 
 
-def _pieces(source: Source, frames: int, region: tuple[int, int], overlap: int, found: list[Match]) -> Iterator[Piece]:
+def _pieces(
+    source: Source,
+    frames: int,
+    region: tuple[int, int],
+    overlap: int,
+    found: list[Match],
+    joined_last: Callable[[int, int, int, int, int], Match],
+) -> Iterator[Piece]:
     """Yield pieces whose jumps back add up to what is missing, or a little more, which the end then loses.
 
     Each jump moves the rest of the recording later. The last one is chosen for its length and then for its match.
@@ -90,7 +98,7 @@ def _pieces(source: Source, frames: int, region: tuple[int, int], overlap: int, 
         moved, missing, turn = moved + match.jump, missing - match.jump, turn + 1
     if missing > 0:
         earliest = start if last.overlap == 0 else (last.start or 0) + overlap
-        match = _last(source, max(earliest, start + missing + slack), stop - overlap, missing, slack, overlap)
+        match = joined_last(max(earliest, start + missing + slack), stop - overlap, missing, slack, overlap)
         last = Piece(match.going + moved, match.coming, overlap, match.rho, shift=match.shift)
         yield last
     yield from ending(source, last, frames, CUT_FADE_MS)
