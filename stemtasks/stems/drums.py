@@ -301,9 +301,9 @@ def _section_marks(
         rows, origin = (score.fill, start) if is_fill else (score.rows, 0.0)
         played: dict[float, tuple[str, str]] = {}
         for voice in voices:
-            row = rows.get(voice, ".")
+            row = rows.get(voice, "")
             step = ceil((start - origin) * grid.steps_per_beat - BEAT_EPSILON)
-            while origin + step / grid.steps_per_beat < stop:
+            while row and origin + step / grid.steps_per_beat < stop:
                 mark = row[step % len(row)]
                 if mark != ".":
                     played[origin + grid.beat(step)] = voice, mark
