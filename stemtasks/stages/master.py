@@ -20,6 +20,7 @@ from stemtasks.dsp.loudness import channel_weights, gated_loudness, k_weighting,
 from stemtasks.dsp.sections import Filter
 from stemtasks.dsp.true_peak import TruePeaks
 from stemtasks.measure import Facts, failures, measure, write_facts
+from stemtasks.progress import whole
 
 MAX_REDUCTION_DB = 12.0
 TOLERANCE_LU = 0.05
@@ -43,6 +44,7 @@ def run(inputs: dict[str, Path], outputs: dict[str, Path], params: dict[str, Any
 
         def write(blocks: Blocks) -> Facts:
             write_wav(outputs["audio"], blocks, mix.sample_rate, mix.channels, params["subtype"], params["seed"])
+            whole(outputs["audio"])
             return measure(outputs["audio"], loudness=True, true_peak=True)
 
         facts = None

@@ -13,6 +13,7 @@ from stemtasks.audio import BLOCK_FRAMES, Block, Blocks, Source, write_wav
 from stemtasks.beside import beside
 from stemtasks.errors import AudioError
 from stemtasks.measure import decibels, failures, measure, write_facts
+from stemtasks.progress import whole
 
 MAX_RESIDUAL_DBFS = -120.0
 
@@ -29,6 +30,7 @@ def run(inputs: dict[str, Path], outputs: dict[str, Path], params: dict[str, Any
         stems = {name: stack.enter_context(Source(inputs[f"stems/{name}"])) for name in gains}
         _check_alike(stems, params)
         write_wav(outputs["audio"], _sum(stems, gains), params["sample_rate"], params["channels"], "FLOAT")
+    whole(outputs["audio"])
     # the check reads all stems once more, while the measuring filters the mix
     with beside(lambda: _residual(inputs, outputs["audio"], gains)) as residual:
         facts = measure(outputs["audio"], loudness=True)

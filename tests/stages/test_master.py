@@ -9,7 +9,9 @@ import pytest
 import soundfile
 
 from stemtasks.audio import write_wav
+from stemtasks.digests import Ahead, read_digest
 from stemtasks.measure import measure, write_facts
+from stemtasks.progress import on_final
 from stemtasks.stages import master
 from tests import loudness_oracle
 
@@ -91,6 +93,26 @@ def test_without_a_target_only_what_exceeds_is_turned_down(mastered):
     assert np.array_equal(out[-100:], samples[-100:])
     assert loudness_oracle.true_peak_dbtp(out, RATE) <= -1.0
     assert facts["master"]["gain_db"] == 0.0
+
+
+def test_a_master_that_is_written_twice_is_digested_meanwhile_as_it_is_in_the_end(mastered, tmp_path):
+    # between its samples it is 3 dB higher than at them, so that what the samples leave room for is written in vain
+    samples = 0.95 * np.sin(np.pi / 2 * np.arange(RATE * 2) + np.pi / 4)[:, None]
+    written = []
+    with Ahead() as ahead:
+
+        def final(path, start, stop):
+            written.append((start, stop, path.stat().st_size))
+            ahead.final(path, start, stop)
+
+        token = on_final.set(final)
+        try:
+            mastered(samples, loudness_lufs=None, subtype="FLOAT")
+        finally:
+            on_final.reset(token)
+        assert len(written) == 2
+        assert all(start == 0 and stop == size for start, stop, size in written)
+        assert ahead.digest(tmp_path / "master.wav") == read_digest(tmp_path / "master.wav")
 
 
 def test_a_loudness_out_of_reach_writes_the_closest_and_says_why(mastered):

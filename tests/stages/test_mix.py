@@ -11,6 +11,7 @@ import soundfile
 from stemtasks.audio import BLOCK_FRAMES, Source, write_wav
 from stemtasks.errors import AudioError
 from stemtasks.measure import measure
+from stemtasks.progress import on_final
 from stemtasks.stages import mix
 
 RATE = 48_000
@@ -50,6 +51,17 @@ def test_a_mix_is_the_sum_of_stems_times_gains(tmp_path, stem):
     assert facts.items() >= measure(tmp_path / "mix.wav", loudness=True).items()
     assert "true_peak_dbtp" not in facts  # the master's matter, which finds it where it is near the ceiling
     assert mix.verify(facts, {"silence_dbfs": -60.0, "frames": len(out), "subtype": "FLOAT"}) == []
+
+
+def test_a_mix_is_said_to_be_final_once_it_is_whole(tmp_path, stem):
+    told = []
+    token = on_final.set(lambda path, start, stop: told.append((path.name, start, stop, path.read_bytes())))
+    try:
+        mixed(tmp_path, {"a": stem("a", noise(1)), "b": stem("b", noise(2))}, {"a": 0.0, "b": -3.0})
+    finally:
+        on_final.reset(token)
+    content = (tmp_path / "mix.wav").read_bytes()
+    assert told == [("mix.wav", 0, len(content), content)]
 
 
 def test_the_order_of_stems_does_not_change_a_byte(tmp_path, stem):
