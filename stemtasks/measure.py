@@ -22,6 +22,7 @@ from stemtasks.errors import AudioError
 
 Facts = dict[str, Any]
 
+LOUDNESS = ("lufs", "lra_lu", "max_momentary_lufs", "max_short_term_lufs")
 FLOOR_DBFS = -200.0
 FLAT_TOP_FRAMES = 3
 WAYS_OUT = ": mend it, or allow it with verify.{}"
@@ -41,8 +42,8 @@ def measure(path: str | Path, loudness: bool = False, true_peak: bool = False) -
     ``rms_dbfs`` and ``dc`` are of the loudest channel, over the whole file. ``invalid_samples`` counts NaN and
     infinities, which all other figures take as silence; ``invalid_frame`` is the first of them or None.
 
-    With ``loudness`` also ``lufs`` (integrated), ``lra_lu``, ``max_momentary_lufs``, ``max_short_term_lufs``
-    (ITU-R BS.1770-5, EBU R128; None for silence, or for less than a window), read by a thread of its own.
+    With ``loudness`` also the integrated ``lufs`` and the others of ``LOUDNESS`` (ITU-R BS.1770-5, EBU R128; None
+    for silence, or for less than a window), read by a thread of its own.
     With ``true_peak`` also ``true_peak_dbtp``.
     """
     if not loudness:
@@ -82,12 +83,8 @@ def _loudness(path: str | Path) -> Facts:
         meter = LoudnessMeter(source.sample_rate, source.channels)
         for block in source.blocks():
             meter(block if all_finite(block) else np.where(np.isfinite(block), block, 0.0))
-    return {
-        "lufs": _rounded(meter.integrated()),
-        "lra_lu": _rounded(meter.loudness_range()),
-        "max_momentary_lufs": _rounded(meter.max_momentary()),
-        "max_short_term_lufs": _rounded(meter.max_short_term()),
-    }
+    figures = meter.integrated(), meter.loudness_range(), meter.max_momentary(), meter.max_short_term()
+    return dict(zip(LOUDNESS, map(_rounded, figures), strict=True))
 
 
 def first_difference(one: Path, other: Path) -> str:

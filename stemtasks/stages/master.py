@@ -19,8 +19,9 @@ from stemtasks.dsp.limiter import MARGIN_DB, GainCurve, gained
 from stemtasks.dsp.loudness import channel_weights, gated_loudness, k_weighting, window_powers
 from stemtasks.dsp.sections import Filter
 from stemtasks.dsp.true_peak import TruePeaks
-from stemtasks.measure import Facts, failures, measure, write_facts
+from stemtasks.measure import LOUDNESS, Facts, failures, measure, write_facts
 from stemtasks.progress import whole
+from stemtasks.sharing import share
 
 MAX_REDUCTION_DB = 12.0
 TOLERANCE_LU = 0.05
@@ -33,7 +34,8 @@ _CLEAR_DB = 0.01
 def run(inputs: dict[str, Path], outputs: dict[str, Path], params: dict[str, Any]) -> None:
     """Write the master and its facts; where the target cannot be reached, the closest, for ``verify`` to refuse.
 
-    ``params["loudness_lufs"]`` None leaves the loudness as it is and only holds the ceiling.
+    ``params["loudness_lufs"]`` None leaves the loudness as it is and only holds the ceiling; where nothing is left
+    to do, the master is the mix by another name.
     """
     mix_facts: Facts = json.loads(Path(inputs["facts"]).read_text(encoding="utf-8"))
     target, ceiling = params["loudness_lufs"], params["ceiling_dbtp"]
@@ -51,7 +53,12 @@ def run(inputs: dict[str, Path], outputs: dict[str, Path], params: dict[str, Any
         if mix_facts["peak_dbfs"] + gain_db <= ceiling - _CLEAR_DB:
             # what its samples leave room for is tried: only the file tells what is between them
             gain = 10 ** (gain_db / 20)
-            facts = write(mix.blocks() if gain == 1.0 else (block * gain for block in mix.blocks()))
+            if gain == 1.0 and params["subtype"] == mix.subtype:
+                facts = _of_itself(inputs["audio"], mix_facts)
+                if facts["true_peak_dbtp"] <= ceiling:
+                    share(inputs["audio"], outputs["audio"])
+            else:
+                facts = write(block * gain for block in mix.blocks())
             master = {"gain_db": round(gain_db, 3), "max_reduction_db": 0.0, "passes": 1, "at_limit": False}
         if facts is None or facts["true_peak_dbtp"] > ceiling:
             floor, scratch = _floor(mix_facts["peak_dbfs"], target, ceiling), Path(outputs["audio"]).parent
@@ -79,6 +86,11 @@ def verify(facts: dict[str, Any], limits: dict[str, Any]) -> list[str]:
     if ceiling is not None and true_peak > ceiling:
         found.append(f"true peak is {true_peak} dBTP, the ceiling is {ceiling}")
     return found
+
+
+def _of_itself(mix: Path, mix_facts: Facts) -> Facts:
+    """Return the facts of a master that is the mix: its loudness is known, its true peak is not."""
+    return {name: mix_facts[name] for name in LOUDNESS} | measure(mix, true_peak=True)
 
 
 def _floor(peak_dbfs: float, target: float | None, ceiling: float) -> float:

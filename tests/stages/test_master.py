@@ -16,6 +16,8 @@ from stemtasks.stages import master
 from tests import loudness_oracle
 
 RATE = 48_000
+# between its samples it is 3 dB higher than at them, so that what the samples leave room for is too much
+INTERSAMPLE = 0.95 * np.sin(np.pi / 2 * np.arange(RATE * 2) + np.pi / 4)[:, None]
 LIMITS = {"loudness_tolerance_lu": 0.5, "silence_dbfs": -60.0, "clipping_ratio": 0.0001}
 
 
@@ -84,6 +86,25 @@ def test_without_a_target_a_mix_under_the_ceiling_passes_bit_for_bit(mastered):
     assert facts["master"]["loudness_target"] is None
 
 
+def test_a_master_that_leaves_the_mix_as_it_is_shares_its_file_and_has_its_facts(mastered, tmp_path):
+    _, facts, failed = mastered(drums() * 0.3, loudness_lufs=None, subtype="FLOAT")
+    master = tmp_path / "master.wav"
+    assert failed == []
+    assert master.samefile(tmp_path / "mix.wav") or master.read_bytes() == (tmp_path / "mix.wav").read_bytes()
+    how = {"gain_db": 0.0, "max_reduction_db": 0.0, "passes": 1, "at_limit": False}
+    how |= {"loudness_target": None, "ceiling_dbtp": -1.0}
+    assert facts == measure(master, loudness=True, true_peak=True) | {"master": how}
+
+
+def test_a_mix_whose_true_peak_is_above_the_ceiling_is_left_as_it_is(mastered, tmp_path):
+    samples = INTERSAMPLE.astype(np.float32).astype(np.float64)
+    out, facts, failed = mastered(samples, loudness_lufs=None, subtype="FLOAT")
+    assert failed == []
+    assert loudness_oracle.true_peak_dbtp(out, RATE) <= -1.0 < loudness_oracle.true_peak_dbtp(samples, RATE)
+    assert np.array_equal(soundfile.read(tmp_path / "mix.wav", always_2d=True)[0], samples)
+    assert facts["master"]["max_reduction_db"] > 0.0
+
+
 def test_without_a_target_only_what_exceeds_is_turned_down(mastered):
     samples = np.random.default_rng(1).uniform(-0.2, 0.2, (RATE * 2, 1)).astype(np.float32).astype(np.float64)
     samples[RATE : RATE + 20] = 1.5
@@ -96,8 +117,6 @@ def test_without_a_target_only_what_exceeds_is_turned_down(mastered):
 
 
 def test_a_master_that_is_written_twice_is_digested_meanwhile_as_it_is_in_the_end(mastered, tmp_path):
-    # between its samples it is 3 dB higher than at them, so that what the samples leave room for is written in vain
-    samples = 0.95 * np.sin(np.pi / 2 * np.arange(RATE * 2) + np.pi / 4)[:, None]
     written = []
     with Ahead() as ahead:
 
@@ -107,7 +126,7 @@ def test_a_master_that_is_written_twice_is_digested_meanwhile_as_it_is_in_the_en
 
         token = on_final.set(final)
         try:
-            mastered(samples, loudness_lufs=None, subtype="FLOAT")
+            mastered(INTERSAMPLE, loudness_lufs=None, subtype="PCM_24")
         finally:
             on_final.reset(token)
         assert len(written) == 2
