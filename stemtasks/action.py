@@ -11,49 +11,20 @@ import hashlib
 import json
 import os
 import shutil
-import threading
 import time
 from collections.abc import Callable, Collection, Iterator
-from concurrent.futures import Executor
-from dataclasses import dataclass, field
-from functools import cached_property
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 from stemtasks import progress, sources, stages
-from stemtasks.cache import Restored, Store
-from stemtasks.digests import Ahead, Digest, Digests, read_digest
-from stemtasks.errors import AudioError, StemtasksError, VerificationError, WorkerError
+from stemtasks.digests import Ahead, Digest, read_digest
+from stemtasks.errors import AudioError, StemtasksError, VerificationError
 from stemtasks.executors import attempt
-from stemtasks.records import Records
-from stemtasks.settings import Settings
+from stemtasks.keys import Job, canonical, content_of, input_digests, key_of, limits_digest
 from stemtasks.sharing import protect
 from stemtasks.summary import summarise
-
-if TYPE_CHECKING:
-    from stemtasks.shared import Shared
-
-
-Source = Literal["", "local", "shared"]
-
-
-@dataclass(frozen=True)
-class Job:
-    """What one task is to make, as plain data.
-
-    ``inputs`` and ``outputs`` are paths by role, ``modules`` the code that decides the output,
-    ``where`` the place in the spec that a user would look at.
-    """
-
-    task: str
-    stage: str
-    inputs: dict[str, str]
-    outputs: dict[str, str]
-    params: dict[str, Any]
-    limits: dict[str, Any] = field(default_factory=dict)
-    modules: frozenset[str] = frozenset()
-    where: str = ""
-
+from stemtasks.tree import Source, Tree
 
 How = Literal["ran", "restored", "verified", "audited"]
 
@@ -69,139 +40,13 @@ class Outcome:
     saved: float = 0.0
 
 
-class Tree:
-    """What a tree of outputs is built with: its records, its digests, its store, and where work runs.
-
-    Jobs run in the calling thread, or where an executor that ``executor()`` returns takes them. Each thread
-    has its own, begun with the first job, so that a worker that dies ends no other thread's job.
-    """
-
-    def __init__(
-        self, state: Path, executor: Callable[[], Executor] | None = None, settings: Settings | None = None
-    ) -> None:
-        self.state = state
-        self.executor = executor
-        self.settings = settings or Settings()
-        self._threads = threading.local()
-        self._executors: list[Executor] = []
-
-    def submit(self, *call: Any) -> Any:
-        """Return what a call returns where jobs run; ``WorkerError`` if it is lost, and the next has a new worker."""
-        assert self.executor is not None
-        try:
-            if getattr(self._threads, "executor", None) is None:
-                self._threads.executor = self.executor()
-                self._executors.append(self._threads.executor)
-            return self._threads.executor.submit(*call).result()
-        except Exception as error:
-            self._threads.executor = None
-            reason = f"{type(error).__name__}: {' '.join(str(error).split())}"
-            raise WorkerError(f"what ran it was lost ({reason}); run doit again") from None
-
-    @cached_property
-    def records(self) -> Records:
-        """Open the records, on first use, and remove what killed builds left half-made."""
-        _ = self.shared  # here, where there is one thread: it must not be opened twice
-        records = Records(self.state)
-        sweep(self.state / "work")
-        self.store.sweep()
-        return records
-
-    @cached_property
-    def digests(self) -> Digests:
-        """Return the digests that the records keep."""
-        return Digests(self.records)
-
-    @cached_property
-    def store(self) -> Store:
-        """Open the local store: beside the records, or where the settings say."""
-        folder = self.settings.cache.local_folder
-        return Store(Path(folder).expanduser() if folder else self.state / "store")
-
-    @cached_property
-    def shared(self) -> Shared | None:
-        """Open the shared store, if the settings name one; nothing is imported or asked for where they do not."""
-        if not self.settings.cache.shared:
-            return None
-        from stemtasks.shared import Shared  # noqa: PLC0415
-
-        return Shared(self.settings)
-
-    def restore(self, key: str, work: dict[str, Path]) -> tuple[Restored | None, Source]:
-        """Put a key's outputs in place from the local store, else from the shared one by way of it."""
-        found = self.store.restore(key, work)
-        if found is not None:
-            return found, "local"
-        if self.shared is None or not self.shared.pull(key, self.store, frozenset(work)):
-            return None, ""
-        for file in work.values():
-            file.unlink(missing_ok=True)
-        found = self.store.restore(key, work)
-        return found, "shared" if found else ""
-
-    def finish(self) -> list[str]:
-        """End a build: its executors, its uploads, the store's growth; return what a person should know."""
-        while self._executors:  # one after another: Python ends many at once with a race
-            self._executors.pop().shutdown()
-        said: list[str] = []
-        if self.shared is not None:
-            said = self.shared.finish()
-        if self.store.refused:
-            said.append(
-                f"WARNING: local store {self.store.folder}: {self.store.refused}; what was built is right, "
-                "but not all of it is kept to be restored"
-            )
-        if self.store.added:
-            from stemtasks.upkeep import settle  # noqa: PLC0415 - not in a build with nothing to do
-
-            settle(self.store, self.settings.cache.max_gb, self.records.keys())
-        return said
-
-
-def _canonical(value: Any) -> str:
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-
-
-def input_digests(job: Job, tree: Tree) -> dict[str, Digest]:
-    """Return the digest of every input; raises ``AudioError`` naming one that is missing."""
-    digests = {}
-    for role, path in job.inputs.items():
-        digest = tree.digests.of(path)
-        if digest is None:
-            what = "is not a file" if os.path.lexists(path) else "no such file"
-            raise AudioError(f"{path}: {what}; correct the path or put the file there")
-        digests[role] = digest
-    return digests
-
-
-def content_of(job: Job, inputs: dict[str, Digest]) -> dict[str, Any]:
-    """Return what a key is made of: the stage, its parameters, its inputs' contents, and a digest of the code."""
-    return {
-        "stage": job.stage,
-        "params": job.params,
-        "inputs": {role: digest.sha256 for role, digest in inputs.items()},
-        "outputs": sorted(job.outputs),
-        "sources": sources.digest(job.modules),
-    }
-
-
-def key_of(job: Job, inputs: dict[str, Digest]) -> str:
-    """Return sha256 over what decides a job's output."""
-    return hashlib.sha256(_canonical(content_of(job, inputs)).encode()).hexdigest()
-
-
-def limits_digest(job: Job) -> str:
-    """Return a digest of the limits that a job's output is held to."""
-    return hashlib.sha256(_canonical(job.limits).encode()).hexdigest()
-
-
 def up_to_date(job: Job, tree: Tree) -> bool:
     """Return whether the record holds this key, these limits, and the digests of the files that are there."""
     record = tree.records.get("tasks", job.task)
     if not isinstance(record, dict) or record.get("limits") != limits_digest(job):
         return False
     try:
-        return record.get("key") == key_of(job, input_digests(job, tree)) and intact(job, tree, record)
+        return record.get("key") == key_of(job, input_digests(job, tree.digests)) and intact(job, tree, record)
     except StemtasksError:  # the action will say it
         return False
 
@@ -227,16 +72,11 @@ def perform(
     Raises ``StemtasksError`` for a user's mistake; no output has its name then.
     """
     started = time.perf_counter()
-    inputs = input_digests(job, tree)
+    inputs = input_digests(job, tree.digests)
     key, limits = key_of(job, inputs), limits_digest(job)
     record = tree.records.get("tasks", job.task)
-    how: How
-    source: Source
     if not forced and record and record.get("key") == key and intact(job, tree, record):
-        tree.records.drop("tasks", job.task)
-        _verify(job, {role: Path(path) for role, path in job.outputs.items()})
-        content = {**record.get("content", {}), "limits": job.limits}
-        tree.records.put("tasks", job.task, {**record, "limits": limits, "content": content})
+        _verify_anew(job, tree, record, limits)
         return Outcome("verified", record["summary"], time.perf_counter() - started, saved=record["seconds"])
 
     tree.records.drop("tasks", job.task)
@@ -244,47 +84,88 @@ def perform(
     for target in map(Path, job.outputs.values()):
         target.unlink(missing_ok=True)
     with _working(job, tree) as work:
-        found, source = (None, "") if forced else tree.restore(key, work)
-        if found is not None:
-            entry, made = found
-            how, summary, cost = "restored", entry["summary"], entry["seconds"]
-            passed = entry["limits"] == limits
-            if audited:
-                _compare(job, tree, work, on_frames, inputs)
-                how = "audited"
-        else:
-            how, passed = "ran", False
-            for file in work.values():
-                # what a broken restore left may be a hard link: writing to it would write to the store
-                file.unlink(missing_ok=True)
-            made = _run(job, tree, work, on_frames, inputs)
-            summary, cost = summarise(job.stage, _facts(work)), round(time.perf_counter() - started, 3)
-        if not passed:
+        made = None if forced else _restored(tree, key, limits, work)
+        if made is None:
+            made = _rendered(job, tree, work, on_frames, inputs)
+        elif audited:
+            _compare(job, tree, work, on_frames, inputs)
+            made.how = "audited"
+        if not made.passed:
             _verify(job, work)
         _check_unchanged(job, tree, inputs)
-        extra = {"limits": limits, "summary": summary, "seconds": cost}
+        extra = {"limits": limits, "summary": made.summary, "seconds": made.seconds}
         for file in work.values():
             protect(file)
-        if not passed:
-            tree.store.keep(key, {role: (file, made[role]) for role, file in work.items()}, extra)
-        _publish(job, tree, work, made)
-    outputs = {role: list(digest) for role, digest in made.items()}
+        if not made.passed:
+            tree.store.keep(key, {role: (file, made.digests[role]) for role, file in work.items()}, extra)
+        _publish(job, tree, work, made.digests)
+    outputs = {role: list(digest) for role, digest in made.digests.items()}
+    _record(job, tree, inputs, {"key": key, "outputs": outputs, **extra})
+    if made.how == "ran" and tree.shared is not None:
+        tree.shared.push(key, tree.store)
+    seconds = time.perf_counter() - started
+    saved = max(0.0, made.seconds - seconds) if made.how == "restored" else 0.0
+    return Outcome(made.how, made.summary, seconds, made.source, saved)
+
+
+@dataclass
+class _Made:
+    """Outputs in a job's workplace: how they came there, what they are, what making them took, what they passed."""
+
+    how: How
+    digests: dict[str, Digest]
+    summary: str
+    seconds: float
+    passed: bool = False
+    source: Source = ""
+
+
+def _restored(tree: Tree, key: str, limits: str, work: dict[str, Path]) -> _Made | None:
+    """Take a key's outputs from a store, if one has them."""
+    found, source = tree.restore(key, work)
+    if found is None:
+        return None
+    entry, digests = found
+    return _Made("restored", digests, entry["summary"], entry["seconds"], entry["limits"] == limits, source)
+
+
+def _rendered(
+    job: Job,
+    tree: Tree,
+    work: dict[str, Path],
+    on_frames: Callable[[int], None] | None,
+    inputs: dict[str, Digest],
+) -> _Made:
+    """Run the stage in an empty workplace."""
+    started = time.perf_counter()
+    for file in work.values():
+        # what a broken restore left may be a hard link: writing to it would write to the store
+        file.unlink(missing_ok=True)
+    digests = _run(job, tree, work, on_frames, inputs)
+    return _Made("ran", digests, summarise(job.stage, _facts(work)), round(time.perf_counter() - started, 3))
+
+
+def _verify_anew(job: Job, tree: Tree, record: dict[str, Any], limits: str) -> None:
+    """Hold what is there against limits that have changed."""
+    tree.records.drop("tasks", job.task)
+    _verify(job, {role: Path(path) for role, path in job.outputs.items()})
+    content = {**record.get("content", {}), "limits": job.limits}
+    tree.records.put("tasks", job.task, {**record, "limits": limits, "content": content})
+
+
+def _record(job: Job, tree: Tree, inputs: dict[str, Digest], made: dict[str, Any]) -> None:
+    """Write down what a task's outputs are and what they were made of."""
     content = {**content_of(job, inputs), "limits": job.limits}
     if tree.records.get("sources", content["sources"]) is None:
         tree.records.put("sources", content["sources"], sources.deciding(job.modules))
-    record = {"key": key, "outputs": outputs, "paths": job.outputs, "content": content, **extra}
-    tree.records.put("tasks", job.task, record)
-    if how == "ran" and tree.shared is not None:
-        tree.shared.push(key, tree.store)
-    seconds = time.perf_counter() - started
-    return Outcome(how, summary, seconds, source, max(0.0, cost - seconds) if how == "restored" else 0.0)
+    tree.records.put("tasks", job.task, {**made, "paths": job.outputs, "content": content})
 
 
 def audit(job: Job, tree: Tree, on_frames: Callable[[int], None] | None = None) -> Outcome:
     """Make once more what is up to date, and compare; raises ``VerificationError`` naming the first difference."""
     started = time.perf_counter()
     kept = {role: Path(path) for role, path in job.outputs.items()}
-    _compare(job, tree, kept, on_frames, input_digests(job, tree))
+    _compare(job, tree, kept, on_frames, input_digests(job, tree.digests))
     return Outcome("audited", tree.records.get("tasks", job.task)["summary"], time.perf_counter() - started)
 
 
@@ -351,7 +232,7 @@ def _run(
     Its parameters have the inputs' digests added, which are in the key too: no stage need hash what it reads.
     """
     sha256 = {role: digest.sha256 for role, digest in digests.items()}
-    params = json.loads(_canonical({**job.params, "sha256": sha256}))
+    params = json.loads(canonical({**job.params, "sha256": sha256}))
     with Ahead() as ahead:
         if tree.executor is None:
             tokens = progress.on_frames.set(on_frames), progress.on_final.set(ahead.final)
@@ -402,32 +283,6 @@ def _verify(job: Job, outputs: dict[str, Path]) -> None:
 def rejected_path(target: Path) -> Path:
     """Return where a file that failed its verification is kept: ``bass.rejected.wav``."""
     return target.with_name(f"{target.stem}.rejected{target.suffix}")
-
-
-def sweep(folder: Path) -> None:
-    """Remove everything that begins with the number of a process that is no more, as far as that is allowed."""
-    with contextlib.suppress(OSError):
-        for path in list(folder.iterdir()):
-            if not _runs(path.name.partition("-")[0]):
-                shutil.rmtree(path, ignore_errors=True)
-                with contextlib.suppress(OSError):
-                    path.unlink(missing_ok=True)
-
-
-def _runs(number: str) -> bool:
-    """Return whether another process of that number runs; in a container each build may have the same one."""
-    if os.name == "nt":
-        return True  # where asking with signal 0 would end it
-    try:
-        process = int(number)
-        if process == os.getpid():
-            return False
-        os.kill(process, 0)
-    except (ValueError, OverflowError, ProcessLookupError):
-        return False
-    except PermissionError:
-        pass
-    return True
 
 
 def workplace(job: Job, tree: Tree) -> Path:

@@ -8,13 +8,14 @@ from dataclasses import replace
 from pathlib import Path
 
 from stemtasks import settings, spec, upkeep
-from stemtasks.action import Job, Tree, input_digests, key_of
 from stemtasks.digests import Digest
 from stemtasks.errors import CacheError, SpecError, StemtasksError
 from stemtasks.folders import SPEC, STATE
 from stemtasks.jobs import JOBS, PER_STEM
+from stemtasks.keys import Job, input_digests, key_of
 from stemtasks.shared import Shared
 from stemtasks.spec import Song
+from stemtasks.tree import Tree
 
 
 def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -159,7 +160,7 @@ def _planned_key(job: Job, tree: Tree, known: dict[str, Digest]) -> str:
     rest = {role: path for role, path in job.inputs.items() if role not in made}
     if any(Path(path).is_relative_to(STATE.parent) for path in rest.values()):
         raise CacheError(f"{job.task}: is made of what is not known yet")
-    return key_of(job, made | input_digests(replace(job, inputs=rest), tree))
+    return key_of(job, made | input_digests(replace(job, inputs=rest), tree.digests))
 
 
 def _size(count: int) -> str:

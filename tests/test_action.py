@@ -12,9 +12,11 @@ from pathlib import Path
 import pytest
 
 from stemtasks import action, cache, digests, stages
-from stemtasks.action import Job, Tree, perform, up_to_date
+from stemtasks.action import perform, up_to_date
 from stemtasks.errors import AudioError, CommandError, VerificationError, WorkerError
 from stemtasks.executors import attempt, processes
+from stemtasks.keys import Job
+from stemtasks.tree import Tree
 
 
 @pytest.fixture

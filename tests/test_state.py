@@ -13,10 +13,12 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from stemtasks import records, stages
-from stemtasks.action import Job, Tree, perform, up_to_date
+from stemtasks.action import perform, up_to_date
 from stemtasks.errors import CacheError
 from stemtasks.graph import Backend
+from stemtasks.keys import Job
 from stemtasks.records import TABLES, Records, _mark
+from stemtasks.tree import Tree
 from tests import examples
 
 EXAMPLES = examples(300)

@@ -1,0 +1,139 @@
+"""A tree of outputs, and what it is built with."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import threading
+from collections.abc import Callable
+from concurrent.futures import Executor
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from stemtasks.cache import Restored, Store
+from stemtasks.digests import Digests
+from stemtasks.errors import WorkerError
+from stemtasks.records import Records
+from stemtasks.settings import Settings
+
+if TYPE_CHECKING:
+    from stemtasks.shared import Shared
+
+Source = Literal["", "local", "shared"]
+
+
+class Tree:
+    """What a tree of outputs is built with: its records, its digests, its store, and where work runs.
+
+    Jobs run in the calling thread, or where an executor that ``executor()`` returns takes them. Each thread
+    has its own, begun with the first job, so that a worker that dies ends no other thread's job.
+    """
+
+    def __init__(
+        self, state: Path, executor: Callable[[], Executor] | None = None, settings: Settings | None = None
+    ) -> None:
+        self.state = state
+        self.executor = executor
+        self.settings = settings or Settings()
+        self._threads = threading.local()
+        self._executors: list[Executor] = []
+
+    def submit(self, *call: Any) -> Any:
+        """Return what a call returns where jobs run; ``WorkerError`` if it is lost, and the next has a new worker."""
+        assert self.executor is not None
+        try:
+            if getattr(self._threads, "executor", None) is None:
+                self._threads.executor = self.executor()
+                self._executors.append(self._threads.executor)
+            return self._threads.executor.submit(*call).result()
+        except Exception as error:
+            self._threads.executor = None
+            reason = f"{type(error).__name__}: {' '.join(str(error).split())}"
+            raise WorkerError(f"what ran it was lost ({reason}); run doit again") from None
+
+    @cached_property
+    def records(self) -> Records:
+        """Open the records, on first use, and remove what killed builds left half-made."""
+        _ = self.shared  # here, where there is one thread: it must not be opened twice
+        records = Records(self.state)
+        sweep(self.state / "work")
+        self.store.sweep()
+        return records
+
+    @cached_property
+    def digests(self) -> Digests:
+        """Return the digests that the records keep."""
+        return Digests(self.records)
+
+    @cached_property
+    def store(self) -> Store:
+        """Open the local store: beside the records, or where the settings say."""
+        folder = self.settings.cache.local_folder
+        return Store(Path(folder).expanduser() if folder else self.state / "store")
+
+    @cached_property
+    def shared(self) -> Shared | None:
+        """Open the shared store, if the settings name one; nothing is imported or asked for where they do not."""
+        if not self.settings.cache.shared:
+            return None
+        from stemtasks.shared import Shared  # noqa: PLC0415
+
+        return Shared(self.settings)
+
+    def restore(self, key: str, work: dict[str, Path]) -> tuple[Restored | None, Source]:
+        """Put a key's outputs in place from the local store, else from the shared one by way of it."""
+        found = self.store.restore(key, work)
+        if found is not None:
+            return found, "local"
+        if self.shared is None or not self.shared.pull(key, self.store, frozenset(work)):
+            return None, ""
+        for file in work.values():
+            file.unlink(missing_ok=True)
+        found = self.store.restore(key, work)
+        return found, "shared" if found else ""
+
+    def finish(self) -> list[str]:
+        """End a build: its executors, its uploads, the store's growth; return what a person should know."""
+        while self._executors:  # one after another: Python ends many at once with a race
+            self._executors.pop().shutdown()
+        said: list[str] = []
+        if self.shared is not None:
+            said = self.shared.finish()
+        if self.store.refused:
+            said.append(
+                f"WARNING: local store {self.store.folder}: {self.store.refused}; what was built is right, "
+                "but not all of it is kept to be restored"
+            )
+        if self.store.added:
+            from stemtasks.upkeep import settle  # noqa: PLC0415 - not in a build with nothing to do
+
+            settle(self.store, self.settings.cache.max_gb, self.records.keys())
+        return said
+
+
+def sweep(folder: Path) -> None:
+    """Remove everything that begins with the number of a process that is no more, as far as that is allowed."""
+    with contextlib.suppress(OSError):
+        for path in list(folder.iterdir()):
+            if not _runs(path.name.partition("-")[0]):
+                shutil.rmtree(path, ignore_errors=True)
+                with contextlib.suppress(OSError):
+                    path.unlink(missing_ok=True)
+
+
+def _runs(number: str) -> bool:
+    """Return whether another process of that number runs; in a container each build may have the same one."""
+    if os.name == "nt":
+        return True  # where asking with signal 0 would end it
+    try:
+        process = int(number)
+        if process == os.getpid():
+            return False
+        os.kill(process, 0)
+    except (ValueError, OverflowError, ProcessLookupError):
+        return False
+    except PermissionError:
+        pass
+    return True
