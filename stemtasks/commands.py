@@ -81,6 +81,8 @@ class Run(_InTurn, DoitRun):  # type: ignore[misc]  # doit has no types
         """Run doit's own command."""
         if not 0 <= params["audit"] <= 1:
             raise InvalidCommand(f"--audit: {params['audit']:g} is not a share, 0 to 1")
+        if params["num_process"] < 0:
+            raise InvalidCommand(f"-n: {params['num_process']} tasks at a time would build nothing; give 1 or more")
         asked.audited_share = params["audit"]
         return super().execute(params, args)
 

@@ -185,6 +185,9 @@ class Build:
             return TaskFailed(f"{self.job.where}: {error.filename or BUILD}: {error.strerror}; nothing was published")
         return None
 
+    def __repr__(self) -> str:
+        return f"{self.job.stage} of {self.job.params}"
+
     def recorded(self) -> tuple[str, float]:
         """Return what the record says of the outputs, and the seconds that making them took."""
         record = tree().records.get("tasks", self.job.task)

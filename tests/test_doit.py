@@ -203,3 +203,35 @@ def test_jobs_in_processes_end_with_the_build(slow, number):  # noqa: F811
     assert b"Traceback" not in err
     renders(slow, 0)
     assert SLOW in slow.build().tasks("ran")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "line"),
+    [
+        (["-n", "-1"], "ERROR: -n: -1 tasks at a time would build nothing; give 1 or more"),
+        (["info", "mix:nope"], 'ERROR: command `info` invalid parameter: "mix:nope". Must be a task, or a target.'),
+        (["dumpdb"], "ERROR: .doit.db: no dbm database is there; with stemtasks 'doit info TASK'"),
+    ],
+)
+def test_what_doit_would_answer_with_a_traceback_or_not_at_all_is_a_line(built, arguments, line):
+    done = running(built, *arguments, capture_output=True, text=True)
+    said = done.stdout + done.stderr
+    assert done.returncode == 3
+    assert said.startswith(line)
+    assert "Traceback" not in said
+
+
+def test_info_says_what_a_task_is_made_with(built):
+    done = running(built, "info", "stem:song/lead", capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert "status     : up-to-date" in done.stdout
+    assert "stem of {'generator': 'tone'" in done.stdout
+
+
+def test_dumpdb_still_dumps_a_database_of_another_project(tmp_path):
+    (tmp_path / "dodo.py").write_text("def task_a():\n    return {'actions': ['true'], 'file_dep': ['dodo.py']}\n")
+    for arguments in ([], ["dumpdb"]):
+        done = subprocess.run(
+            [sys.executable, "-m", "doit", *arguments], cwd=tmp_path, capture_output=True, text=True, check=True
+        )
+    assert "'deps:': ['dodo.py']" in done.stdout
