@@ -39,7 +39,7 @@ class Song:
         self.env = {"PYTHONPATH": str(self.package.parent)}
         self.chance = chance
         self.edited = 0
-        self.title, self.loudness, self.offset, self.fault = "Storm", -18.0, 0.02, ""
+        self.title, self.subtype, self.loudness, self.offset, self.fault = "Storm", "PCM_16", "-18.0", 0.02, ""
         self.stems = {
             "bass": {"generator": '"tone"', "note": '"A2"'},
             "take": {"generator": '"file"', "file": '"take.wav"', "align": '"loop"'},
@@ -52,7 +52,7 @@ class Song:
     def write(self) -> None:
         """Write the spec."""
         lines = [
-            f'[song]\ntitle = "{self.title}"\nbpm = 240\nsample_rate = 8000\nsubtype = "PCM_16"',
+            f'[song]\ntitle = "{self.title}"\nbpm = 240\nsample_rate = 8000\nsubtype = "{self.subtype}"',
             '[reference]\nfile = "ref.wav"',
             f"[master]\nloudness_lufs = {self.loudness}",
             f"[verify]\ndc_offset = {self.offset}",
@@ -69,7 +69,8 @@ class Song:
             "spec: align": lambda: self._set("align", self.chance.choice(['"loop"', '"crossfade"', '"zero_pad"'])),
             "spec: pan": lambda: self._set("pan", f"{self.chance.uniform(-1, 1):.1f}"),
             "spec: pattern": self._pattern,
-            "spec: loudness": lambda: setattr(self, "loudness", round(self.chance.uniform(-24, -16), 1)),
+            "spec: loudness": self._loudness,
+            "spec: subtype": lambda: setattr(self, "subtype", self.chance.choice(["PCM_16", "FLOAT"])),
             "spec: limit": lambda: setattr(self, "offset", round(self.chance.uniform(0.02, 0.09), 3)),
             "spec: title": lambda: setattr(self, "title", self.chance.choice(["Storm", "Calm", "Gale"])),
             "spec: stem added": self._add,
@@ -92,8 +93,13 @@ class Song:
     def _set(self, key: str, value: str) -> None:
         self.chance.choice(list(self.stems.values()))[key] = value
 
+    def _loudness(self) -> None:
+        # of a song in float that leaves it off, the master is the mix by another name
+        self.loudness = self.chance.choice([f"{self.chance.uniform(-24, -16):.1f}", '"off"'])
+
     def _effects(self) -> str:
-        chain = [f'{{ name = "lowpass", cutoff_hz = {self.chance.randrange(300, 3000, 100)} }}']
+        phase = self.chance.choice(["minimum", "zero"])
+        chain = [f'{{ name = "lowpass", cutoff_hz = {self.chance.randrange(300, 3000, 100)}, phase = "{phase}" }}']
         chain += ['{ name = "delay", beats = 0.5 }'] * self.chance.randrange(2)
         return f"[{', '.join(chain)}]"
 
@@ -135,7 +141,7 @@ class Song:
     def mend(self) -> None:
         """Take back what may keep the song from being built, such as a take that is longer than the song."""
         self._noise("take.wav", 3000)
-        self.fault, self.loudness = "", -20.0
+        self.fault, self.loudness = "", "-20.0"
         self.write()
 
     def reference(self) -> None:
