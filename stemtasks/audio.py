@@ -1,21 +1,16 @@
-"""Audio files in blocks: the only module that opens them, so memory does not grow with duration.
+"""Audio files read in blocks, so memory does not grow with duration; the only module that imports soundfile.
 
 Between stages, audio is ``Blocks``: an iterator of float64 arrays of shape ``(frames, channels)``,
 full scale at 1.0, each of at most ``BLOCK_FRAMES`` frames unless a producer has a reason.
-
-WAV is written here and not by libsndfile, which stamps the time into float WAV (``PEAK`` chunk)
-and so gives different bytes for the same samples.
 """
 
 from __future__ import annotations
 
-import struct
-import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import BinaryIO, Self
+from typing import Self
 
 import numpy as np
 import soundfile
@@ -24,16 +19,12 @@ from numpy.typing import NDArray
 from stemtasks.dsp.channels import VORBIS_TO_WAV
 from stemtasks.errors import AudioError
 from stemtasks.headers import UNKNOWN_64, AudioData, audio_data, mp3_frames
-from stemtasks.progress import on_frames
 
 Block = NDArray[np.float64]
 Blocks = Iterator[Block]
 Narrow = NDArray[np.float32] | Block
 
 BLOCK_FRAMES = 1 << 17
-SUBTYPE_BITS = {"PCM_16": 16, "PCM_24": 24, "FLOAT": 32}
-RIFF_LIMIT_BYTES = 0xFFFFFFFF
-_ENCODED_FRAMES = 1 << 14  # dithered at a time, so that what is between samples and bytes stays in a core's cache
 CLEARER = {
     "File does not exist or is not a regular file (possibly a pipe?)": "no audio is found in it",
     "Internal error : SF_INFO struct incomplete": "its header has no valid sample rate or channels",
@@ -227,148 +218,10 @@ def _opened(path: Path) -> soundfile.SoundFile:
         ) from None
 
 
-def write_wav(
-    path: str | Path, blocks: Iterator[Narrow], sample_rate: int, channels: int, subtype: str = "FLOAT", seed: int = 0
-) -> int:
-    """Write blocks as WAV (RF64 past 4 GiB) and return the count of frames; same samples, same bytes.
-
-    FLOAT is 32-bit. PCM_16 and PCM_24 are rounded after TPDF dither of +-1 LSB drawn from ``seed``
-    (Lipshitz, Wannamaker and Vanderkooy, 'Quantization and Dither', JAES 40, 1992), and clipped.
-    Memory is one block's; the file is whole when this returns.
-    """
-    rng = np.random.Generator(np.random.PCG64(seed))
-    tick = on_frames.get()
-    frames = 0
-    with open(path, "wb") as file:
-        _write_header(file, sample_rate, channels, subtype, 0)
-        for block in blocks:
-            if block.shape[1] != channels:
-                raise ValueError(f"block of {block.shape[1]} channels in a file of {channels}")
-            if not len(block):
-                continue
-            try:
-                step = len(block) if subtype == "FLOAT" else _ENCODED_FRAMES
-                file.writelines(
-                    _encode(block[start : start + step], subtype, rng) for start in range(0, len(block), step)
-                )
-            except FloatingPointError:
-                at = frames + int(np.argmin(np.isfinite(block).all(axis=1)))
-                raise AudioError(
-                    f"{path}: frame {at} ({at / sample_rate:.3f} s) is NaN or infinite, which {subtype} cannot hold; "
-                    "look for a filter or a feedback that grows without bound"
-                ) from None
-            frames += len(block)
-            if tick is not None:
-                tick(frames)
-        if frames * channels * SUBTYPE_BITS[subtype] // 8 % 2:
-            file.write(b"\0")
-        file.seek(0)
-        _write_header(file, sample_rate, channels, subtype, frames)
-    return frames
-
-
 def all_finite(block: Narrow) -> bool:
     """Return whether no sample is NaN or infinite; one that is makes the sum so, which is quicker to find."""
     with np.errstate(over="ignore", invalid="ignore"):
         return bool(np.isfinite(block.sum()) or np.isfinite(block).all())
-
-
-def _encode(block: Narrow, subtype: str, rng: np.random.Generator) -> memoryview | bytes:
-    """Return the block's samples as little-endian bytes; raise FloatingPointError where PCM has no such number."""
-    if subtype == "FLOAT":
-        # what float32 cannot hold becomes infinite and is found by measuring: no warning is needed
-        with np.errstate(over="ignore"):
-            return np.ascontiguousarray(block, dtype="<f4").data.cast("B")
-    bits = SUBTYPE_BITS[subtype]
-    full_scale = float(1 << (bits - 1))
-    # one draw a sample, so that the noise does not depend on where blocks end; its halves are two uniform numbers
-    drawn = rng.integers(0, 1 << 32, block.shape, dtype=np.uint32)
-    noise = (drawn >> 16).view(np.int32)
-    drawn &= 0xFFFF
-    noise -= drawn.view(np.int32)
-    # filters yield transposed blocks; bytes are taken of frames in order
-    dithered = np.multiply(block, full_scale, order="C", dtype=np.float64)
-    dithered += noise * (1.0 / (1 << 16))
-    if not all_finite(dithered):
-        raise FloatingPointError
-    np.rint(dithered, out=dithered)
-    np.clip(dithered, -full_scale, full_scale - 1.0, out=dithered)
-    if bits == 16:
-        return dithered.astype("<i2").data.cast("B")
-    wide = dithered.astype("<i4").view(np.uint8).reshape(-1, 4)
-    packed = np.empty((len(wide), 3), dtype=np.uint8)
-    for byte in range(3):  # a loop of three strided copies is six times as fast as one of 3 bytes a sample
-        packed[:, byte] = wide[:, byte]
-    return packed.data.cast("B")
-
-
-def _write_header(file: BinaryIO, sample_rate: int, channels: int, subtype: str, frames: int) -> None:
-    """Write 94 bytes (116 past 2 channels) up to the first sample; RF64 (EBU Tech 3306) where RIFF's sizes end.
-
-    The size is the same for both forms: what ``ds64`` needs is held free by a ``JUNK`` chunk.
-    """
-    width = SUBTYPE_BITS[subtype] // 8
-    data_bytes = frames * channels * width
-    tag = 3 if subtype == "FLOAT" else 1
-    fmt = struct.pack(
-        "<HHIIHH", tag, channels, sample_rate, sample_rate * channels * width, channels * width, width * 8
-    )
-    if channels > 2:
-        guid = struct.pack("<H", tag) + bytes.fromhex("000000001000800000aa00389b71")
-        fmt = struct.pack("<H", 0xFFFE) + fmt[2:] + struct.pack("<HHI", 22, width * 8, 0) + guid
-    else:
-        fmt += struct.pack("<H", 0)
-    form_bytes = 4 + (8 + 28) + (8 + len(fmt)) + (8 + 4) + 8 + data_bytes + data_bytes % 2
-    large = form_bytes > RIFF_LIMIT_BYTES
-    sizes = struct.pack("<QQQI", form_bytes, data_bytes, frames, 0) if large else bytes(28)
-    file.write(
-        struct.pack("<4sI4s", b"RF64" if large else b"RIFF", RIFF_LIMIT_BYTES if large else form_bytes, b"WAVE")
-        + struct.pack("<4sI", b"ds64" if large else b"JUNK", 28)
-        + sizes
-        + struct.pack("<4sI", b"fmt ", len(fmt))
-        + fmt
-        + struct.pack("<4sII", b"fact", 4, RIFF_LIMIT_BYTES if large else frames)
-        + struct.pack("<4sI", b"data", RIFF_LIMIT_BYTES if large else data_bytes)
-    )
-
-
-class Spill:
-    """Blocks kept in a temporary file as raw float64, to be read forward or backward, at any frame."""
-
-    def __init__(self, blocks: Blocks, channels: int, scratch: Path) -> None:
-        self.channels = channels
-        self.frames = 0
-        self._file = tempfile.TemporaryFile(dir=scratch)  # noqa: SIM115 - lives as long as the Spill
-        try:
-            for block in blocks:
-                if len(block):
-                    self._file.write(np.ascontiguousarray(block, dtype=np.float64).data.cast("B"))
-                    self.frames += len(block)
-        except BaseException:
-            self._file.close()
-            raise
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._file.close()
-
-    def read(self, start: int, frames: int) -> Block:
-        """Return up to ``frames`` frames from ``start``: shape (frames, channels)."""
-        frames = max(0, min(frames, self.frames - start))
-        block = np.empty((frames, self.channels))
-        if frames:
-            self._file.seek(start * self.channels * 8)
-            self._file.readinto(block.data.cast("B"))
-        return block
-
-    def overwrite(self, start: int, block: Block) -> None:
-        """Replace the frames from ``start`` by a block's."""
-        self._file.seek(start * self.channels * 8)
-        self._file.write(np.ascontiguousarray(block).data.cast("B"))
 
 
 def reblocked(blocks: Blocks, frames: int) -> Blocks:

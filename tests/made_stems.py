@@ -10,9 +10,10 @@ from pathlib import Path
 import numpy as np
 
 from stemtasks import plugins
-from stemtasks.audio import Source, Stream, write_wav
+from stemtasks.audio import Source, Stream
 from stemtasks.seam_figures import measure_seams
 from stemtasks.timeline import Section, Timeline
+from stemtasks.wav import write_wav
 
 RATE = 48000
 

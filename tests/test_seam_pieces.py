@@ -11,10 +11,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stemtasks import seams
-from stemtasks.audio import Source, write_wav
+from stemtasks.audio import Source
 from stemtasks.errors import AudioError
 from stemtasks.seam_figures import measure_seams
 from stemtasks.seams import Piece
+from stemtasks.wav import write_wav
 from tests.made_stems import RATE, columns, noise, sine, written
 
 

@@ -8,12 +8,13 @@ from pathlib import Path
 from typing import Any
 
 from stemtasks import measure, plugins
-from stemtasks.audio import Source, Stream, write_wav
+from stemtasks.audio import Source, Stream
 from stemtasks.errors import AudioError
 from stemtasks.seam_figures import measure_seams
 from stemtasks.seams import Fit, Piece, check_source
 from stemtasks.sharing import share
 from stemtasks.timeline import Timeline
+from stemtasks.wav import write_wav
 
 SEAM_LIMITS = {
     "seam_dip_db": ("dip_db", "the level falls by {found:g} dB, {allowed:g} dB are allowed"),

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from stemtasks.audio import BLOCK_FRAMES, Block, Blocks, Source, Spill, write_wav
+from stemtasks.audio import BLOCK_FRAMES, Block, Blocks, Source
 from stemtasks.dsp.limiter import MARGIN_DB, GainCurve, gained
 from stemtasks.dsp.loudness import channel_weights, gated_loudness, k_weighting, window_powers
 from stemtasks.dsp.sections import Filter
@@ -22,6 +22,8 @@ from stemtasks.dsp.true_peak import TruePeaks
 from stemtasks.measure import LOUDNESS, Facts, failures, measure, write_facts
 from stemtasks.progress import whole
 from stemtasks.sharing import share
+from stemtasks.spill import Spill
+from stemtasks.wav import write_wav
 
 MAX_REDUCTION_DB = 12.0
 TOLERANCE_LU = 0.05

@@ -13,12 +13,13 @@ from typing import Any
 import numpy as np
 
 from stemtasks import measure
-from stemtasks.audio import Block, Blocks, Source, Stream, fitted, write_wav
+from stemtasks.audio import Block, Blocks, Source, Stream, fitted
 from stemtasks.dsp import pan
 from stemtasks.dsp.level import TAIL_FLOOR, amplitude, peak
 from stemtasks.errors import AudioError, SpecError
 from stemtasks.plugins import load
 from stemtasks.timeline import Timeline
+from stemtasks.wav import write_wav
 
 CUT_FADE_MS = 10
 LOOKAHEAD_SECONDS = 1

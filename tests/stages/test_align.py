@@ -6,10 +6,11 @@ import tracemalloc
 import numpy as np
 import pytest
 
-from stemtasks import audio, schema
+from stemtasks import schema
 from stemtasks.audio import Source
 from stemtasks.errors import AudioError
 from stemtasks.stages import align
+from stemtasks.wav import write_wav
 from tests.made_stems import RATE, noise, sine, timeline, written
 
 
@@ -56,7 +57,7 @@ def test_a_stem_that_fits_is_the_same_file_under_another_name(tmp_path, channels
         aligned(tmp_path, stem, 2.0, strategy, name=strategy)
         made = tmp_path / f"{strategy}.wav"
         with Source(stem) as source:
-            audio.write_wav(tmp_path / "anew.wav", source.blocks(), RATE, channels)
+            write_wav(tmp_path / "anew.wav", source.blocks(), RATE, channels)
         assert made.read_bytes() == (tmp_path / "anew.wav").read_bytes()
         assert made.samefile(stem)
         assert not made.stat().st_mode & 0o222
@@ -66,7 +67,7 @@ def test_what_is_cut_or_filled_or_written_in_another_form_is_a_file_of_its_own(t
     for seconds, subtype in ((1.999, "FLOAT"), (2.001, "FLOAT"), (2.0, "PCM_24")):
         stem = tmp_path / "stem.wav"
         stem.unlink(missing_ok=True)
-        audio.write_wav(stem, iter([noise(round(seconds * RATE))]), RATE, 1, subtype)
+        write_wav(stem, iter([noise(round(seconds * RATE))]), RATE, 1, subtype)
         facts = aligned(tmp_path, stem, 2.0, "none", name=f"{seconds}{subtype}")
         assert (facts["frames"], facts["subtype"]) == (2 * RATE, "FLOAT")
         assert not (tmp_path / f"{seconds}{subtype}.wav").samefile(stem)

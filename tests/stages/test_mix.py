@@ -8,11 +8,12 @@ import numpy as np
 import pytest
 import soundfile
 
-from stemtasks.audio import BLOCK_FRAMES, Source, write_wav
+from stemtasks.audio import BLOCK_FRAMES, Source
 from stemtasks.errors import AudioError
 from stemtasks.measure import measure
 from stemtasks.progress import on_final
 from stemtasks.stages import mix
+from stemtasks.wav import write_wav
 
 RATE = 48_000
 

@@ -8,11 +8,11 @@ import soundfile
 from scipy import signal
 
 from stemtasks import measure
-from stemtasks.audio import write_wav
 from stemtasks.dsp import pan
 from stemtasks.errors import AudioError, SpecError
 from stemtasks.stages import process
 from stemtasks.timeline import Section, Timeline
+from stemtasks.wav import write_wav
 
 RATE = 48000
 ECHO = {"effect": "delay", "arguments": {"time_ms": 100.0, "feedback": 0.5, "mix": 0.5}, "seed": 3}
