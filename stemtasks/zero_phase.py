@@ -49,7 +49,8 @@ def forward_backward(blocks: Blocks, stream: Stream, sos: Sections) -> Blocks:
     A filter that remembers long goes backward over a temporary file, bit for bit as scipy's. One that forgets
     within ``LOOK_AHEAD_FRAMES`` needs no file and less time: it goes back over a chunk as soon as it has run
     through the frames after it. By then nothing is left of where it would have come from, so that it is scipy's
-    but for rounding, below -250 dB of the peak: the same bits in a float32 file.
+    but for rounding, below -250 dB of the peak: float32 has other bits only of a sample that lies as close as that
+    to the middle between two.
     """
     head, blocks = _peeked(blocks, padding(sos) + 1)
     if not len(head):

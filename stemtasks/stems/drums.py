@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from difflib import get_close_matches
 from heapq import merge
 from itertools import takewhile
 from math import ceil, cos, pi, sin
@@ -13,14 +12,13 @@ from typing import Annotated, Any, Literal, NamedTuple
 import numpy as np
 
 from stemtasks.audio import BLOCK_FRAMES, Block, Blocks, Stream
+from stemtasks.dsp.drum_rows import VELOCITIES, Score
+from stemtasks.dsp.drum_rows import scores as read_scores
 from stemtasks.dsp.percussion import VOICES, Samples, strike
 from stemtasks.errors import SpecError
 from stemtasks.timeline import Section, Timeline
 from stemtasks.units import Fraction, LevelDbfs, Range
 
-VELOCITIES = {"o": 0.35, "x": 0.7, "X": 1.0}
-RESTS = ".-"
-IGNORED = " |"
 CUT_FADE_MS = 5.0
 WHOLE = 1 << 62
 BEAT_EPSILON = 1e-9  # beats are sums of floats; a step this close to a bar's end is the next bar's
@@ -58,16 +56,6 @@ PLACES = {
         "rimshot": -0.35,
     },
 }
-
-
-@dataclass(frozen=True)
-class _Score:
-    """One section's patterns: a row of marks per voice, '.' a rest."""
-
-    rows: dict[str, str]
-    fill: dict[str, str]
-    fill_every_bars: int | None
-    crash_on_start: bool
 
 
 @dataclass(frozen=True)
@@ -188,7 +176,7 @@ def drums(
     return _play(scores, grid, strokes)
 
 
-def _play(scores: dict[str, _Score], grid: _Grid, kit: _Kit) -> Blocks:
+def _play(scores: dict[str, Score], grid: _Grid, kit: _Kit) -> Blocks:
     """Yield the song, played on the kit as loud as it is."""
     frames = kit.stream.frames
     fade_frames = _cut_frames(kit.stream.sample_rate)
@@ -199,76 +187,20 @@ def _play(scores: dict[str, _Score], grid: _Grid, kit: _Kit) -> Blocks:
     return _place(events, frames, kit.stream.channels)
 
 
-def _scores(patterns: dict[str, Any], grid: _Grid) -> dict[str, _Score]:
-    """Return the score of each named section, or say what is wrong with the first that has a mistake."""
-    known = list(dict.fromkeys(["default", *(section.name for section in grid.timeline.sections)]))
-    if not patterns:
-        raise SpecError(f"patterns: empty; write a table of rows for at least one of: {', '.join(known)}")
-    scores = {}
-    for name, table in patterns.items():
-        if name not in known:
-            raise SpecError(f"patterns.{name}: the song has no section '{name}'; known: {_known(name, known)}")
-        scores[name] = _score(table, f"patterns.{name}", grid)
-    return scores
+def _scores(patterns: dict[str, Any], grid: _Grid) -> dict[str, Score]:
+    """Return the score of each section of the grid's timeline."""
+    steps_per_bar = ceil(grid.timeline.beats_per_bar * grid.steps_per_beat - BEAT_EPSILON)
+    return read_scores(patterns, [section.name for section in grid.timeline.sections], steps_per_bar)
 
 
-def _score(table: Any, where: str, grid: _Grid) -> _Score:
-    """Return one section's score."""
-    if not isinstance(table, dict):
-        raise SpecError(f'{where}: {table!r} is not a table of rows; write for example {{kick = "x...x..."}}')
-    options = {"fill", "fill_every_bars", "crash_on_start"}
-    rows = _rows({key: row for key, row in table.items() if key not in options}, where, sorted(options))
-    fill = table.get("fill", {})
-    if not isinstance(fill, dict):
-        raise SpecError(f'{where}.fill: {fill!r} is not a table of rows; write for example {{snare = "xxxx"}}')
-    every = table.get("fill_every_bars")
-    if every is not None and (type(every) is not int or every < 1):
-        raise SpecError(f"{where}.fill_every_bars: {every!r}; allowed: a whole number of bars from 1")
-    if every is not None and not fill:
-        raise SpecError(f"{where}.fill_every_bars: there is no fill to play; add the table {where}.fill, or remove it")
-    crash_on_start = table.get("crash_on_start", False)
-    if not isinstance(crash_on_start, bool):
-        raise SpecError(f"{where}.crash_on_start: {crash_on_start!r}; allowed: true or false")
-    fill_rows = _rows(fill, f"{where}.fill", [])
-    steps = ceil(grid.timeline.beats_per_bar * grid.steps_per_beat - BEAT_EPSILON)
-    for voice, row in fill_rows.items():
-        if len(row) > steps:
-            raise SpecError(f"{where}.fill.{voice}: {len(row)} steps; a fill is one bar, at most {steps} steps")
-    return _Score(rows, fill_rows, every, crash_on_start)
-
-
-def _rows(table: dict[str, Any], where: str, options: list[str]) -> dict[str, str]:
-    """Return each voice's marks without what is ignored, rests as '.'."""
-    rows = {}
-    for voice, text in table.items():
-        if voice not in VOICES:
-            raise SpecError(f"{where}.{voice}: unknown voice '{voice}'; known: {_known(voice, [*VOICES, *options])}")
-        if not isinstance(text, str):
-            raise SpecError(f'{where}.{voice}: {text!r} is not a row of steps; write for example "x...x..."')
-        steps = [mark for mark in text if mark not in IGNORED]
-        for step, mark in enumerate(steps, start=1):
-            if mark not in VELOCITIES and mark not in RESTS:
-                raise SpecError(f"{where}.{voice}: character {mark!r} at step {step}; allowed: X x o . -")
-        if not steps:
-            raise SpecError(f'{where}.{voice}: a row without steps; write "." for silence, or remove the row')
-        rows[voice] = "".join("." if mark in RESTS else mark for mark in steps)
-    return rows
-
-
-def _known(name: str, known: list[str]) -> str:
-    """Return the known names, and the nearest if one is near."""
-    near = get_close_matches(name, known, n=1)
-    return ", ".join(known) + (f"; did you mean '{near[0]}'?" if near else "")
-
-
-def _hits(scores: dict[str, _Score], grid: _Grid, frames: int) -> Iterator[_Hit]:
+def _hits(scores: dict[str, Score], grid: _Grid, frames: int) -> Iterator[_Hit]:
     """Yield all hits before frame ``frames`` in the order of their frames."""
     hi_hat, *others = (_instrument_hits(voices, scores, grid) for voices in _INSTRUMENTS)
     choked = _choked(hi_hat, _cut_frames(grid.timeline.sample_rate))
     return takewhile(lambda hit: hit.frame < frames, merge(choked, *others))
 
 
-def _instrument_hits(voices: tuple[str, ...], scores: dict[str, _Score], grid: _Grid) -> Iterator[_Hit]:
+def _instrument_hits(voices: tuple[str, ...], scores: dict[str, Score], grid: _Grid) -> Iterator[_Hit]:
     """Yield one instrument's hits in order; its chance in a section does not depend on the other sections' rows."""
     timeline = grid.timeline
     frame = 0
@@ -289,7 +221,7 @@ def _instrument_hits(voices: tuple[str, ...], scores: dict[str, _Score], grid: _
 
 
 def _section_marks(
-    voices: tuple[str, ...], score: _Score, section: Section, grid: _Grid
+    voices: tuple[str, ...], score: Score, section: Section, grid: _Grid
 ) -> Iterator[tuple[float, str, str]]:
     """Yield (beat from the section's start, voice, mark) of one instrument, a bar at a time."""
     bars = ceil(section.beats / grid.timeline.beats_per_bar - BEAT_EPSILON)
