@@ -51,6 +51,8 @@ def _public_kernel(sos: Signal, x: Signal, state: Signal) -> None:
 
 _run = _kernel()
 
+_SCIPY = tuple(int(part) for part in scipy.__version__.split(".")[:2])
+
 # the recurrence waits for its own last step, so that up to two sections of a complex signal take less than half as
 # long again as of a real one; more of them have enough to do meanwhile
 PAIRED_SECTIONS = 2
@@ -109,11 +111,19 @@ def steady_state(sos: Sections) -> Samples:
     scale = 1.0
     for index, row in enumerate(sos):
         b, a = row[:3], row[3:]
-        # x_state = A x_state + B u at rest, A the companion matrix: (I - A) x_state = B
-        settled = np.linalg.solve(np.array([[1.0 + a[1], -1.0], [a[2], 1.0]]), b[1:] - a[1:] * b[0])
-        state[index] = scale * settled
-        scale *= b.sum() / a.sum()
+        level = b.sum() / a.sum()
+        state[index] = scale * _settled(b, a, level)
+        scale *= level
     return state
+
+
+def _settled(b: Samples, a: Samples, level: float) -> Samples:
+    """Return the state of one section that a unit step has brought to its ``level``."""
+    if _SCIPY < (1, 18):  # which solved x = A x + B for it, A the companion matrix: other last bits
+        solved: Samples = np.linalg.solve(np.array([[1.0 + a[1], -1.0], [a[2], 1.0]]), b[1:] - a[1:] * b[0])
+        return solved
+    rest = b - level * a
+    return np.array([rest[2] + rest[1], rest[2]])
 
 
 def butterworth(kind: Literal["lowpass", "highpass"], order: int, cutoff_hz: float, sample_rate: int) -> Sections:
