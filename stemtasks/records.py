@@ -64,6 +64,10 @@ class Records:
                 "make the folder writable or free some space"
             ) from None
 
+    def __del__(self) -> None:
+        with contextlib.suppress(AttributeError, sqlite3.Error):  # one that was never opened has no connection
+            self._connection.close()
+
     def _opened(self) -> sqlite3.Connection:
         connection = sqlite3.connect(self.path, isolation_level=None, check_same_thread=False, timeout=10)
         try:
