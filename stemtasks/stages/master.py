@@ -149,7 +149,7 @@ class _Programme:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._spill.__exit__(None, None, None)
+        self._spill.__exit__()
 
     def _segments(self) -> Iterator[Block]:
         """Yield blocks of (true peak, K-weighted energy) a segment."""
