@@ -22,7 +22,7 @@ from stemtasks.digests import Ahead, Digest, read_digest
 from stemtasks.errors import AudioError, StemtasksError, VerificationError
 from stemtasks.executors import attempt
 from stemtasks.keys import Job, canonical, content_of, input_digests, key_of, limits_digest
-from stemtasks.sharing import protect
+from stemtasks.links import protect
 from stemtasks.summary import summarise
 from stemtasks.tree import Source, Tree
 

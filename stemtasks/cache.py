@@ -32,7 +32,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from stemtasks.digests import Digest, Signature, is_of, read_digest, signature
-from stemtasks.sharing import share
+from stemtasks.links import share
 
 FORMAT = 1
 """Of an entry; one of another format is not there."""

@@ -10,9 +10,9 @@ from pathlib import Path
 from stemtasks import settings, spec, upkeep
 from stemtasks.digests import Digest
 from stemtasks.errors import CacheError, SpecError, StemtasksError
-from stemtasks.folders import SPEC, STATE
 from stemtasks.jobs import JOBS, PER_STEM
 from stemtasks.keys import Job, input_digests, key_of
+from stemtasks.paths import SPEC, STATE
 from stemtasks.shared import Shared
 from stemtasks.spec import Song
 from stemtasks.tree import Tree

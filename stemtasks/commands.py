@@ -17,7 +17,7 @@ from doit.cmd_run import Run as DoitRun
 from doit.exceptions import InvalidCommand
 
 from stemtasks import asked, unchanged
-from stemtasks.folders import STATE
+from stemtasks.paths import STATE
 from stemtasks.reporter import ending, in_any_script, write
 
 NO_WAIT = {

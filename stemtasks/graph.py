@@ -22,9 +22,9 @@ from doit.exceptions import InvalidDodoFile, TaskFailed
 from stemtasks import asked, lock, settings, sources, spec, stopping, unchanged
 from stemtasks.action import audit, discard, intact, located, perform, up_to_date, workplace
 from stemtasks.errors import CacheError, StemtasksError
-from stemtasks.folders import BUILD, SPEC, STATE
 from stemtasks.jobs import JOBS, PER_STEM
 from stemtasks.keys import Job
+from stemtasks.paths import BUILD, SPEC, STATE
 from stemtasks.reporter import Reporter, in_any_script, line
 from stemtasks.spec import Song
 from stemtasks.tree import Tree

@@ -10,8 +10,8 @@ import stemtasks
 from stemtasks import plugins, schema, sources, spec
 from stemtasks.archive_names import archive_name
 from stemtasks.errors import SpecError
-from stemtasks.folders import BUILD
 from stemtasks.keys import Job
+from stemtasks.paths import BUILD
 from stemtasks.spec import Named, Song, Stem
 from stemtasks.tables import VerifyTable
 from stemtasks.timeline import frames_of_beats

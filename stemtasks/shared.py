@@ -23,9 +23,9 @@ import xxhash
 from stemtasks import signing
 from stemtasks.cache import Store
 from stemtasks.digests import Digest, read_digest
+from stemtasks.links import READ_ONLY
 from stemtasks.places import Missing, Place, Refused, Unreachable, place_of
 from stemtasks.settings import Settings
-from stemtasks.sharing import READ_ONLY
 
 THREADS = 4
 FAILURES = 3

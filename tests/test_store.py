@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from stemtasks import cache, sharing, upkeep
+from stemtasks import cache, links, upkeep
 from stemtasks.cache import Store
 from stemtasks.digests import read_digest
 from tests.project import Project
@@ -113,7 +113,7 @@ def test_a_file_system_without_links_or_clones_gets_copies(store, tmp_path, monk
         raise OSError(18, "Invalid cross-device link")
 
     monkeypatch.setattr(os, "link", refused)
-    monkeypatch.setattr(sharing, "_cloned", lambda *_: False)
+    monkeypatch.setattr(links, "_cloned", lambda *_: False)
     key, digest = kept(store, "a", b"bytes" * 1000, tmp_path)
     assert store.restore(key, {"audio": tmp_path / "out"}).made == {"audio": digest}
     assert (tmp_path / "out").stat().st_nlink == 1

@@ -10,9 +10,9 @@ from typing import Any
 from stemtasks import measure, plugins
 from stemtasks.audio import Source, Stream
 from stemtasks.errors import AudioError
+from stemtasks.links import share
 from stemtasks.seam_figures import measure_seams
 from stemtasks.seams import Fit, Piece, check_source
-from stemtasks.sharing import share
 from stemtasks.timeline import Timeline
 from stemtasks.wav import write_wav
 

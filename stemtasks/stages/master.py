@@ -19,9 +19,9 @@ from stemtasks.dsp.limiter import MARGIN_DB, GainCurve, gained
 from stemtasks.dsp.loudness import channel_weights, gated_loudness, k_weighting, window_powers
 from stemtasks.dsp.sections import Filter
 from stemtasks.dsp.true_peak import TruePeaks
+from stemtasks.links import share
 from stemtasks.measure import LOUDNESS, Facts, failures, measure, write_facts
 from stemtasks.progress import whole
-from stemtasks.sharing import share
 from stemtasks.spill import Spill
 from stemtasks.wav import write_wav
 
