@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from stemtasks.audio import Source
-from stemtasks.dsp import seams as dsp
+from stemtasks.dsp import overlap as dsp
 from stemtasks.seams import Fit, Piece, read, source_frame
 
 CONTEXT_SECONDS = 0.05

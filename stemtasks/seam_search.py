@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from stemtasks.audio import BLOCK_FRAMES, Block, Source
-from stemtasks.dsp import seams as dsp
+from stemtasks.dsp import overlap as dsp
 from stemtasks.seams import read
 
 ALIGN_MS = 12.0

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from stemtasks.audio import BLOCK_FRAMES, Block, Narrow, Source
-from stemtasks.dsp import seams as dsp
+from stemtasks.dsp import overlap as dsp
 from stemtasks.errors import AudioError
 
 MIN_SECONDS = 0.01
@@ -28,7 +28,7 @@ class Piece:
 
     For ``overlap`` frames it sounds together with the piece before. ``ring`` keeps it at full level from
     its first frame while the piece before rings out, for an attack that a fade would soften; otherwise the
-    gains follow the law of ``dsp.seams.gains`` for ``rho``. ``shift`` says by how many frames the
+    gains follow the law of ``dsp.overlap.gains`` for ``rho``. ``shift`` says by how many frames the
     alignment moved it.
     """
 

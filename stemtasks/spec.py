@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from stemtasks import plugins, schema
-from stemtasks.dsp.pitch import parse_key
 from stemtasks.errors import SpecError
+from stemtasks.music.pitch import parse_key
 from stemtasks.tables import (
     TABLES,
     MasterTable,

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from stemtasks.dsp.envelope import Adsr
 from stemtasks.dsp.oscillators import Oscillator, harmonics_below_nyquist
-from stemtasks.dsp.pitch import frequency_hz
 from stemtasks.dsp.sections import Filter, Sections
+from stemtasks.music.pitch import frequency_hz
 
 Samples = NDArray[np.float64]
 

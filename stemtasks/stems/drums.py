@@ -12,10 +12,11 @@ from typing import Annotated, Any, Literal, NamedTuple
 import numpy as np
 
 from stemtasks.audio import BLOCK_FRAMES, Block, Blocks, Stream
-from stemtasks.dsp.drum_rows import VELOCITIES, Score
-from stemtasks.dsp.drum_rows import scores as read_scores
-from stemtasks.dsp.percussion import VOICES, Samples, strike
+from stemtasks.dsp.events import placed
+from stemtasks.dsp.percussion import VOICES, strike
 from stemtasks.errors import SpecError
+from stemtasks.music.rows import VELOCITIES, Groove
+from stemtasks.music.rows import grooves as read_grooves
 from stemtasks.timeline import Section, Timeline
 from stemtasks.units import Fraction, LevelDbfs, Range
 
@@ -29,7 +30,7 @@ _HI_HAT = ("closed_hat", "open_hat")
 _INSTRUMENTS = [_HI_HAT, *((voice,) for voice in VOICES if voice not in _HI_HAT)]
 
 # where a listener hears a voice at full width: -1 left, 1 right (a right-handed drummer, seen from the stool)
-PLACES = {
+PAN_POSITIONS = {
     "acoustic": {
         "closed_hat": -0.7,
         "open_hat": -0.7,
@@ -114,7 +115,7 @@ class _Kit:
         rng = np.random.Generator(np.random.PCG64(entropy))
         mono = strike(voice, self.kit == "electronic", VELOCITIES[mark], self.stream.sample_rate, rng)
         block = np.zeros((len(mono), self.stream.channels))
-        angle = (1.0 + self.width * PLACES[self.kit].get(voice, 0.0)) * pi / 4.0
+        angle = (1.0 + self.width * PAN_POSITIONS[self.kit].get(voice, 0.0)) * pi / 4.0
         for channel, gain in enumerate((cos(angle), sin(angle)) if self.stream.channels > 1 else (1.0,)):
             block[:, channel] = gain * mono
         return block
@@ -167,50 +168,50 @@ def drums(
             "use an even steps_per_beat, or swing = 0.5"
         )
     grid = _Grid(timeline, steps_per_beat, swing, humanize_ms / 1000.0 * stream.sample_rate, seed)
-    scores = _scores(patterns, grid)
+    grooves = _grooves(patterns, grid)
     strokes = _Kit(kit, width, seed, stream)
     # twice through the song in blocks: the peak is exact, and adding strokes costs less than any estimate of it
-    peak = max((float(np.abs(block).max()) for block in _play(scores, grid, strokes)), default=0.0)
+    peak = max((float(np.abs(block).max()) for block in _play(grooves, grid, strokes)), default=0.0)
     if peak > 0.0:
         strokes.scale(10 ** (level_dbfs / 20) / peak)
-    return _play(scores, grid, strokes)
+    return _play(grooves, grid, strokes)
 
 
-def _play(scores: dict[str, Score], grid: _Grid, kit: _Kit) -> Blocks:
+def _play(grooves: dict[str, Groove], grid: _Grid, kit: _Kit) -> Blocks:
     """Yield the song, played on the kit as loud as it is."""
     frames = kit.stream.frames
     fade_frames = _cut_frames(kit.stream.sample_rate)
     events = (
-        (hit.frame, _cut(kit[hit.sound], min(hit.heard, frames - hit.frame), fade_frames))
-        for hit in _hits(scores, grid, frames)
+        (hit.frame, (_cut(kit[hit.sound], min(hit.heard, frames - hit.frame), fade_frames),))
+        for hit in _hits(grooves, grid, frames)
     )
-    return _place(events, frames, kit.stream.channels)
+    return placed(events, frames, kit.stream.channels, BLOCK_FRAMES)
 
 
-def _scores(patterns: dict[str, Any], grid: _Grid) -> dict[str, Score]:
-    """Return the score of each section of the grid's timeline."""
+def _grooves(patterns: dict[str, Any], grid: _Grid) -> dict[str, Groove]:
+    """Return the groove of each section of the grid's timeline."""
     steps_per_bar = ceil(grid.timeline.beats_per_bar * grid.steps_per_beat - BEAT_EPSILON)
-    return read_scores(patterns, [section.name for section in grid.timeline.sections], steps_per_bar)
+    return read_grooves(patterns, [section.name for section in grid.timeline.sections], steps_per_bar)
 
 
-def _hits(scores: dict[str, Score], grid: _Grid, frames: int) -> Iterator[_Hit]:
+def _hits(grooves: dict[str, Groove], grid: _Grid, frames: int) -> Iterator[_Hit]:
     """Yield all hits before frame ``frames`` in the order of their frames."""
-    hi_hat, *others = (_instrument_hits(voices, scores, grid) for voices in _INSTRUMENTS)
+    hi_hat, *others = (_instrument_hits(voices, grooves, grid) for voices in _INSTRUMENTS)
     choked = _choked(hi_hat, _cut_frames(grid.timeline.sample_rate))
     return takewhile(lambda hit: hit.frame < frames, merge(choked, *others))
 
 
-def _instrument_hits(voices: tuple[str, ...], scores: dict[str, Score], grid: _Grid) -> Iterator[_Hit]:
+def _instrument_hits(voices: tuple[str, ...], grooves: dict[str, Groove], grid: _Grid) -> Iterator[_Hit]:
     """Yield one instrument's hits in order; its chance in a section does not depend on the other sections' rows."""
     timeline = grid.timeline
     frame = 0
     variant = dict.fromkeys(voices, 0)
     for index, section in enumerate(timeline.sections):
-        score = scores.get(section.name, scores.get("default"))
-        if score is None:
+        groove = grooves.get(section.name, grooves.get("default"))
+        if groove is None:
             continue
         rng = np.random.Generator(np.random.PCG64([grid.seed, 0, index, _ORDER[voices[0]], 1]))
-        for beat, voice, mark in _section_marks(voices, score, section, grid):
+        for beat, voice, mark in _section_marks(voices, groove, section, grid):
             late = (rng.random() - rng.random()) * grid.humanize_frames
             # a player's hits keep their order, and none is before the song
             frame = max(frame, timeline.frame_at(section.start_beat + beat) + round(late))
@@ -221,16 +222,16 @@ def _instrument_hits(voices: tuple[str, ...], scores: dict[str, Score], grid: _G
 
 
 def _section_marks(
-    voices: tuple[str, ...], score: Score, section: Section, grid: _Grid
+    voices: tuple[str, ...], groove: Groove, section: Section, grid: _Grid
 ) -> Iterator[tuple[float, str, str]]:
     """Yield (beat from the section's start, voice, mark) of one instrument, a bar at a time."""
     bars = ceil(section.beats / grid.timeline.beats_per_bar - BEAT_EPSILON)
-    every = score.fill_every_bars or bars
+    every = groove.fill_every_bars or bars
     for bar in range(bars):
         start = bar * grid.timeline.beats_per_bar
         stop = min(start + grid.timeline.beats_per_bar, section.beats) - BEAT_EPSILON
-        is_fill = bool(score.fill) and (bar + 1) % every == 0
-        rows, origin = (score.fill, start) if is_fill else (score.rows, 0.0)
+        is_fill = bool(groove.fill) and (bar + 1) % every == 0
+        rows, origin = (groove.fill, start) if is_fill else (groove.rows, 0.0)
         played: dict[float, tuple[str, str]] = {}
         for voice in voices:
             row = rows.get(voice, "")
@@ -240,7 +241,7 @@ def _section_marks(
                 if mark != ".":
                     played[origin + grid.beat(step)] = voice, mark
                 step += 1
-            if voice == "crash" and bar == 0 and score.crash_on_start:
+            if voice == "crash" and bar == 0 and groove.crash_on_start:
                 played[0.0] = voice, "X"
         for beat in sorted(played):
             yield beat, *played[beat]
@@ -273,25 +274,3 @@ def _cut(stroke: Block, heard: int, fade_frames: int) -> Block:
     fade = min(heard, fade_frames)
     cut[heard - fade :] *= np.linspace(1.0, 0.0, fade, endpoint=False)[:, np.newaxis]
     return cut
-
-
-def _place(events: Iterable[tuple[int, Samples]], frames: int, channels: int) -> Blocks:
-    """Yield ``frames`` frames of the sum of events, (first frame, samples) in the order of their first frames.
-
-    Each frame is summed in the order of the events, so that it does not depend on where blocks end.
-    """
-    waiting = iter(events)
-    following = next(waiting, None)
-    sounding: list[tuple[int, Samples]] = []
-    for start in range(0, frames, BLOCK_FRAMES):
-        stop = min(start + BLOCK_FRAMES, frames)
-        block = np.zeros((stop - start, channels))
-        while following is not None and following[0] < stop:
-            sounding.append(following)
-            following = next(waiting, None)
-        for at, samples in sounding:
-            first = max(at, start)
-            heard = samples[first - at : stop - at]
-            block[first - start : first - start + len(heard)] += heard
-        sounding = [(at, samples) for at, samples in sounding if at + len(samples) > stop]
-        yield block

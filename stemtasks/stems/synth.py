@@ -13,10 +13,10 @@ from stemtasks.audio import BLOCK_FRAMES, Block, Blocks, Stream
 from stemtasks.dsp.envelope import Adsr
 from stemtasks.dsp.events import in_order, placed
 from stemtasks.dsp.patch import LOWEST_HZ, Patch
-from stemtasks.dsp.patterns import Pattern, parse_pattern
-from stemtasks.dsp.pitch import frequency_hz, note_name, parse_key
-from stemtasks.dsp.sequence import Playing, Sounded, sequence, steps_ratio
 from stemtasks.errors import SpecError
+from stemtasks.music.patterns import Pattern, parse_pattern
+from stemtasks.music.pitch import frequency_hz, note_name, parse_key
+from stemtasks.music.sequence import Playing, Sounded, sequence, steps_ratio
 from stemtasks.timeline import Section, Timeline, frames_of_beats
 from stemtasks.units import CutoffHz, Fraction, LevelDbfs, Octave, Q, Range, TimeMs
 

@@ -10,9 +10,9 @@ from stemtasks.audio import BLOCK_FRAMES, Block, Blocks, Stream
 from stemtasks.dsp.envelope import Adsr
 from stemtasks.dsp.events import placed
 from stemtasks.dsp.oscillators import Oscillator
-from stemtasks.dsp.pitch import frequency_hz as note_frequency_hz
-from stemtasks.dsp.pitch import midi_number
 from stemtasks.errors import SpecError
+from stemtasks.music.pitch import frequency_hz as note_frequency_hz
+from stemtasks.music.pitch import midi_number
 from stemtasks.timeline import Timeline, frames_of_beats
 from stemtasks.units import Beats, CutoffHz, Fraction, LevelDbfs, Note, TimeMs
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from stemtasks.audio import Source, Stream
-from stemtasks.dsp import seams as dsp
+from stemtasks.dsp import overlap as dsp
 from stemtasks.seam_search import powers
 from stemtasks.seams import seconds
 from stemtasks.timeline import Timeline

@@ -8,7 +8,7 @@ from functools import cache, partial
 import numpy as np
 
 from stemtasks.audio import Source, Stream
-from stemtasks.dsp import seams as dsp
+from stemtasks.dsp import overlap as dsp
 from stemtasks.errors import AudioError
 from stemtasks.seam_search import Match, aligned, matches, powers, reach_frames
 from stemtasks.seams import Fit, Piece, ending, fit, read, seconds

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from stemtasks.audio import Block, Source, Stream
-from stemtasks.dsp import seams as dsp
+from stemtasks.dsp import overlap as dsp
 from stemtasks.errors import AudioError, SpecError
 from stemtasks.seam_search import aligned, matches, powers, reach_frames
 from stemtasks.seams import END_FADE_MS, SILENCE_PEAK, Fit, Piece, ending, fit, read, seconds

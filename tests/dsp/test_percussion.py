@@ -8,6 +8,7 @@ from scipy import signal
 
 from stemtasks.dsp import percussion
 from stemtasks.dsp.percussion import VOICES, strike
+from stemtasks.music import rows
 
 RATE = 48000
 KITS = pytest.mark.parametrize("electronic", [False, True], ids=["acoustic", "electronic"])
@@ -204,3 +205,7 @@ def test_noise_is_gaussian_of_unit_rms_within_its_band():
     assert 10 * np.log10(density[0] / density[1]) == pytest.approx(-3.0, abs=0.8)
     assert 10 * np.log10(density[2] / density[1]) == pytest.approx(-3.0, abs=0.8)
     assert 10 * np.log10(density[3] / density[2]) < -18
+
+
+def test_every_voice_that_a_row_may_be_of_has_a_sound():
+    assert tuple(VOICES) == rows.VOICES

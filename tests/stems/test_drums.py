@@ -111,8 +111,8 @@ def test_humanized_hits_stay_within_their_limit_and_differ():
 def test_hits_humanized_beyond_their_distance_keep_their_order_and_their_count():
     timeline = song(("verse", 4), bpm=200.0)
     grid = module._Grid(timeline, 24, 0.5, 0.05 * RATE, 3)
-    scores = module._scores({"verse": {"closed_hat": "x", "kick": "x", "open_hat": "..x"}}, grid)
-    hits = list(module._hits(scores, grid, timeline.frames + RATE))
+    grooves = module._grooves({"verse": {"closed_hat": "x", "kick": "x", "open_hat": "..x"}}, grid)
+    hits = list(module._hits(grooves, grid, timeline.frames + RATE))
     assert [hit.frame for hit in hits] == sorted(hit.frame for hit in hits)
     assert len(hits) == 2 * 16 * 24
 
@@ -153,8 +153,8 @@ def test_a_closed_hat_chokes_an_open_one():
     assert np.any(ringing[closed + 7200 : closed + 9600] != 0)
     assert np.all(choked[closed + 7200 :] == 0)
     grid = module._Grid(timeline, 4, 0.5, 0.0, 1)
-    scores = module._scores({"verse": {"open_hat": "x..x....", "closed_hat": "....x..."}}, grid)
-    opened = [hit for hit in module._hits(scores, grid, timeline.frames) if hit.sound.voice == "open_hat"]
+    grooves = module._grooves({"verse": {"open_hat": "x..x....", "closed_hat": "....x..."}}, grid)
+    opened = [hit for hit in module._hits(grooves, grid, timeline.frames) if hit.sound.voice == "open_hat"]
     sixteenth, fade = RATE // 8, RATE // 200
     assert [hit.heard for hit in opened] == 2 * [3 * sixteenth + fade, sixteenth + fade]
 
@@ -218,8 +218,8 @@ def test_rows_of_different_lengths_run_against_each_other():
     alone = onsets(play(timeline, {"verse": {"rimshot": "x.."}}, steps_per_beat=1))
     assert alone == [timeline.frame_at(beat) for beat in (0, 3)]
     grid = module._Grid(timeline, 4, 0.5, 0.0, 1)
-    scores = module._scores({"verse": {"rimshot": "x..", "cowbell": "x...."}}, grid)
-    hits = list(module._hits(scores, grid, timeline.frames))
+    grooves = module._grooves({"verse": {"rimshot": "x..", "cowbell": "x...."}}, grid)
+    hits = list(module._hits(grooves, grid, timeline.frames))
     beats = {voice: [hit.frame for hit in hits if hit.sound.voice == voice] for voice in ("rimshot", "cowbell")}
     assert beats["rimshot"] == [timeline.frame_at(step / 4) for step in range(0, 16, 3)]
     assert beats["cowbell"] == [timeline.frame_at(step / 4) for step in range(0, 16, 5)]

@@ -11,8 +11,8 @@ import pytest
 from stemtasks.audio import Stream
 from stemtasks.dsp.envelope import Adsr
 from stemtasks.dsp.patch import Patch
-from stemtasks.dsp.pitch import frequency_hz, midi_number
 from stemtasks.errors import SpecError
+from stemtasks.music.pitch import frequency_hz, midi_number
 from stemtasks.stems import synth as module
 from stemtasks.stems.synth import synth
 from stemtasks.timeline import Section, Timeline

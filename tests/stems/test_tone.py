@@ -43,7 +43,7 @@ def test_a_note_sounds_at_its_frequency(note, frequency_hz, waveform):
 @pytest.mark.parametrize("waveform", ["sine", "triangle", "saw", "square"])
 @pytest.mark.parametrize("note", ["A1", "F#5", "C8"])
 def test_no_energy_off_the_harmonics(waveform, note):
-    from stemtasks.dsp.pitch import frequency_hz, midi_number
+    from stemtasks.music.pitch import frequency_hz, midi_number
 
     fundamental = frequency_hz(midi_number(note))
     steady = rendered(3 * RATE, note=note, waveform=waveform)[RATE : 2 * RATE, 0]

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stemtasks.dsp import pitch
 from stemtasks.errors import SpecError
+from stemtasks.music import pitch
 
 
 @given(st.integers(0, 131), st.booleans())

@@ -4,9 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stemtasks.dsp.patterns import parse_pattern
-from stemtasks.dsp.pitch import note_name, parse_key
 from stemtasks.errors import SpecError
+from stemtasks.music.patterns import parse_pattern
+from stemtasks.music.pitch import note_name, parse_key
 
 G_MAJOR = parse_key("G major")
 

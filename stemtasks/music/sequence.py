@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from fractions import Fraction
 from itertools import count
 
-from stemtasks.dsp.patterns import Pattern, Struck
-from stemtasks.dsp.pitch import voiced
+from stemtasks.music.patterns import Pattern, Struck
+from stemtasks.music.pitch import voiced
 
 SHORTEST_BEATS = 1e-6
 LARGEST_DENOMINATOR = 48

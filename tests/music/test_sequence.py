@@ -4,9 +4,9 @@ from fractions import Fraction
 
 import pytest
 
-from stemtasks.dsp.patterns import parse_pattern
-from stemtasks.dsp.pitch import note_name, parse_key
-from stemtasks.dsp.sequence import Playing, sequence, steps_ratio
+from stemtasks.music.patterns import parse_pattern
+from stemtasks.music.pitch import note_name, parse_key
+from stemtasks.music.sequence import Playing, sequence, steps_ratio
 
 PLAIN = {
     "steps_per_beat": Fraction(1),

@@ -15,8 +15,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, replace
 
-from stemtasks.dsp.pitch import LETTERS, SCALES, Key, chord, midi_number
 from stemtasks.errors import SpecError
+from stemtasks.music.pitch import LETTERS, SCALES, Key, chord, midi_number
 
 ALLOWED = "a step is a degree (1, b7, 5'), a note (G2), a chord (vi, V7, IV/1), notes with + (1+3+5), '.' or '-'"
 MOST_REPEATS = 1000

@@ -6,16 +6,31 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Any
 
-from stemtasks.dsp.percussion import VOICES
 from stemtasks.errors import SpecError
 
+VOICES = (
+    "kick",
+    "snare",
+    "rimshot",
+    "clap",
+    "closed_hat",
+    "open_hat",
+    "ride",
+    "crash",
+    "tom_low",
+    "tom_mid",
+    "tom_high",
+    "shaker",
+    "cowbell",
+)
+"""What a row may be of; ``dsp.percussion`` has the sound of each."""
 VELOCITIES = {"o": 0.35, "x": 0.7, "X": 1.0}
 RESTS = ".-"
 IGNORED = " |"
 
 
 @dataclass(frozen=True)
-class Score:
+class Groove:
     """One section's patterns: a row of marks per voice, '.' a rest."""
 
     rows: dict[str, str]
@@ -24,8 +39,8 @@ class Score:
     crash_on_start: bool
 
 
-def scores(patterns: dict[str, Any], sections: list[str], steps_per_bar: int) -> dict[str, Score]:
-    """Return the score of each section that has a table, "default" among them.
+def grooves(patterns: dict[str, Any], sections: list[str], steps_per_bar: int) -> dict[str, Groove]:
+    """Return the groove of each section that has a table, "default" among them.
 
     Raises ``SpecError`` that says what is wrong with the first that has a mistake.
     """
@@ -36,12 +51,12 @@ def scores(patterns: dict[str, Any], sections: list[str], steps_per_bar: int) ->
     for name, table in patterns.items():
         if name not in known:
             raise SpecError(f"patterns.{name}: the song has no section '{name}'; known: {_known(name, known)}")
-        read[name] = _score(table, f"patterns.{name}", steps_per_bar)
+        read[name] = _groove(table, f"patterns.{name}", steps_per_bar)
     return read
 
 
-def _score(table: Any, where: str, steps_per_bar: int) -> Score:
-    """Return one section's score."""
+def _groove(table: Any, where: str, steps_per_bar: int) -> Groove:
+    """Return one section's groove."""
     if not isinstance(table, dict):
         raise SpecError(f'{where}: {table!r} is not a table of rows; write for example {{kick = "x...x..."}}')
     options = {"fill", "fill_every_bars", "crash_on_start"}
@@ -61,7 +76,7 @@ def _score(table: Any, where: str, steps_per_bar: int) -> Score:
     for voice, row in fill_rows.items():
         if len(row) > steps_per_bar:
             raise SpecError(f"{where}.fill.{voice}: {len(row)} steps; a fill is one bar, at most {steps_per_bar} steps")
-    return Score(rows, fill_rows, every, crash_on_start)
+    return Groove(rows, fill_rows, every, crash_on_start)
 
 
 def _rows(table: dict[str, Any], where: str, options: list[str]) -> dict[str, str]:

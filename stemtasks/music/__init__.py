@@ -1,0 +1,1 @@
+"""Keys, chords, patterns and rows: notes without sound."""
