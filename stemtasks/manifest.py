@@ -6,7 +6,7 @@ import json
 import re
 from typing import Any
 
-from stemtasks.measure import Facts
+from stemtasks.audio.levels import Facts
 from stemtasks.timeline import Timeline
 
 SCHEMA_VERSION = 1

@@ -10,8 +10,8 @@ import imageio_ffmpeg
 import numpy as np
 from hypothesis import strategies as st
 
-from stemtasks.audio import BLOCK_FRAMES
-from stemtasks.wav import write_wav
+from stemtasks.audio.source import BLOCK_FRAMES
+from stemtasks.audio.wav import write_wav
 
 RATE = 48000
 FFMPEG = imageio_ffmpeg.get_ffmpeg_exe()

@@ -10,10 +10,10 @@ from pathlib import Path
 import numpy as np
 
 from stemtasks import plugins
-from stemtasks.audio import Source, Stream
-from stemtasks.seam_figures import measure_seams
+from stemtasks.audio.seam_figures import measure_seams
+from stemtasks.audio.source import Source, Stream
+from stemtasks.audio.wav import write_wav
 from stemtasks.timeline import Section, Timeline
-from stemtasks.wav import write_wav
 
 RATE = 48000
 

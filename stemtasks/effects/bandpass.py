@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Literal
 
-from stemtasks.audio import Blocks, Stream
+from stemtasks.audio.filtering import filtered
+from stemtasks.audio.source import Blocks, Stream
 from stemtasks.dsp import bandpass as design
 from stemtasks.errors import SpecError
 from stemtasks.units import CutoffHz, FilterOrder
-from stemtasks.zero_phase import filtered
 
 PER_CHANNEL = True
 

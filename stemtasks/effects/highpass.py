@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Literal
 
-from stemtasks.audio import Blocks, Stream
+from stemtasks.audio.filtering import filtered
+from stemtasks.audio.source import Blocks, Stream
 from stemtasks.dsp.sections import butterworth
 from stemtasks.units import CutoffHz, FilterOrder
-from stemtasks.zero_phase import filtered
 
 PER_CHANNEL = True
 

@@ -22,5 +22,5 @@ def verify(stage: str, facts: dict[str, Any], limits: dict[str, Any]) -> list[st
 
 def first_difference(one: Path, other: Path) -> str:
     """Return where two files differ first, in words: at a frame where both are audio of one form, else at a byte."""
-    where: str = importlib.import_module("stemtasks.measure").first_difference(one, other)
+    where: str = importlib.import_module("stemtasks.audio.levels").first_difference(one, other)
     return where

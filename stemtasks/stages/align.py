@@ -7,14 +7,15 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from stemtasks import measure, plugins
-from stemtasks.audio import Source, Stream
+from stemtasks import plugins
+from stemtasks.audio import levels
+from stemtasks.audio.pieces import Fit, Piece, check_source
+from stemtasks.audio.seam_figures import measure_seams
+from stemtasks.audio.source import Source, Stream
+from stemtasks.audio.wav import write_wav
 from stemtasks.errors import AudioError
 from stemtasks.links import share
-from stemtasks.seam_figures import measure_seams
-from stemtasks.seams import Fit, Piece, check_source
 from stemtasks.timeline import Timeline
-from stemtasks.wav import write_wav
 
 SEAM_LIMITS = {
     "seam_dip_db": ("dip_db", "the level falls by {found:g} dB, {allowed:g} dB are allowed"),
@@ -47,7 +48,7 @@ def run(inputs: dict[str, Path], outputs: dict[str, Path], params: dict[str, Any
             share(inputs["audio"], outputs["audio"])
         else:
             write_wav(outputs["audio"], made.blocks, source.sample_rate, source.channels)
-        facts = measure.measure(outputs["audio"])
+        facts = levels.measure(outputs["audio"])
         with Source(outputs["audio"]) as output:
             seams = measure_seams(output, source, made)
         facts["align"] = {
@@ -58,7 +59,7 @@ def run(inputs: dict[str, Path], outputs: dict[str, Path], params: dict[str, Any
             **made.facts,
             **seams,
         }
-    measure.write_facts(outputs["facts"], facts)
+    levels.write_facts(outputs["facts"], facts)
 
 
 def _is_as_it_was(source: Source, frames: int, made: Fit) -> bool:
@@ -92,7 +93,7 @@ def _call(
 
 def verify(facts: dict[str, Any], limits: dict[str, Any]) -> list[str]:
     """Return what is outside the limits, a phrase each, with the worst seam's time and what to do about it."""
-    found = measure.failures(facts, limits)
+    found = levels.failures(facts, limits)
     worst = facts["align"]["worst_seam"]
     if worst is None:
         return found

@@ -14,10 +14,10 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from stemtasks.archive_names import file_names, folder_name
-from stemtasks.audio import Source
+from stemtasks.audio.levels import Facts, failures
+from stemtasks.audio.source import Source
 from stemtasks.errors import AudioError, VerificationError
 from stemtasks.manifest import SUM_RESIDUAL_DBFS, as_json, manifest
-from stemtasks.measure import Facts, failures
 from stemtasks.progress import on_final, on_frames
 from stemtasks.timeline import Timeline
 from stemtasks.track_sheet import track_sheet

@@ -14,16 +14,16 @@ from typing import Any
 
 import numpy as np
 
-from stemtasks.audio import BLOCK_FRAMES, Block, Blocks, Source
+from stemtasks.audio.levels import LOUDNESS, Facts, failures, measure, write_facts
+from stemtasks.audio.source import BLOCK_FRAMES, Block, Blocks, Source
+from stemtasks.audio.spill import Spill
+from stemtasks.audio.wav import write_wav
 from stemtasks.dsp.limiter import MARGIN_DB, GainCurve, gained
 from stemtasks.dsp.loudness import channel_weights, gated_loudness, k_weighting, window_powers
 from stemtasks.dsp.sections import Filter
 from stemtasks.dsp.true_peak import TruePeaks
 from stemtasks.links import share
-from stemtasks.measure import LOUDNESS, Facts, failures, measure, write_facts
 from stemtasks.progress import whole
-from stemtasks.spill import Spill
-from stemtasks.wav import write_wav
 
 MAX_REDUCTION_DB = 12.0
 TOLERANCE_LU = 0.05

@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from stemtasks.audio import BLOCK_FRAMES, Block, Blocks, Source
+from stemtasks.audio.levels import decibels, failures, measure, write_facts
+from stemtasks.audio.source import BLOCK_FRAMES, Block, Blocks, Source
+from stemtasks.audio.wav import write_wav
 from stemtasks.beside import beside
 from stemtasks.errors import AudioError
-from stemtasks.measure import decibels, failures, measure, write_facts
 from stemtasks.progress import whole
-from stemtasks.wav import write_wav
 
 MAX_RESIDUAL_DBFS = -120.0
 

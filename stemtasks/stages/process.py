@@ -12,14 +12,14 @@ from typing import Any
 
 import numpy as np
 
-from stemtasks import measure
-from stemtasks.audio import Block, Blocks, Source, Stream, fitted
+from stemtasks.audio import levels
+from stemtasks.audio.source import Block, Blocks, Source, Stream, fitted
+from stemtasks.audio.wav import write_wav
 from stemtasks.dsp import pan
 from stemtasks.dsp.level import TAIL_FLOOR, amplitude, peak
 from stemtasks.errors import AudioError, SpecError
 from stemtasks.plugins import load
 from stemtasks.timeline import Timeline
-from stemtasks.wav import write_wav
 
 CUT_FADE_MS = 10
 LOOKAHEAD_SECONDS = 1
@@ -55,22 +55,22 @@ def run(inputs: dict[str, Path], outputs: dict[str, Path], params: dict[str, Any
         pcm = params["subtype"] != "FLOAT"
         blocks = _listened(blocks, timeline.frames, pcm, heard)
         write_wav(outputs["audio"], blocks, timeline.sample_rate, params["channels"], params["subtype"], params["seed"])
-    facts = measure.measure(outputs["audio"])
+    facts = levels.measure(outputs["audio"])
     facts |= {
         "gain_db": params["gain_db"],
         "pan": params["pan"],
         "effects": [effect["effect"] for effect in params["effects"]],
         "overs": heard.overs,
-        "peak_before_dbfs": measure.decibels(heard.peak) if pcm else facts["peak_dbfs"],
+        "peak_before_dbfs": levels.decibels(heard.peak) if pcm else facts["peak_dbfs"],
         "tail_frames": heard.tail_frames,
         "tail_cut": heard.tail_cut,
     }
-    measure.write_facts(outputs["facts"], facts)
+    levels.write_facts(outputs["facts"], facts)
 
 
 def verify(facts: dict[str, Any], limits: dict[str, Any]) -> list[str]:
     """Return what is outside the limits, a phrase each; PCM that clips is always outside."""
-    found = measure.failures(facts, limits)
+    found = levels.failures(facts, limits)
     if facts["overs"]:
         over_db = facts["peak_before_dbfs"]
         found.append(

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from stemtasks.audio.levels import failures, measure, write_facts
 from stemtasks.errors import AudioError
-from stemtasks.measure import failures, measure, write_facts
 from stemtasks.timeline import frames_of_beats
 
 

@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from stemtasks import plugins
-from stemtasks.audio import Stream
-from stemtasks.measure import failures, measure, write_facts
+from stemtasks.audio.levels import failures, measure, write_facts
+from stemtasks.audio.source import Stream
+from stemtasks.audio.wav import write_wav
 from stemtasks.timeline import Timeline
-from stemtasks.wav import write_wav
 
 
 def run(inputs: dict[str, Path], outputs: dict[str, Path], params: dict[str, Any]) -> None:

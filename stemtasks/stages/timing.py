@@ -6,8 +6,8 @@ import json
 from pathlib import Path
 from typing import Any
 
+from stemtasks.audio.levels import write_facts
 from stemtasks.errors import SpecError
-from stemtasks.measure import write_facts
 from stemtasks.timeline import Section, Timeline, frames_of_beats
 
 TOLERANCE_SECONDS = 0.01

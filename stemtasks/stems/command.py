@@ -14,10 +14,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Annotated
 
-from stemtasks.audio import Blocks, Source, Stream
+from stemtasks.audio.recording import recording
+from stemtasks.audio.source import Blocks, Source, Stream
 from stemtasks.errors import AudioError, CommandError, SpecError
 from stemtasks.progress import on_frames, process_groups
-from stemtasks.recording import recording
 from stemtasks.timeline import Timeline
 from stemtasks.units import Files, Range
 

@@ -6,9 +6,9 @@ from typing import Annotated
 
 import numpy as np
 
-from stemtasks.audio import BLOCK_FRAMES, Blocks, Source, Stream
+from stemtasks.audio.recording import Cut, recording
+from stemtasks.audio.source import BLOCK_FRAMES, Blocks, Source, Stream
 from stemtasks.errors import SpecError
-from stemtasks.recording import Cut, recording
 from stemtasks.units import File, Range, Seconds, TimeMs
 
 

@@ -7,11 +7,11 @@ from functools import cache, partial
 
 import numpy as np
 
-from stemtasks.audio import Source, Stream
+from stemtasks.audio.matching import Match, aligned, matches, powers, reach_frames
+from stemtasks.audio.pieces import Fit, Piece, ending, fit, read, seconds
+from stemtasks.audio.source import Source, Stream
 from stemtasks.dsp import overlap as dsp
 from stemtasks.errors import AudioError
-from stemtasks.seam_search import Match, aligned, matches, powers, reach_frames
-from stemtasks.seams import Fit, Piece, ending, fit, read, seconds
 from stemtasks.units import TimeMs
 
 CUT_FADE_MS = 20.0

@@ -8,11 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from stemtasks.audio import Block, Source, Stream
+from stemtasks.audio.matching import aligned, matches, powers, reach_frames
+from stemtasks.audio.pieces import END_FADE_MS, SILENCE_PEAK, Fit, Piece, ending, fit, read, seconds
+from stemtasks.audio.source import Block, Source, Stream
 from stemtasks.dsp import overlap as dsp
 from stemtasks.errors import AudioError, SpecError
-from stemtasks.seam_search import aligned, matches, powers, reach_frames
-from stemtasks.seams import END_FADE_MS, SILENCE_PEAK, Fit, Piece, ending, fit, read, seconds
 from stemtasks.timeline import Timeline
 from stemtasks.units import Beats, Bpm, Seconds, TimeMs
 

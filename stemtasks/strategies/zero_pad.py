@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from functools import partial
 
-from stemtasks.audio import Source, Stream
+from stemtasks.audio.pieces import Fit, Piece, ending, fit, seconds
+from stemtasks.audio.source import Source, Stream
 from stemtasks.errors import AudioError
-from stemtasks.seams import Fit, Piece, ending, fit, seconds
 from stemtasks.units import TimeMs
 
 

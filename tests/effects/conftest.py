@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from stemtasks.audio import Stream
+from stemtasks.audio.source import Stream
 from stemtasks.plugins import load
 from stemtasks.timeline import Section, Timeline
 

@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 
 from stemtasks import schema
-from stemtasks.audio import Source
+from stemtasks.audio.source import Source
+from stemtasks.audio.wav import write_wav
 from stemtasks.errors import AudioError
 from stemtasks.stages import align
-from stemtasks.wav import write_wav
 from tests.made_stems import RATE, noise, sine, timeline, written
 
 

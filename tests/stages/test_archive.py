@@ -15,13 +15,13 @@ import numpy as np
 import pytest
 
 from stemtasks.archive_names import archive_name
+from stemtasks.audio.levels import measure, write_facts
+from stemtasks.audio.wav import write_wav
 from stemtasks.errors import VerificationError
 from stemtasks.manifest import CONTRACT
-from stemtasks.measure import measure, write_facts
 from stemtasks.progress import on_final, on_frames
 from stemtasks.stages import archive
 from stemtasks.timeline import Section, Timeline
-from stemtasks.wav import write_wav
 
 RATE = 48000
 FRAMES = 4800

@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 import soundfile
 
+from stemtasks.audio.levels import measure, write_facts
+from stemtasks.audio.wav import write_wav
 from stemtasks.digests import Ahead, read_digest
-from stemtasks.measure import measure, write_facts
 from stemtasks.progress import on_final
 from stemtasks.stages import master
-from stemtasks.wav import write_wav
 from tests import loudness_oracle
 
 RATE = 48_000

@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 import soundfile
 
-from stemtasks.audio import BLOCK_FRAMES, Source
+from stemtasks.audio.levels import measure
+from stemtasks.audio.source import BLOCK_FRAMES, Source
+from stemtasks.audio.wav import write_wav
 from stemtasks.errors import AudioError
-from stemtasks.measure import measure
 from stemtasks.progress import on_final
 from stemtasks.stages import mix
-from stemtasks.wav import write_wav
 
 RATE = 48_000
 

@@ -7,12 +7,12 @@ import pytest
 import soundfile
 from scipy import signal
 
-from stemtasks import measure
+from stemtasks.audio import levels
+from stemtasks.audio.wav import write_wav
 from stemtasks.dsp import pan
 from stemtasks.errors import AudioError, SpecError
 from stemtasks.stages import process
 from stemtasks.timeline import Section, Timeline
-from stemtasks.wav import write_wav
 
 RATE = 48000
 ECHO = {"effect": "delay", "arguments": {"time_ms": 100.0, "feedback": 0.5, "mix": 0.5}, "seed": 3}
@@ -263,7 +263,7 @@ def test_a_recording_through_a_full_chain(stage, recordings, name):
     cross = np.fft.rfft(y[:, 0], 1 << 20) * np.conj(np.fft.rfft(dry, 1 << 20))
     match = np.fft.irfft(cross / (np.abs(cross) + 1e-9 * np.abs(cross).max()))
     assert np.argmax(np.abs(match)) in (0, 1)
-    assert -20 < facts["rms_dbfs"] - measure.decibels(float(np.std(dry))) < 0
+    assert -20 < facts["rms_dbfs"] - levels.decibels(float(np.std(dry))) < 0
     # it dies away in the song's tail and does not stop
     windows = [np.std(y[len(x) + k * rate // 2 :][: rate // 2]) for k in range(6)]
     assert windows[0] > windows[-1]

@@ -14,12 +14,12 @@ import soundfile
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stemtasks.audio import Stream
+from stemtasks.audio.source import Stream
+from stemtasks.audio.wav import write_wav
 from stemtasks.errors import CommandError, SpecError
 from stemtasks.progress import on_frames
 from stemtasks.stems.command import KEPT_BYTES, _filled, _keep_ending, command
 from stemtasks.timeline import Section, Timeline
-from stemtasks.wav import write_wav
 
 FRAMES = 4800
 TIMELINE = Timeline(48000, FRAMES, 0, 93.5, 4.0, "4/4", None, (Section("song", 0, FRAMES, 0.0, 0.0),))

@@ -12,11 +12,11 @@ import soxr
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stemtasks.audio import BLOCK_FRAMES, Stream
+from stemtasks.audio.recording import frames_at
+from stemtasks.audio.source import BLOCK_FRAMES, Stream
+from stemtasks.audio.wav import write_wav
 from stemtasks.errors import AudioError, SpecError
-from stemtasks.recording import frames_at
 from stemtasks.stems.file import file
-from stemtasks.wav import write_wav
 
 
 def noise(frames, channels=2, seed=3):

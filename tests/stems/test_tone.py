@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from scipy import signal
 
-from stemtasks.audio import Stream
+from stemtasks.audio.source import Stream
 from stemtasks.errors import SpecError
 from stemtasks.stems.tone import tone
 from stemtasks.timeline import Section, Timeline

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from stemtasks.audio import Source, Stream
+from stemtasks.audio.source import Source, Stream
 from stemtasks.strategies.auto import auto
 from tests.made_stems import RATE, as_wav, noise, sine, timeline, written
 

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 import soundfile
 
-from stemtasks.audio import BLOCK_FRAMES
-from stemtasks.measure import decibels, failures, measure, write_facts
-from stemtasks.wav import write_wav
+from stemtasks.audio.levels import decibels, failures, measure, write_facts
+from stemtasks.audio.source import BLOCK_FRAMES
+from stemtasks.audio.wav import write_wav
 from tests import loudness_oracle
 
 RATE = 48_000

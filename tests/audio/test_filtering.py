@@ -12,8 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import signal
 
-from stemtasks import zero_phase
-from stemtasks.audio import Stream
+from stemtasks.audio import filtering
+from stemtasks.audio.source import Stream
 from stemtasks.dsp import bandpass, sections
 from tests import examples
 
@@ -25,7 +25,7 @@ def whole(filtering, parts, sos, scratch):
     return np.concatenate(list(filtering(iter(parts), stream, sos)))
 
 
-CHUNK = zero_phase.CHUNK_FRAMES
+CHUNK = filtering.CHUNK_FRAMES
 ROUNDING = 2.0**-42  # -253 dB: what float64 leaves open in a recursion of the lowest of these cutoffs
 FORGETFUL = {
     "lowpass4": sections.butterworth("lowpass", 4, 8000.0, RATE),
@@ -40,7 +40,7 @@ RETENTIVE = {
 
 def test_which_filters_need_a_file():
     frames = {name: sections.memory_frames(sos) for name, sos in (FORGETFUL | RETENTIVE).items()}
-    assert [name for name in frames if frames[name] <= zero_phase.LOOK_AHEAD_FRAMES] == list(FORGETFUL)
+    assert [name for name in frames if frames[name] <= filtering.LOOK_AHEAD_FRAMES] == list(FORGETFUL)
 
 
 @pytest.mark.parametrize("frames", [2, 5, 15, 16, 17, 1000, CHUNK, 2 * CHUNK, 2 * CHUNK + 1, 6 * CHUNK + 17])
@@ -50,8 +50,8 @@ def test_zero_phase_is_sosfiltfilt(tmp_path, sos, channels, frames):
     x = np.random.default_rng(frames).standard_normal((frames, channels))
     stream = Stream(RATE, channels, frames, tmp_path)
     blocks = iter(np.array_split(x, sorted([1, frames // 3, frames // 2])))
-    ours = np.concatenate(list(zero_phase.forward_backward((b for b in blocks if len(b)), stream, sos)))
-    default = zero_phase.padding(sos)
+    ours = np.concatenate(list(filtering.forward_backward((b for b in blocks if len(b)), stream, sos)))
+    default = filtering.padding(sos)
     if frames > default:
         theirs = signal.sosfiltfilt(sos, x, axis=0)
     else:
@@ -61,7 +61,7 @@ def test_zero_phase_is_sosfiltfilt(tmp_path, sos, channels, frames):
 
 def assert_the_same(sos, ours, theirs):
     """Bit for bit over a file; without one in what a float file holds, and within rounding before that."""
-    if sections.memory_frames(sos) > zero_phase.LOOK_AHEAD_FRAMES:
+    if sections.memory_frames(sos) > filtering.LOOK_AHEAD_FRAMES:
         assert np.array_equal(ours, theirs)
     assert np.array_equal(ours.astype(np.float32), theirs.astype(np.float32))
     assert np.abs(ours - theirs).max() <= ROUNDING * np.abs(theirs).max()
@@ -71,7 +71,7 @@ def assert_the_same(sos, ours, theirs):
 def test_zero_phase_of_recordings_is_sosfiltfilt(recordings, sos, tmp_path):
     for path in sorted((recordings / "songs" / "lmms_reggaetry").glob("*.flac")):
         audio, _ = soundfile.read(path, frames=20 * RATE, always_2d=True)
-        ours = whole(zero_phase.forward_backward, np.array_split(audio, 7), sos, tmp_path)
+        ours = whole(filtering.forward_backward, np.array_split(audio, 7), sos, tmp_path)
         assert_the_same(sos, ours, signal.sosfiltfilt(sos, audio, axis=0))
 
 
@@ -94,7 +94,7 @@ def test_what_a_filter_forgets_is_below_the_last_bits(cutoff_hz, order, kind, sh
         "click": np.where(n == CHUNK, 1.0, 0.0),
     }[shape][:, None] * level
     sos = sections.butterworth(kind, order, cutoff_hz, RATE)
-    ours = whole(zero_phase.forward_backward, [x], sos, Path())
+    ours = whole(filtering.forward_backward, [x], sos, Path())
     theirs = signal.sosfiltfilt(sos, x, axis=0)
     assert np.abs(ours - theirs).max() <= ROUNDING * level
 
@@ -103,7 +103,7 @@ def test_what_a_filter_forgets_is_below_the_last_bits(cutoff_hz, order, kind, sh
 def test_minimum_phase_is_sosfilt_bit_for_bit_and_rings_on(tmp_path, name):
     x = np.random.default_rng(3).standard_normal((5000, 2))
     sos = sections.butterworth(name, 4, 400.0, RATE)
-    ours = whole(zero_phase.forward, np.split(x, [1000, 1001]), sos, tmp_path)
+    ours = whole(filtering.forward, np.split(x, [1000, 1001]), sos, tmp_path)
     theirs = signal.sosfilt(sos, np.pad(x, ((0, 30_000), (0, 0))), axis=0)
     assert len(ours) > 5000
     assert np.array_equal(ours, theirs[: len(ours)])
@@ -114,13 +114,13 @@ def test_zero_phase_is_symmetric_in_time(tmp_path):
     x = np.zeros((8001, 1))
     x[4000] = 1.0
     for sos in (sections.butterworth("lowpass", 2, 900.0, RATE), sections.peaking(900.0, 6.0, 1.0, RATE)):
-        y = whole(zero_phase.forward_backward, [x], sos, tmp_path)[:, 0]
+        y = whole(filtering.forward_backward, [x], sos, tmp_path)[:, 0]
         np.testing.assert_allclose(y, y[::-1], atol=1e-15)
 
 
 def test_zero_phase_keeps_a_constant_to_the_ends(tmp_path):
     sos = sections.butterworth("lowpass", 4, 300.0, RATE)
-    y = whole(zero_phase.forward_backward, [np.full((4000, 1), 0.7)], sos, tmp_path)
+    y = whole(filtering.forward_backward, [np.full((4000, 1), 0.7)], sos, tmp_path)
     np.testing.assert_allclose(y, 0.7, atol=1e-10)
 
 
@@ -128,7 +128,7 @@ def test_infinity_in_does_not_ring_for_ever(tmp_path):
     x = np.zeros((10, 1))
     x[3] = np.inf
     with np.errstate(invalid="ignore"):
-        assert len(whole(zero_phase.forward, [x], sections.butterworth("lowpass", 1, 1000.0, RATE), tmp_path)) == 10
+        assert len(whole(filtering.forward, [x], sections.butterworth("lowpass", 1, 1000.0, RATE), tmp_path)) == 10
 
 
 @pytest.mark.parametrize("name", ["lowpass4", "highpass3"])
@@ -137,7 +137,7 @@ def test_memory_of_zero_phase_does_not_grow_with_the_duration(tmp_path, name):
         stream = Stream(RATE, 2, CHUNK * chunks, tmp_path)
         source = (np.zeros((CHUNK, 2)) for _ in range(chunks))
         tracemalloc.start()
-        for _ in zero_phase.forward_backward(source, stream, (FORGETFUL | RETENTIVE)[name]):
+        for _ in filtering.forward_backward(source, stream, (FORGETFUL | RETENTIVE)[name]):
             pass
         peak = tracemalloc.get_traced_memory()[1]
         tracemalloc.stop()

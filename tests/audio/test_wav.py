@@ -13,11 +13,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.io import wavfile
 
-from stemtasks import wav
-from stemtasks.audio import Source
+from stemtasks.audio import wav
+from stemtasks.audio.source import Source
+from stemtasks.audio.wav import write_wav
 from stemtasks.errors import AudioError
 from stemtasks.progress import on_frames
-from stemtasks.wav import write_wav
 from tests.audio_files import RATE, WIDTHS, digest, ffmpeg_decoded, noise, one_line, split, written
 
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from stemtasks.audio import BLOCK_FRAMES, Block, Narrow, Source
+from stemtasks.audio.source import BLOCK_FRAMES, Block, Narrow, Source
 from stemtasks.dsp import overlap as dsp
 from stemtasks.errors import AudioError
 

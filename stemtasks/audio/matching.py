@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from stemtasks.audio import BLOCK_FRAMES, Block, Source
+from stemtasks.audio.pieces import read
+from stemtasks.audio.source import BLOCK_FRAMES, Block, Source
 from stemtasks.dsp import overlap as dsp
-from stemtasks.seams import read
 
 ALIGN_MS = 12.0
 COARSE_HZ = 2000

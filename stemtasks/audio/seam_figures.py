@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from stemtasks.audio import Source
+from stemtasks.audio.pieces import Fit, Piece, read, source_frame
+from stemtasks.audio.source import Source
 from stemtasks.dsp import overlap as dsp
-from stemtasks.seams import Fit, Piece, read, source_frame
 
 CONTEXT_SECONDS = 0.05
 WINDOW_SECONDS, LONG_WINDOW_SECONDS = 0.02, 0.05

@@ -10,17 +10,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stemtasks import seams
-from stemtasks.audio import Source
+from stemtasks.audio.pieces import Piece, check_source, fit, read, render
+from stemtasks.audio.seam_figures import measure_seams
+from stemtasks.audio.source import Source
+from stemtasks.audio.wav import write_wav
 from stemtasks.errors import AudioError
-from stemtasks.seam_figures import measure_seams
-from stemtasks.seams import Piece
-from stemtasks.wav import write_wav
 from tests.made_stems import RATE, columns, noise, sine, written
 
 
 def rendered(source, pieces, frames):
-    return np.concatenate(list(seams.render(source, lambda: iter(pieces), frames)))
+    return np.concatenate(list(render(source, lambda: iter(pieces), frames)))
 
 
 @settings(max_examples=60, deadline=None)
@@ -31,7 +30,7 @@ def test_reading_past_an_end_mirrors_then_falls_silent(frames, start, count):
         silence = np.zeros((4000, 2))
         padded = np.concatenate((silence, stem[::-1], stem, stem[::-1], silence)).astype(np.float32)
         at = 4000 + frames + start
-        assert np.array_equal(seams.read(source, start, count), padded[at : at + count])
+        assert np.array_equal(read(source, start, count), padded[at : at + count])
 
 
 def test_an_overlap_adds_both_parts(tmp_path):
@@ -60,7 +59,7 @@ def measured(tmp_path, stem, pieces, audio):
     path = tmp_path / "out.wav"
     write_wav(path, iter([columns(audio)]), RATE, 1)
     with Source(written(tmp_path / "stem.wav", stem)) as source, Source(path) as output:
-        return measure_seams(output, source, seams.fit(source, len(audio), lambda: iter(pieces)))
+        return measure_seams(output, source, fit(source, len(audio), lambda: iter(pieces)))
 
 
 def test_a_fault_in_the_file_is_measured_whatever_the_plan_says(tmp_path):
@@ -84,5 +83,5 @@ def test_a_fault_in_the_file_is_measured_whatever_the_plan_says(tmp_path):
 )
 def test_what_no_strategy_can_fit_is_an_error_in_one_line(tmp_path, stem, says):
     with Source(written(tmp_path / "stem.wav", stem)) as source, pytest.raises(AudioError, match=says) as caught:
-        seams.check_source(source)
+        check_source(source)
     assert "\n" not in str(caught.value)

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from stemtasks.audio import BLOCK_FRAMES, Block, Narrow, Source, all_finite
+from stemtasks.audio.source import BLOCK_FRAMES, Block, Narrow, Source, all_finite
 from stemtasks.beside import beside
 from stemtasks.dsp.loudness import LoudnessMeter
 from stemtasks.dsp.true_peak import TruePeaks

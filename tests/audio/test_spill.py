@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stemtasks.spill import Spill
+from stemtasks.audio.spill import Spill
 from tests.audio_files import noise, partitions, split
 
 

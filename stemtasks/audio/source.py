@@ -15,9 +15,9 @@ import numpy as np
 import soundfile
 from numpy.typing import NDArray
 
+from stemtasks.audio.headers import UNKNOWN_64, AudioData, audio_data, mp3_frames
 from stemtasks.dsp.channels import VORBIS_TO_WAV
 from stemtasks.errors import AudioError
-from stemtasks.headers import UNKNOWN_64, AudioData, audio_data, mp3_frames
 
 Block = NDArray[np.float64]
 Blocks = Iterator[Block]

@@ -1,0 +1,1 @@
+"""Files and blocks: reading, writing, filtering, measuring and comparing audio."""
