@@ -16,7 +16,7 @@ from stemtasks.settings import CacheTable
 from stemtasks.tables import TABLES
 
 TEMPLATE = Path(__file__).parent / "template"
-KINDS: dict[str, plugins.Kind] = {"generators": "stems", "strategies": "strategies", "effects": "effects"}
+KINDS: dict[str, plugins.Kind] = {"generators": "generators", "strategies": "strategies", "effects": "effects"}
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -8,7 +8,7 @@ from typing import Any
 
 import stemtasks
 from stemtasks import plugins, schema, sources, spec
-from stemtasks.archive_names import archive_name
+from stemtasks.delivery.names import archive_name
 from stemtasks.errors import SpecError
 from stemtasks.keys import Job
 from stemtasks.paths import BUILD
@@ -23,7 +23,7 @@ def _modules(stage: str, *chosen: tuple[plugins.Kind, str]) -> frozenset[str]:
 
 
 def _stem_modules(stem: Stem) -> frozenset[str]:
-    return _modules("stem", ("stems", stem.generator.name))
+    return _modules("stem", ("generators", stem.generator.name))
 
 
 def _align_modules(stem: Stem) -> frozenset[str]:
@@ -115,7 +115,7 @@ def stem(song: Song, stem: Stem) -> Job:
     A generator that asks for the timeline renders the length it is given, by default the target;
     one that does not has its own length, which is held against the stem's ``duration``.
     """
-    drawn = schema.of("stems", stem.generator.name)
+    drawn = schema.of("generators", stem.generator.name)
     channels = stem.table.channels or song.song.channels
     limits = _limits(stem.verify, song, channels, "FLOAT")
     frames = None

@@ -8,7 +8,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Literal
 
-Kind = Literal["stages", "stems", "strategies", "effects"]
+Kind = Literal["stages", "generators", "strategies", "effects"]
 
 
 def module_name(kind: Kind, name: str) -> str:

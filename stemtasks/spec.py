@@ -199,8 +199,8 @@ def _stem(name: str, table: Any, song: SongTable, verify: dict[str, Any]) -> Ste
     if not isinstance(table, dict):
         raise SpecError(f"{where}: expected a table; write [{where}]")
     common = {parameter.name for parameter in STEM_KEYS.parameters}
-    generator = _chosen("stems", "generator", table.get("generator"), where)
-    own = {parameter.name for parameter in schema.of("stems", generator).parameters}
+    generator = _chosen("generators", "generator", table.get("generator"), where)
+    own = {parameter.name for parameter in schema.of("generators", generator).parameters}
     for key in table:
         if key not in common | own:
             raise SpecError(f"{where}: {schema.unknown(f'key (for generator {generator!r})', key, common | own)}")
@@ -210,7 +210,7 @@ def _stem(name: str, table: Any, song: SongTable, verify: dict[str, Any]) -> Ste
     return Stem(
         name=name,
         table=StemTable(**bound),
-        generator=Named(generator, schema.bind(schema.of("stems", generator), arguments, where, song.sample_rate)),
+        generator=Named(generator, schema.bind(schema.of("generators", generator), arguments, where, song.sample_rate)),
         align=_named("strategies", "strategy", bound["align"], f"{where}.align", song.sample_rate),
         effects=tuple(
             _named("effects", "name", effect, f"{where}.effects[{index}]", song.sample_rate)
@@ -230,7 +230,7 @@ def _named(kind: plugins.Kind, key: str, value: str | dict[str, Any], where: str
 
 
 def _chosen(kind: plugins.Kind, key: str, name: Any, where: str) -> str:
-    what = {"stems": "generator", "strategies": "strategy", "effects": "effect"}[kind]
+    what = {"generators": "generator", "strategies": "strategy", "effects": "effect"}[kind]
     known = plugins.names(kind)
     if name is None:
         raise SpecError(f"{where}: '{key}' is missing; it is one of {', '.join(known)}")

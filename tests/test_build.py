@@ -351,7 +351,7 @@ def test_a_changed_effects_source_rebuilds_the_stems_that_use_it(built, tmp_path
         "effects/delay.py": ["process:song/bass"],
         "effects/reverb.py": [],
         "strategies/loop.py": ["align:song/bass", "align:song/drums"],
-        "stems/drums.py": ["stem:song/drums"],
+        "generators/drums.py": ["stem:song/drums"],
         "reporter.py": [],
         "graph.py": [],
     }.items():

@@ -14,7 +14,7 @@ from tests.project import Project
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-FOLDERS = {"generators": "stems", "strategies": "strategies", "effects": "effects"}
+FOLDERS = {"generators": "generators", "strategies": "strategies", "effects": "effects"}
 
 
 def test_a_new_song_builds_at_once(tmp_path, capsys):

@@ -15,7 +15,7 @@ from stemtasks import plugins
 PACKAGE = Path(stemtasks.__file__).parent
 
 
-@pytest.mark.parametrize("kind", ["stems", "strategies", "effects"])
+@pytest.mark.parametrize("kind", ["generators", "strategies", "effects"])
 def test_every_file_of_a_kind_holds_the_function_of_its_name(kind):
     for name in plugins.names(kind):
         assert plugins.load(kind, name).__name__ == name
@@ -24,7 +24,7 @@ def test_every_file_of_a_kind_holds_the_function_of_its_name(kind):
 def test_no_stage_or_plugin_imports_a_slow_part_of_scipy():
     modules = [
         plugins.module_name(kind, name)
-        for kind in ("stages", "stems", "strategies", "effects")
+        for kind in ("stages", "generators", "strategies", "effects")
         for name in plugins.names(kind)
     ]
     code = (

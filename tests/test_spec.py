@@ -301,8 +301,8 @@ def test_the_schema_read_from_source_is_the_signature_that_python_sees(kind, nam
 
 def test_no_generators_parameter_has_the_name_of_a_stems_own_key():
     common = {parameter.name for parameter in spec.STEM_KEYS.parameters}
-    for name in plugins.names("stems"):
-        assert not common & {parameter.name for parameter in schema.of("stems", name).parameters}, name
+    for name in plugins.names("generators"):
+        assert not common & {parameter.name for parameter in schema.of("generators", name).parameters}, name
 
 
 @pytest.mark.parametrize("table", tables.TABLES.values())

@@ -13,14 +13,14 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from stemtasks.archive_names import file_names, folder_name
 from stemtasks.audio.levels import Facts, failures
 from stemtasks.audio.source import Source
+from stemtasks.delivery.manifest import SUM_RESIDUAL_DBFS, as_json, manifest
+from stemtasks.delivery.names import file_names, folder_name
+from stemtasks.delivery.track_sheet import track_sheet
 from stemtasks.errors import AudioError, VerificationError
-from stemtasks.manifest import SUM_RESIDUAL_DBFS, as_json, manifest
 from stemtasks.progress import on_final, on_frames
 from stemtasks.timeline import Timeline
-from stemtasks.track_sheet import track_sheet
 
 COPY_BYTES = 1 << 20
 DATE = (1980, 1, 1, 0, 0, 0)  # the earliest a zip can say

@@ -20,7 +20,7 @@ def run(inputs: dict[str, Path], outputs: dict[str, Path], params: dict[str, Any
     if frames is None:
         frames = timeline.frames if timeline else 0
     stream = Stream(params["sample_rate"], params["channels"], frames, outputs["audio"].parent)
-    generator = plugins.load("stems", params["generator"])
+    generator = plugins.load("generators", params["generator"])
     wanted = inspect.signature(generator).parameters
     given = {"timeline": timeline, "seed": params["seed"]}
     arguments = {**params["arguments"], **_files(inputs), **{name: given[name] for name in given if name in wanted}}

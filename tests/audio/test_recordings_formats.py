@@ -16,7 +16,7 @@ import soxr
 
 from stemtasks.audio.source import Source, Stream
 from stemtasks.dsp.channels import mixed, mixing
-from stemtasks.stems.file import file
+from stemtasks.generators.file import file
 
 # frames at 48 kHz: the recording's frames times 48000 over its rate
 FORMATS = {
@@ -80,7 +80,7 @@ from pathlib import Path
 import numpy as np
 from stemtasks.audio.source import Stream
 from stemtasks.errors import StemtasksError
-from stemtasks.stems.file import file
+from stemtasks.generators.file import file
 resource.setrlimit(resource.RLIMIT_AS, (2 << 30, 2 << 30))
 resource.setrlimit(resource.RLIMIT_CPU, (60, 60))
 for path in sys.argv[2:]:

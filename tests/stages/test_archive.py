@@ -14,11 +14,11 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from stemtasks.archive_names import archive_name
 from stemtasks.audio.levels import measure, write_facts
 from stemtasks.audio.wav import write_wav
+from stemtasks.delivery.manifest import CONTRACT
+from stemtasks.delivery.names import archive_name
 from stemtasks.errors import VerificationError
-from stemtasks.manifest import CONTRACT
 from stemtasks.progress import on_final, on_frames
 from stemtasks.stages import archive
 from stemtasks.timeline import Section, Timeline

@@ -22,7 +22,7 @@ with wave.open(sys.argv[1], "wb") as out:
     out.writeframes(struct.pack("<8h", *{levels}) * 1000)
 """
 MODULES = [
-    "effects/lowpass", "effects/gain", "strategies/loop", "stems/tone", "stems/file", "stages/mix", "stages/align",
+    "effects/lowpass", "effects/gain", "strategies/loop", "generators/tone", "generators/file", "stages/mix", "stages/align",
     "stages/timing", "dsp/sections", "audio", "graph", "reporter",
 ]  # fmt: skip
 FILTERED = "filtered(blocks, stream, sos, phase)"

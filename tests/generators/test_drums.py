@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from stemtasks.audio.source import Stream
 from stemtasks.dsp.percussion import VOICES
 from stemtasks.errors import SpecError
-from stemtasks.stems import drums as module
-from stemtasks.stems.drums import drums
+from stemtasks.generators import drums as module
+from stemtasks.generators.drums import drums
 from stemtasks.timeline import Section, Timeline, frames_of_beats
 
 RATE = 48000

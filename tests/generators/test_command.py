@@ -17,8 +17,8 @@ from hypothesis import strategies as st
 from stemtasks.audio.source import Stream
 from stemtasks.audio.wav import write_wav
 from stemtasks.errors import CommandError, SpecError
+from stemtasks.generators.command import KEPT_BYTES, _filled, _keep_ending, command
 from stemtasks.progress import on_frames
-from stemtasks.stems.command import KEPT_BYTES, _filled, _keep_ending, command
 from stemtasks.timeline import Section, Timeline
 
 FRAMES = 4800

@@ -12,9 +12,9 @@ from stemtasks.audio.source import Stream
 from stemtasks.dsp.envelope import Adsr
 from stemtasks.dsp.patch import Patch
 from stemtasks.errors import SpecError
+from stemtasks.generators import synth as module
+from stemtasks.generators.synth import synth
 from stemtasks.music.pitch import frequency_hz, midi_number
-from stemtasks.stems import synth as module
-from stemtasks.stems.synth import synth
 from stemtasks.timeline import Section, Timeline
 
 RATE = 48000

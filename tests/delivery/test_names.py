@@ -8,7 +8,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from stemtasks.archive_names import FIELD_BYTES, NAME_BYTES, archive_name, distinct, field, file_names, folder_name
+from stemtasks.delivery.names import FIELD_BYTES, NAME_BYTES, archive_name, distinct, field, file_names, folder_name
 
 FORMAT = {"sample_rate": 48000, "subtype": "PCM_24"}
 HOSTILE = st.text(
@@ -37,7 +37,7 @@ def test_an_archive_is_named_by_title_rate_and_depth(title, sample_rate, subtype
 
 
 def test_a_name_is_known_without_importing_numpy():
-    code = "import sys, stemtasks.archive_names; print(sorted({'numpy', 'soundfile', 'zipfile'} & set(sys.modules)))"
+    code = "import sys, stemtasks.delivery.names; print(sorted({'numpy', 'soundfile', 'zipfile'} & set(sys.modules)))"
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert run.stdout.strip() == "[]"
 

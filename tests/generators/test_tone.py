@@ -11,7 +11,7 @@ from scipy import signal
 
 from stemtasks.audio.source import Stream
 from stemtasks.errors import SpecError
-from stemtasks.stems.tone import tone
+from stemtasks.generators.tone import tone
 from stemtasks.timeline import Section, Timeline
 
 RATE = 48000

@@ -16,7 +16,7 @@ from stemtasks.audio.recording import frames_at
 from stemtasks.audio.source import BLOCK_FRAMES, Stream
 from stemtasks.audio.wav import write_wav
 from stemtasks.errors import AudioError, SpecError
-from stemtasks.stems.file import file
+from stemtasks.generators.file import file
 
 
 def noise(frames, channels=2, seed=3):

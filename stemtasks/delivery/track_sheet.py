@@ -9,7 +9,7 @@ from __future__ import annotations
 import unicodedata
 from typing import Any
 
-from stemtasks.archive_names import rate_label
+from stemtasks.delivery.names import rate_label
 
 COLUMNS = 100
 NAME_COLUMNS = 24

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stemtasks.track_sheet import clock, shown, track_sheet, width
+from stemtasks.delivery.track_sheet import clock, shown, track_sheet, width
 
 
 def stem(title, **more):

@@ -1,0 +1,1 @@
+"""The formats that are handed over, one a file."""
