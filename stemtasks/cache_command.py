@@ -7,14 +7,15 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
-from stemtasks import settings, spec, upkeep
+from stemtasks import settings, upkeep
 from stemtasks.digests import Digest
 from stemtasks.errors import CacheError, SpecError, StemtasksError
 from stemtasks.jobs import JOBS, PER_STEM
 from stemtasks.keys import Job, input_digests, key_of
 from stemtasks.paths import SPEC, STATE
 from stemtasks.shared import Shared
-from stemtasks.spec import Song
+from stemtasks.spec.reading import read_songs
+from stemtasks.spec.song import Song
 from stemtasks.tree import Tree
 
 
@@ -128,7 +129,7 @@ def _pull(parsed: argparse.Namespace) -> None:  # noqa: ARG001
     tree = _tree()
     shared = _shared(tree)
     have, missing, known = 0, 0, dict[str, Digest]()
-    for job in planned(spec.load_all(SPEC)):
+    for job in planned(read_songs(SPEC)):
         try:
             key = _planned_key(job, tree, known)
         except StemtasksError:

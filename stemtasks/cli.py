@@ -10,10 +10,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import stemtasks
-from stemtasks import cache_command, plugins, schema, spec
+from stemtasks import cache_command, plugins
 from stemtasks.errors import SpecError, StemtasksError
 from stemtasks.settings import CacheTable
-from stemtasks.tables import TABLES
+from stemtasks.spec import schema
+from stemtasks.spec.reading import check_name
+from stemtasks.spec.tables import TABLES
 
 TEMPLATE = Path(__file__).parent / "template"
 KINDS: dict[str, plugins.Kind] = {"generators": "generators", "strategies": "strategies", "effects": "effects"}
@@ -50,7 +52,7 @@ def _new(parsed: argparse.Namespace) -> None:
     """Write the template; nothing that is there is overwritten."""
     folder: Path = parsed.folder
     name = folder.resolve().name
-    spec.check_name(name, str(folder))
+    check_name(name, str(folder))
     files = {
         "dodo.py": (TEMPLATE / "dodo.py").read_text(encoding="utf-8"),
         f"spec/{name}.toml": (TEMPLATE / "song.toml").read_text(encoding="utf-8").replace("My Song", _title(name)),

@@ -19,14 +19,15 @@ from typing import Any
 
 from doit.exceptions import InvalidDodoFile, TaskFailed
 
-from stemtasks import asked, lock, settings, sources, spec, stopping, unchanged
+from stemtasks import asked, lock, settings, sources, stopping, unchanged
 from stemtasks.action import audit, discard, intact, located, perform, up_to_date, workplace
 from stemtasks.errors import CacheError, StemtasksError
 from stemtasks.jobs import JOBS, PER_STEM
 from stemtasks.keys import Job
 from stemtasks.paths import BUILD, SPEC, STATE
 from stemtasks.reporter import Reporter, in_any_script, line
-from stemtasks.spec import Song
+from stemtasks.spec.reading import read_songs
+from stemtasks.spec.song import Song
 from stemtasks.tree import Tree
 
 PROCESS = os.getpid()
@@ -287,7 +288,7 @@ def songs() -> tuple[Song, ...]:
         # the lock comes first: the records are read once, when they are opened
         _in_turn()
         _ = tree().records
-        return tuple(spec.load_all(SPEC))
+        return tuple(read_songs(SPEC))
     except StemtasksError as error:
         raise InvalidDodoFile(str(error)) from None
 

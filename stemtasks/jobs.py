@@ -7,13 +7,14 @@ from collections.abc import Callable
 from typing import Any
 
 import stemtasks
-from stemtasks import plugins, schema, sources, spec
+from stemtasks import plugins, sources
 from stemtasks.delivery.names import archive_name
 from stemtasks.errors import SpecError
 from stemtasks.keys import Job
 from stemtasks.paths import BUILD
-from stemtasks.spec import Named, Song, Stem
-from stemtasks.tables import VerifyTable
+from stemtasks.spec import schema
+from stemtasks.spec.song import Named, Song, Stem, beats_per_bar, plain
+from stemtasks.spec.tables import VerifyTable
 from stemtasks.timeline import frames_of_beats
 from stemtasks.units import duration_of
 
@@ -81,7 +82,7 @@ def reference(song: Song) -> Job:
 def timing(song: Song) -> Job:
     """Return the job that turns bpm and sections into frames."""
     table = song.song
-    per_bar = spec.beats_per_bar(table.time_signature)
+    per_bar = beats_per_bar(table.time_signature)
     sections = [
         {
             "name": section.name,
@@ -316,7 +317,7 @@ def archive(song: Song) -> Job:
 def _limits(table: VerifyTable, song: Song, channels: int, subtype: str) -> dict[str, Any]:
     """Return the limits of an audio file: the spec's, and the format it must have."""
     return {
-        **spec.plain(table),
+        **plain(table),
         "sample_rate": song.song.sample_rate,
         "channels": channels,
         "subtype": subtype,
@@ -327,7 +328,7 @@ def _beats(song: Song, length: float | str) -> tuple[float, str]:
     """Return a length in seconds or in beats."""
     number, unit = duration_of(length)
     if unit == "bars":
-        return number * spec.beats_per_bar(song.song.time_signature), "beats"
+        return number * beats_per_bar(song.song.time_signature), "beats"
     return number, unit
 
 

@@ -9,11 +9,17 @@ from pathlib import Path
 from typing import Any, Literal
 
 Kind = Literal["stages", "generators", "strategies", "effects"]
+ROOT = Path(__file__).parent
 
 
 def module_name(kind: Kind, name: str) -> str:
     """Return the module that defines a name of a kind, and in it the function of the same name."""
     return f"stemtasks.{kind}.{name}"
+
+
+def file_of(kind: Kind, name: str) -> Path:
+    """Return the source file that defines a name of a kind."""
+    return ROOT / kind / f"{name}.py"
 
 
 def load(kind: Kind, name: str) -> Callable[..., Any]:
@@ -25,5 +31,4 @@ def load(kind: Kind, name: str) -> Callable[..., Any]:
 @cache
 def names(kind: Kind) -> tuple[str, ...]:
     """Return all names of a kind, sorted, from the folder's files."""
-    folder = Path(__file__).parent / kind
-    return tuple(sorted(file.stem for file in folder.glob("*.py") if not file.stem.startswith("_")))
+    return tuple(sorted(file.stem for file in (ROOT / kind).glob("*.py") if not file.stem.startswith("_")))

@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
 from urllib.parse import unquote, urlsplit
 
-from stemtasks import schema
 from stemtasks.errors import CacheError, SpecError
+from stemtasks.spec import schema
 from stemtasks.units import Range
 
 FILE = Path("stemtasks.toml")

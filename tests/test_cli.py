@@ -9,7 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from stemtasks import cli, plugins, schema, spec
+from stemtasks import cli, plugins
+from stemtasks.spec import schema
+from stemtasks.spec.reading import read_song
 from tests.project import Project
 
 ROOT = Path(__file__).parents[1]
@@ -21,7 +23,7 @@ def test_a_new_song_builds_at_once(tmp_path, capsys):
     assert cli.main(["new", str(tmp_path / "my-song")]) == 0
     assert capsys.readouterr().out.splitlines()[-1] == f"next: cd {tmp_path / 'my-song'} && doit"
     assert sorted(path.name for path in (tmp_path / "my-song").iterdir()) == [".gitignore", "dodo.py", "spec"]
-    song = spec.load(tmp_path / "my-song/spec/my-song.toml")
+    song = read_song(tmp_path / "my-song/spec/my-song.toml")
     assert song.title == "My Song"
     run = Project(tmp_path / "my-song").build()
     assert len(run.tasks("ran")) == 5 + 3 * len(song.stems)
@@ -82,10 +84,10 @@ def test_the_readmes_spec_is_a_song(tmp_path):
     (text,) = re.findall(r"```toml\n(.*?)```", README, re.DOTALL)
     assert text.count("\n# [stems.guitar]") == 1
     (tmp_path / "my-song.toml").write_text(text)
-    song = spec.load(tmp_path / "my-song.toml")
+    song = read_song(tmp_path / "my-song.toml")
     assert [stem.name for stem in song.stems] == ["drums", "bass"]
     (tmp_path / "more.toml").write_text(re.sub(r"(?m)^# (?=[\[a-z]+.*[=\]])", "", text))
-    assert [stem.name for stem in spec.load(tmp_path / "more.toml").stems] == ["drums", "bass", "guitar"]
+    assert [stem.name for stem in read_song(tmp_path / "more.toml").stems] == ["drums", "bass", "guitar"]
 
 
 @pytest.mark.parametrize("kind", FOLDERS)

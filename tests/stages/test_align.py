@@ -6,10 +6,10 @@ import tracemalloc
 import numpy as np
 import pytest
 
-from stemtasks import schema
 from stemtasks.audio.source import Source
 from stemtasks.audio.wav import write_wav
 from stemtasks.errors import AudioError
+from stemtasks.spec import schema
 from stemtasks.stages import align
 from tests.made_stems import RATE, noise, sine, timeline, written
 

@@ -22,8 +22,8 @@ with wave.open(sys.argv[1], "wb") as out:
     out.writeframes(struct.pack("<8h", *{levels}) * 1000)
 """
 MODULES = [
-    "effects/lowpass", "effects/gain", "strategies/loop", "generators/tone", "generators/file", "stages/mix", "stages/align",
-    "stages/timing", "dsp/sections", "audio", "graph", "reporter",
+    "effects/lowpass", "effects/gain", "strategies/loop", "generators/tone", "generators/file", "stages/mix",
+    "stages/align", "stages/timing", "dsp/sections", "audio/source", "graph", "reporter",
 ]  # fmt: skip
 FILTERED = "filtered(blocks, stream, sos, phase)"
 

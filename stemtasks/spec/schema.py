@@ -15,7 +15,6 @@ import typing
 from collections.abc import Mapping
 from dataclasses import MISSING, dataclass, fields
 from functools import cache
-from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from stemtasks import plugins, units
@@ -54,9 +53,8 @@ class Schema:
 @cache
 def of(kind: plugins.Kind, name: str) -> Schema:
     """Return the schema of a generator, strategy or effect from its source file."""
-    file = Path(__file__).parent / kind / f"{name}.py"
-    tree = ast.parse(file.read_bytes())
-    function = next(node for node in tree.body if isinstance(node, ast.FunctionDef) and node.name == name)
+    parsed = ast.parse(plugins.file_of(kind, name).read_bytes())
+    function = next(node for node in parsed.body if isinstance(node, ast.FunctionDef) and node.name == name)
     doc = ast.get_docstring(function) or ""
     sentences = _documented(doc)
     arguments = function.args

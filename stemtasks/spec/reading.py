@@ -6,19 +6,19 @@ both are the schema (``schema.py``). Nothing here opens audio.
 
 from __future__ import annotations
 
-import hashlib
 import re
 import tomllib
 import unicodedata
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
-from stemtasks import plugins, schema
+from stemtasks import plugins
 from stemtasks.errors import SpecError
 from stemtasks.music.pitch import parse_key
-from stemtasks.tables import (
+from stemtasks.spec import schema
+from stemtasks.spec.song import Named, Song, Stem
+from stemtasks.spec.tables import (
     TABLES,
     MasterTable,
     MixTable,
@@ -34,70 +34,21 @@ NAME_BYTES = 150
 Table = TypeVar("Table")
 
 
-@dataclass(frozen=True)
-class Named:
-    """A generator, strategy or effect chosen by name, with all its arguments."""
-
-    name: str
-    arguments: dict[str, Any]
-
-
-@dataclass(frozen=True)
-class Stem:
-    """One stem: its table, bound."""
-
-    name: str
-    table: StemTable
-    generator: Named
-    align: Named
-    effects: tuple[Named, ...]
-    verify: VerifyTable
-
-
-@dataclass(frozen=True)
-class Song:
-    """One song, checked."""
-
-    name: str
-    path: Path
-    song: SongTable
-    reference: ReferenceTable
-    sections: tuple[SectionTable, ...]
-    stems: tuple[Stem, ...]
-    mix: MixTable
-    master: MasterTable
-    verify: VerifyTable
-
-    @property
-    def title(self) -> str:
-        """Return the title, or the spec's name."""
-        return self.song.title or self.name
-
-    def seed(self, *names: str) -> int:
-        """Return a seed below 2**63 for a part of the song."""
-        digest = hashlib.sha256("\0".join([str(self.song.seed), *names]).encode()).digest()
-        return int.from_bytes(digest[:8], "big") >> 1
-
-    def file(self, path: str) -> Path:
-        """Return where a file that the spec names lies: relative to the spec's folder."""
-        return self.path.parent / path
-
-
 STEM_KEYS = schema.of_table(StemTable)
 
 
-def load_all(folder: Path) -> list[Song]:
+def read_songs(folder: Path) -> list[Song]:
     """Return every ``*.toml`` of a folder as a song, sorted by name."""
     # hidden ones are what editors and file systems leave beside a file that is being edited
     paths = sorted(path for path in folder.glob("*.toml") if not path.name.startswith("."))
     if not paths:
         raise SpecError(f"{folder}/: no songs here; write {folder}/my-song.toml, or run 'stemtasks new my-song'")
-    songs = [load(path) for path in paths]
+    songs = [read_song(path) for path in paths]
     _no_twins([song.name for song in songs], f"{folder}/: two songs have the name")
     return songs
 
 
-def load(path: Path) -> Song:
+def read_song(path: Path) -> Song:
     """Read and check one song; raises ``SpecError``."""
     data = _parsed(path)
     try:
@@ -277,14 +228,3 @@ def _check_signature(text: str) -> None:
 def _needs_tempo(duration: float | str | None, song: SongTable, where: str) -> None:
     if isinstance(duration, str) and "b" in duration and song.bpm is None:
         raise SpecError(f"{where}: '{duration}' needs song.bpm")
-
-
-def beats_per_bar(time_signature: str) -> float:
-    """Return the quarter notes in a bar: 4 for 4/4, 3 for 6/8."""
-    beats, _, unit = time_signature.partition("/")
-    return int(beats) * 4 / int(unit)
-
-
-def plain(table: Any) -> dict[str, Any]:
-    """Return a table as plain data."""
-    return dict(vars(table))

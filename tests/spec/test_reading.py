@@ -11,8 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stemtasks import plugins, schema, spec, tables
+from stemtasks import plugins
 from stemtasks.errors import SpecError
+from stemtasks.spec import reading, schema, tables
 from stemtasks.units import duration_of
 from tests import examples
 
@@ -47,7 +48,7 @@ kick = "x..."
 def load(tmp_path, text, name="song"):
     path = tmp_path / f"{name}.toml"
     path.write_bytes(text if isinstance(text, bytes) else text.encode())
-    return spec.load(path)
+    return reading.read_song(path)
 
 
 def mistake(tmp_path, text, name="song"):
@@ -211,7 +212,7 @@ def test_what_editors_leave_beside_a_song_is_no_song(tmp_path):
     load(tmp_path, GOOD)
     (tmp_path / ".#song.toml").symlink_to("user@host.1234")
     (tmp_path / "._song.toml").write_bytes(b"\x00\x05\x16\x07")
-    assert [song.name for song in spec.load_all(tmp_path)] == ["song"]
+    assert [song.name for song in reading.read_songs(tmp_path)] == ["song"]
 
 
 def test_a_file_name_in_another_encoding_is_one_line(tmp_path):
@@ -219,12 +220,12 @@ def test_a_file_name_in_another_encoding_is_one_line(tmp_path):
     with open(path, "wb") as file:
         file.write(GOOD.encode())
     with pytest.raises(SpecError, match="the file's name: the name may not hold"):
-        spec.load_all(tmp_path)
+        reading.read_songs(tmp_path)
 
 
 def test_a_folder_without_songs_says_what_to_do(tmp_path):
     with pytest.raises(SpecError, match="no songs here"):
-        spec.load_all(tmp_path)
+        reading.read_songs(tmp_path)
 
 
 @given(st.binary(max_size=300))
@@ -232,7 +233,7 @@ def test_a_folder_without_songs_says_what_to_do(tmp_path):
 def test_no_bytes_give_anything_but_a_song_or_one_line(tmp_path_factory, raw):
     path = tmp_path_factory.getbasetemp() / "fuzzed.toml"
     path.write_bytes(raw)
-    assert "\n" not in line_of(lambda: spec.load(path))
+    assert "\n" not in line_of(lambda: reading.read_song(path))
 
 
 TOML_VALUE = st.recursive(
@@ -262,7 +263,7 @@ def test_no_value_anywhere_gives_a_traceback(tmp_path_factory, where, key, value
         else data.setdefault(where, {})
     )
     place[key] = value
-    line = line_of(lambda: spec._song(tmp_path_factory.getbasetemp() / "song.toml", data))
+    line = line_of(lambda: reading._song(tmp_path_factory.getbasetemp() / "song.toml", data))
     assert "\n" not in line.replace(repr(value), "")
 
 
@@ -300,7 +301,7 @@ def test_the_schema_read_from_source_is_the_signature_that_python_sees(kind, nam
 
 
 def test_no_generators_parameter_has_the_name_of_a_stems_own_key():
-    common = {parameter.name for parameter in spec.STEM_KEYS.parameters}
+    common = {parameter.name for parameter in reading.STEM_KEYS.parameters}
     for name in plugins.names("generators"):
         assert not common & {parameter.name for parameter in schema.of("generators", name).parameters}, name
 
@@ -317,8 +318,8 @@ def test_checking_a_spec_imports_no_numpy(tmp_path):
     path = tmp_path / "song.toml"
     path.write_text(GOOD)
     code = (
-        "import sys; from pathlib import Path; from stemtasks import spec; "
-        f"spec.load(Path({str(path)!r})); "
+        "import sys; from pathlib import Path; from stemtasks.spec import reading; "
+        f"reading.read_song(Path({str(path)!r})); "
         "print([name for name in ('numpy', 'scipy', 'soundfile', 'soxr') if name in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

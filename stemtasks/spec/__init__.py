@@ -1,0 +1,1 @@
+"""A song as TOML: its tables, their schema, and what an error says."""
