@@ -7,16 +7,16 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
-from stemtasks import settings, upkeep
-from stemtasks.digests import Digest
+from stemtasks.action.keys import Job, input_digests, key_of
+from stemtasks.action.tree import Tree
+from stemtasks.cache import collect, settings
+from stemtasks.cache.digest import Digest
+from stemtasks.cache.shared import Shared
 from stemtasks.errors import CacheError, SpecError, StemtasksError
 from stemtasks.jobs import JOBS, PER_STEM
-from stemtasks.keys import Job, input_digests, key_of
 from stemtasks.paths import SPEC, STATE
-from stemtasks.shared import Shared
 from stemtasks.spec.reading import read_songs
 from stemtasks.spec.song import Song
-from stemtasks.tree import Tree
 
 
 def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -59,9 +59,9 @@ def _shared(tree: Tree, writes: bool = False) -> Shared:
 def _stats(parsed: argparse.Namespace) -> None:  # noqa: ARG001 - a command's form
     """Print a line a store."""
     tree = _tree()
-    found = upkeep.survey(tree.store)
+    found = collect.survey(tree.store)
     used = tree.records.keys() & found.entries.keys()
-    needed = {digest for key in used for digest in upkeep.blobs_of(found.entries[key][1])}
+    needed = {digest for key in used for digest in collect.blobs_of(found.entries[key][1])}
     held = sum(found.blobs[digest].st_size for digest in needed & found.blobs.keys())
     cap = tree.settings.cache.max_gb
     print(
@@ -81,7 +81,7 @@ def _stats(parsed: argparse.Namespace) -> None:  # noqa: ARG001 - a command's fo
 def _verify(parsed: argparse.Namespace) -> None:
     """Print what is bad; it is an error unless it was repaired."""
     store = _tree().store
-    lines = upkeep.damaged(store, parsed.repair)
+    lines = collect.damaged(store, parsed.repair)
     print("\n".join([*lines, f"{store.folder}: {len(lines)} bad" + (", removed" if lines and parsed.repair else "")]))
     if lines and not parsed.repair:
         raise CacheError(f"{store.folder}: is damaged; no build uses what is bad, 'verify --repair' removes it")
@@ -92,8 +92,8 @@ def _gc(parsed: argparse.Namespace) -> None:
     cap = tree.settings.cache.max_gb if parsed.max_gb is None else parsed.max_gb
     if not cap >= 0:
         raise SpecError(f"--max-gb: {cap:g} is not 0 or more")
-    removed, left = upkeep.collect(tree.store, cap * upkeep.GIGABYTE, tree.records.keys())
-    over = "; the current build uses more than the cap" if left > cap * upkeep.GIGABYTE else ""
+    removed, left = collect.collect(tree.store, cap * collect.GIGABYTE, tree.records.keys())
+    over = "; the current build uses more than the cap" if left > cap * collect.GIGABYTE else ""
     print(f"{tree.store.folder}: removed {_size(removed)}, {_size(left)} left of {cap:g} GB{over}")
 
 

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import stemtasks
 from stemtasks import cache_command, plugins
+from stemtasks.cache.settings import CacheTable
 from stemtasks.errors import SpecError, StemtasksError
-from stemtasks.settings import CacheTable
 from stemtasks.spec import schema
 from stemtasks.spec.reading import check_name
 from stemtasks.spec.tables import TABLES

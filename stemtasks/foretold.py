@@ -11,7 +11,7 @@ from doit.cmd_base import DoitCmdBase
 from doit.control import TaskControl
 
 from stemtasks import graph
-from stemtasks.explain import Forecast, forecast
+from stemtasks.action.forecast import Forecast, forecast
 
 
 class _Foretold(DoitCmdBase):  # type: ignore[misc]

@@ -19,16 +19,17 @@ from typing import Any
 
 from doit.exceptions import InvalidDodoFile, TaskFailed
 
-from stemtasks import asked, lock, settings, sources, stopping, unchanged
-from stemtasks.action import audit, discard, intact, located, perform, up_to_date, workplace
+from stemtasks import asked, lock, sources, stopping, unchanged
+from stemtasks.action.keys import Job
+from stemtasks.action.perform import audit, discard, intact, located, perform, up_to_date, workplace
+from stemtasks.action.tree import Tree
+from stemtasks.cache import settings
 from stemtasks.errors import CacheError, StemtasksError
 from stemtasks.jobs import JOBS, PER_STEM
-from stemtasks.keys import Job
 from stemtasks.paths import BUILD, SPEC, STATE
 from stemtasks.reporter import Reporter, in_any_script, line
 from stemtasks.spec.reading import read_songs
 from stemtasks.spec.song import Song
-from stemtasks.tree import Tree
 
 PROCESS = os.getpid()
 BEGUN_NS = time.time_ns()

@@ -8,9 +8,9 @@ from typing import Any
 
 import stemtasks
 from stemtasks import plugins, sources
+from stemtasks.action.keys import Job
 from stemtasks.delivery.names import archive_name
 from stemtasks.errors import SpecError
-from stemtasks.keys import Job
 from stemtasks.paths import BUILD
 from stemtasks.spec import schema
 from stemtasks.spec.song import Named, Song, Stem, beats_per_bar, plain

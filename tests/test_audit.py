@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from stemtasks.digests import read_digest
+from stemtasks.cache.digest import read_digest
 from tests.test_build import (
     ALL,
     template,  # noqa: F401 - a fixture
@@ -26,7 +26,7 @@ def poisoned(project, name, change):
     blob = state / "store/blobs" / after.sha256[:2] / after.sha256
     blob.parent.mkdir(exist_ok=True)
     blob.write_bytes(data)
-    from stemtasks import cache
+    from stemtasks.cache import store
 
     for entry_path in (state / "store/entries").rglob("*.json"):
         entry = json.loads(entry_path.read_text())
@@ -34,7 +34,7 @@ def poisoned(project, name, change):
             if digest["sha256"] == before.sha256:
                 entry["outputs"][role] = after._asdict()
                 entry.pop("mark")
-                entry_path.write_text(json.dumps({**entry, "mark": cache._mark(entry)}))
+                entry_path.write_text(json.dumps({**entry, "mark": store._mark(entry)}))
     path.unlink()
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from stemtasks.cache import Store
+from stemtasks.cache.store import Store
 from tests.test_shared_store import clone, command, entries_of, files_in, small
 
 

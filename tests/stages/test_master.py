@@ -10,7 +10,7 @@ import soundfile
 
 from stemtasks.audio.levels import measure, write_facts
 from stemtasks.audio.wav import write_wav
-from stemtasks.digests import Ahead, read_digest
+from stemtasks.cache.digest import Ahead, read_digest
 from stemtasks.progress import on_final
 from stemtasks.stages import master
 from tests import loudness_oracle

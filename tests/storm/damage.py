@@ -8,7 +8,7 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
-from stemtasks.cache import _machine
+from stemtasks.cache.store import _machine
 
 
 class Damage:

@@ -15,8 +15,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from stemtasks.cache import Store
-from stemtasks.digests import Digest, read_digest
+from stemtasks.cache.digest import Digest, read_digest
+from stemtasks.cache.store import Store
 
 GIGABYTE = 10**9
 ORPHAN_SECONDS = 600

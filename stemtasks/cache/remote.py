@@ -18,7 +18,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any, Protocol
 
-from stemtasks.settings import CacheTable, folder_of
+from stemtasks.cache.settings import CacheTable, folder_of
 
 PIECE_BYTES = 1 << 20
 STALE_SECONDS = 24 * 3600

@@ -18,13 +18,13 @@ from pathlib import Path
 from typing import Any, Literal
 
 from stemtasks import progress, sources, stages
-from stemtasks.digests import Ahead, Digest, read_digest
+from stemtasks.action.keys import Job, canonical, content_of, input_digests, key_of, limits_digest
+from stemtasks.action.tree import Source, Tree
+from stemtasks.action.workers import attempt
+from stemtasks.cache.digest import Ahead, Digest, read_digest
 from stemtasks.errors import AudioError, StemtasksError, VerificationError
-from stemtasks.executors import attempt
-from stemtasks.keys import Job, canonical, content_of, input_digests, key_of, limits_digest
 from stemtasks.links import protect
 from stemtasks.summary import summarise
-from stemtasks.tree import Source, Tree
 
 How = Literal["ran", "restored", "verified", "audited"]
 

@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from stemtasks import sources
-from stemtasks.digests import Digest, Digests
+from stemtasks.action.digests import Digests
+from stemtasks.cache.digest import Digest
 from stemtasks.errors import AudioError
 
 

@@ -12,14 +12,14 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from stemtasks.cache import Restored, Store
-from stemtasks.digests import Digests
+from stemtasks.action.digests import Digests
+from stemtasks.action.records import Records
+from stemtasks.cache.settings import Settings
+from stemtasks.cache.store import Restored, Store
 from stemtasks.errors import WorkerError
-from stemtasks.records import Records
-from stemtasks.settings import Settings
 
 if TYPE_CHECKING:
-    from stemtasks.shared import Shared
+    from stemtasks.cache.shared import Shared
 
 Source = Literal["", "local", "shared"]
 
@@ -78,7 +78,7 @@ class Tree:
         """Open the shared store, if the settings name one; nothing is imported or asked for where they do not."""
         if not self.settings.cache.shared:
             return None
-        from stemtasks.shared import Shared  # noqa: PLC0415
+        from stemtasks.cache.shared import Shared  # noqa: PLC0415
 
         return Shared(self.settings)
 
@@ -107,7 +107,7 @@ class Tree:
                 "but not all of it is kept to be restored"
             )
         if self.store.added:
-            from stemtasks.upkeep import settle  # noqa: PLC0415 - not in a build with nothing to do
+            from stemtasks.cache.collect import settle  # noqa: PLC0415 - not in a build with nothing to do
 
             settle(self.store, self.settings.cache.max_gb, self.records.keys())
         return said

@@ -20,12 +20,12 @@ from typing import Any, TypeVar
 
 import xxhash
 
-from stemtasks import signing
-from stemtasks.cache import Store
-from stemtasks.digests import Digest, read_digest
+from stemtasks.cache import signing
+from stemtasks.cache.digest import Digest, read_digest
+from stemtasks.cache.remote import Missing, Place, Refused, Unreachable, place_of
+from stemtasks.cache.settings import Settings
+from stemtasks.cache.store import Store
 from stemtasks.links import READ_ONLY
-from stemtasks.places import Missing, Place, Refused, Unreachable, place_of
-from stemtasks.settings import Settings
 
 THREADS = 4
 FAILURES = 3

@@ -13,9 +13,10 @@ from pathlib import Path
 
 import pytest
 
-from stemtasks import cache, links, upkeep
-from stemtasks.cache import Store
-from stemtasks.digests import read_digest
+from stemtasks import links
+from stemtasks.cache import collect
+from stemtasks.cache.digest import read_digest
+from stemtasks.cache.store import Store, checked
 from tests.project import Project
 
 EXTRA = {"limits": "0" * 64, "summary": "3 frames", "seconds": 1.5}
@@ -96,7 +97,7 @@ BAD_ENTRIES = {
 
 @pytest.mark.parametrize("name", BAD_ENTRIES)
 def test_what_is_no_entry_is_refused(name):
-    assert cache.checked(BAD_ENTRIES[name]) is None
+    assert checked(BAD_ENTRIES[name]) is None
 
 
 def test_roles_of_an_entry_are_compared_and_never_become_a_path(store, tmp_path):
@@ -125,11 +126,11 @@ def test_least_recently_used_goes_first_and_what_is_used_never(store, tmp_path):
     for age, key in enumerate(reversed(keys)):
         os.utime(store.entry_path(key), (1e9 - age, 1e9 - age))
     store.restore(keys[1], {"audio": tmp_path / "out"})  # was the last but one, is now the youngest
-    one = upkeep.survey(store).bytes / 5
-    upkeep.collect(store, 3.5 * one, used={keys[0]})
-    assert [key in upkeep.survey(store).entries for key in keys] == [True, True, False, False, True]
-    upkeep.collect(store, 0, used={keys[0]})
-    assert list(upkeep.survey(store).entries) == [keys[0]]
+    one = collect.survey(store).bytes / 5
+    collect.collect(store, 3.5 * one, used={keys[0]})
+    assert [key in collect.survey(store).entries for key in keys] == [True, True, False, False, True]
+    collect.collect(store, 0, used={keys[0]})
+    assert list(collect.survey(store).entries) == [keys[0]]
     assert store.restore(keys[0], {"audio": tmp_path / "out0"}) is not None
 
 
@@ -137,34 +138,34 @@ def test_a_blob_that_another_entry_leads_to_stays(store, tmp_path):
     old, digest = kept(store, "old", b"same", tmp_path)
     new, _ = kept(store, "new", b"same", tmp_path)
     os.utime(store.entry_path(old), (1, 1))
-    upkeep.collect(store, upkeep.survey(store).bytes - 1, used=set())
-    assert set(upkeep.survey(store).entries) == {new}
+    collect.collect(store, collect.survey(store).bytes - 1, used=set())
+    assert set(collect.survey(store).entries) == {new}
     assert store.blob_path(digest.sha256).exists()
 
 
 def test_a_young_blob_without_an_entry_may_be_about_to_get_one(store, tmp_path, monkeypatch):
     key, digest = kept(store, "a", b"bytes", tmp_path)
     store.entry_path(key).unlink()
-    upkeep.collect(store, 0, used=set())
+    collect.collect(store, 0, used=set())
     assert store.blob_path(digest.sha256).exists()
     now = time.time()
-    monkeypatch.setattr(time, "time", lambda: now + upkeep.ORPHAN_SECONDS + 1)
-    upkeep.collect(store, 0, used=set())
+    monkeypatch.setattr(time, "time", lambda: now + collect.ORPHAN_SECONDS + 1)
+    collect.collect(store, 0, used=set())
     assert not store.blob_path(digest.sha256).exists()
 
 
 def test_the_size_is_known_without_a_walk_and_a_walk_comes_only_over_the_cap(store, tmp_path, monkeypatch):
     kept(store, "0", b"x" * 1000, tmp_path)
-    upkeep.settle(store, 1.0, set())
+    collect.settle(store, 1.0, set())
     walks = []
-    real = upkeep.survey
-    monkeypatch.setattr(upkeep, "survey", lambda store: walks.append(1) or real(store))
+    real = collect.survey
+    monkeypatch.setattr(collect, "survey", lambda store: walks.append(1) or real(store))
     for number in range(1, 4):
         kept(store, str(number), bytes([number]) * 1000, tmp_path)
-        upkeep.settle(store, 1.0, set())
+        collect.settle(store, 1.0, set())
     assert walks == []
     kept(store, "5", bytes([5]) * 1000, tmp_path)
-    upkeep.settle(store, 3000 / 1e9, set())
+    collect.settle(store, 3000 / 1e9, set())
     assert walks == [1]
     assert real(store).bytes <= 3000
 
@@ -196,7 +197,7 @@ def test_restoring_while_another_removes_is_a_miss_at_worst(store, tmp_path):
 
     def collects():
         while not stop.is_set():
-            upkeep.collect(store, 10_000, used=set())
+            collect.collect(store, 10_000, used=set())
 
     def builds(mine):
         folder = tmp_path / mine
@@ -282,7 +283,7 @@ def test_two_trees_build_a_hundred_times_in_one_store_and_every_byte_is_right(tm
     for one, two in zip(*notes, strict=True):
         assert one.read_bytes() == two.read_bytes()
     assert b"restored" in said[0][0] + said[1][0]
-    assert upkeep.damaged(Store(tmp_path / "store"), repair=False) == []
+    assert collect.damaged(Store(tmp_path / "store"), repair=False) == []
     assert not list((tmp_path / "store/work").iterdir())
     assert not (trees[0].folder / "build/.stemtasks/store").exists()
 
@@ -291,11 +292,11 @@ def test_a_build_over_the_cap_removes_what_no_record_uses_and_keeps_its_own(proj
     project.spec(TINY.format(note="C4"))
     (project.folder / "stemtasks.toml").write_text("[cache]\nmax_gb = 0.000001\n")
     project.build()
-    first = upkeep.survey(Store(project.folder / "build/.stemtasks/store"))
+    first = collect.survey(Store(project.folder / "build/.stemtasks/store"))
     assert len(first.entries) == 8
     project.edit('"C4"', '"D4"')
     project.build()
-    second = upkeep.survey(Store(project.folder / "build/.stemtasks/store"))
+    second = collect.survey(Store(project.folder / "build/.stemtasks/store"))
     assert len(second.entries) == 8
     assert second.bytes > 1000
     products = project.products()
@@ -347,7 +348,7 @@ def test_a_null_build_with_a_shared_store_asks_nothing_of_it(project):
     project.build()
     code = (
         "import sys; from doit.doit_cmd import DoitMain; code = DoitMain().run([])\n"
-        "print('obstore' in sys.modules, 'stemtasks.upkeep' in sys.modules); sys.exit(code)"
+        "print('obstore' in sys.modules, 'stemtasks.cache.collect' in sys.modules); sys.exit(code)"
     )
     done = subprocess.run(
         [sys.executable, "-c", code],
@@ -361,7 +362,7 @@ def test_a_null_build_with_a_shared_store_asks_nothing_of_it(project):
 
 
 def test_the_environment_overrides_the_file(tmp_path):
-    from stemtasks import settings
+    from stemtasks.cache import settings
 
     file = tmp_path / "stemtasks.toml"
     file.write_text('[cache]\nshared = "/from/file"\nmode = "read"\n')

@@ -14,8 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from stemtasks import upkeep
-from stemtasks.cache import Store
+from stemtasks.cache import collect
+from stemtasks.cache.store import Store
 from tests.project import Project
 from tests.s3_servers import BUCKET, SECRET, Proxy, Server, command_of
 from tests.test_build import ALL, SPEC
@@ -443,7 +443,7 @@ FORGERIES = {
 
 @pytest.mark.parametrize("name", FORGERIES)
 def test_a_signed_entry_that_was_altered_is_not_used(name):
-    from stemtasks import signing
+    from stemtasks.cache import signing
 
     digest = {"bytes": 3, "xxh3": "0" * 32, "sha256": "1" * 64}
     entry = {"outputs": {"facts": digest}, "summary": "x", "seconds": 1.0, "limits": "2" * 64}
@@ -458,7 +458,7 @@ def test_a_signed_entry_that_was_altered_is_not_used(name):
 
 
 def test_a_good_entry_under_another_key_is_not_used():
-    from stemtasks import signing
+    from stemtasks.cache import signing
 
     digest = {"bytes": 3, "xxh3": "0" * 32, "sha256": "1" * 64}
     entry = {"outputs": {"facts": digest}, "summary": "x", "seconds": 1.0, "limits": "2" * 64}
@@ -468,7 +468,7 @@ def test_a_good_entry_under_another_key_is_not_used():
 
 @pytest.mark.parametrize("raw", [b"", b"{", b"[]", b"null", b"\xff\xfe", b"[" * 100_000, b'{"format": 1}', b"{" * 10])
 def test_what_is_no_entry_at_all_is_a_miss(raw):
-    from stemtasks import signing
+    from stemtasks.cache import signing
 
     assert signing.unpacked("a" * 64, raw, KEY.encode()) is None
 
@@ -514,7 +514,7 @@ def test_a_bad_entry_is_replaced_by_hand(project, folder):
 
 def master_key(project):
     code = (
-        "from pathlib import Path; from stemtasks.records import Records\n"
+        "from pathlib import Path; from stemtasks.action.records import Records\n"
         "print(Records(Path('build/.stemtasks')).get('tasks', 'master:song')['key'])"
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=project.folder, capture_output=True, text=True, check=True)
@@ -563,7 +563,7 @@ def test_trees_on_two_machines_share_a_store_at_the_same_time(project, folder):
     assert [each.products() for each in clones] == [project.products()] * 3
     last = clone(project, "last")
     assert last.build(env=folder).tasks("restored") == tasks
-    assert upkeep.damaged(Store(last.folder / "build/.stemtasks/store"), repair=False) == []
+    assert collect.damaged(Store(last.folder / "build/.stemtasks/store"), repair=False) == []
 
 
 def test_the_servers_are_real():

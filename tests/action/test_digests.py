@@ -10,7 +10,7 @@ import xxhash
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stemtasks.digests import Ahead, Digest, Reading, read_digest
+from stemtasks.cache.digest import Ahead, Digest, Reading, read_digest
 
 
 def of(data):

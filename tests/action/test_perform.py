@@ -11,12 +11,15 @@ from pathlib import Path
 
 import pytest
 
-from stemtasks import action, cache, digests, stages
-from stemtasks.action import perform, up_to_date
+from stemtasks import stages
+from stemtasks.action import digests
+from stemtasks.action.keys import Job
+from stemtasks.action.perform import located, perform, up_to_date
+from stemtasks.action.tree import Tree
+from stemtasks.action.workers import attempt, processes
+from stemtasks.cache import store
+from stemtasks.cache.digest import Signature
 from stemtasks.errors import AudioError, CommandError, VerificationError, WorkerError
-from stemtasks.executors import attempt, processes
-from stemtasks.keys import Job
-from stemtasks.tree import Tree
 
 
 @pytest.fixture
@@ -109,7 +112,7 @@ def test_what_a_copy_got_wrong_is_a_miss(tree, stage, monkeypatch):
     def share(source, target):
         target.write_bytes(source.read_bytes()[:-1] + b"?")
 
-    monkeypatch.setattr(cache, "share", share)
+    monkeypatch.setattr(store, "share", share)
     assert perform(job(), tree).how == "ran"
     assert read() == "hello"
 
@@ -183,9 +186,9 @@ def reads(monkeypatch):
     seen = []
 
     def watched(read):
-        return lambda path: seen.append(str(path)) or read(path)
+        return lambda path, *more: seen.append(str(path)) or read(path, *more)
 
-    for name in ("read_digest", "read_xxh3"):
+    for name in ("read_digest", "is_of"):
         monkeypatch.setattr(digests, name, watched(getattr(digests, name)))
     return seen
 
@@ -207,10 +210,10 @@ def test_a_file_is_read_once_whatever_its_time_says(tree, stage, monkeypatch, da
 def test_a_file_on_a_clock_of_whole_seconds_is_read_again_while_it_is_young():
     second = 1_700_000_000 * 10**9
     for age_ns, racy in ((1_500_000_000, True), (2_500_000_000, False)):
-        assert digests._racy(digests.Signature(1, second, second, 1), second + age_ns) is racy
+        assert digests._racy(Signature(1, second, second, 1), second + age_ns) is racy
     fine = second + 1
-    assert not digests._racy(digests.Signature(1, fine, fine, 1), fine + 100_000_000)
-    assert digests._racy(digests.Signature(1, fine, fine, 1), fine + 1_000_000)
+    assert not digests._racy(Signature(1, fine, fine, 1), fine + 100_000_000)
+    assert digests._racy(Signature(1, fine, fine, 1), fine + 1_000_000)
 
 
 def test_a_change_in_the_same_tick_that_keeps_size_and_time_is_seen(tree, stage):
@@ -288,6 +291,6 @@ def test_a_stages_bug_comes_back_as_itself_with_its_traceback(tree):
 
 
 def test_locating_a_mistake_names_the_place_in_the_spec():
-    assert action.located(Job("t", "s", {}, {}, {}, where="spec/a.toml: stems.b"), AudioError("x")) == (
+    assert located(Job("t", "s", {}, {}, {}, where="spec/a.toml: stems.b"), AudioError("x")) == (
         "spec/a.toml: stems.b: x"
     )

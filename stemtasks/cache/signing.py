@@ -11,7 +11,7 @@ import hmac
 import json
 from typing import Any
 
-from stemtasks.cache import checked
+from stemtasks.cache.store import checked
 
 FORMAT = 1
 LARGEST_BYTES = 1 << 20

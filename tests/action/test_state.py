@@ -12,13 +12,14 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from stemtasks import records, stages
-from stemtasks.action import perform, up_to_date
+from stemtasks import stages
+from stemtasks.action import records
+from stemtasks.action.keys import Job
+from stemtasks.action.perform import perform, up_to_date
+from stemtasks.action.records import TABLES, Records, _mark
+from stemtasks.action.tree import Tree
 from stemtasks.errors import CacheError
 from stemtasks.graph import Backend
-from stemtasks.keys import Job
-from stemtasks.records import TABLES, Records, _mark
-from stemtasks.tree import Tree
 from tests import examples
 
 EXAMPLES = examples(300)

@@ -31,7 +31,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from stemtasks.digests import Digest, Signature, is_of, read_digest, signature
+from stemtasks.cache.digest import Digest, Signature, is_of, read_digest, signature
 from stemtasks.links import share
 
 FORMAT = 1

@@ -11,11 +11,11 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from stemtasks import sources
-from stemtasks.action import intact
-from stemtasks.digests import Digest
+from stemtasks.action.keys import Job, content_of, key_of, limits_digest
+from stemtasks.action.perform import intact
+from stemtasks.action.tree import Tree
+from stemtasks.cache.digest import Digest
 from stemtasks.errors import StemtasksError
-from stemtasks.keys import Job, content_of, key_of, limits_digest
-from stemtasks.tree import Tree
 
 What = Literal["up to date", "verify", "restore", "fetch", "run", "fail"]
 """``restore`` is from the local store, ``fetch`` from the shared one."""
