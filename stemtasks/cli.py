@@ -10,8 +10,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import stemtasks
-from stemtasks import cache_command, plugins
+from stemtasks import plugins
 from stemtasks.cache.settings import CacheTable
+from stemtasks.commands import cache
 from stemtasks.errors import SpecError, StemtasksError
 from stemtasks.spec import schema
 from stemtasks.spec.reading import check_name
@@ -44,7 +45,7 @@ def _parser() -> argparse.ArgumentParser:
     shown = commands.add_parser("schema", help="show what a spec may say: tables, generators, strategies, effects")
     shown.add_argument("name", nargs="?", help="only this kind (effects ...), table (song ...) or name (delay ...)")
     shown.set_defaults(run=_schema)
-    cache_command.add_to(commands)
+    cache.add_to(commands)
     return parser
 
 

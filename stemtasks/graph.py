@@ -19,15 +19,16 @@ from typing import Any
 
 from doit.exceptions import InvalidDodoFile, TaskFailed
 
-from stemtasks import asked, lock, sources, stopping, unchanged
+from stemtasks import sources
 from stemtasks.action.keys import Job
 from stemtasks.action.perform import audit, discard, intact, located, perform, up_to_date, workplace
 from stemtasks.action.tree import Tree
 from stemtasks.cache import settings
+from stemtasks.commands import lock, note, options, signals
+from stemtasks.commands.reporter import Reporter, in_any_script, line
 from stemtasks.errors import CacheError, StemtasksError
 from stemtasks.jobs import JOBS, PER_STEM
 from stemtasks.paths import BUILD, SPEC, STATE
-from stemtasks.reporter import Reporter, in_any_script, line
 from stemtasks.spec.reading import read_songs
 from stemtasks.spec.song import Song
 
@@ -51,11 +52,11 @@ def run_in(executor: Callable[[], Executor]) -> None:
 @cache
 def _in_turn() -> int | None:
     """Hold the tree's lock until this process ends, if its command writes."""
-    if not asked.writes:
+    if not options.writes:
         return None
-    stopping.on_signal(lambda: "stopped before any task was run: run doit again")
-    held = lock.hold(STATE / "lock", asked.waits, lambda line: print(line, file=sys.stderr, flush=True))
-    unchanged.forget(STATE)
+    signals.on_signal(lambda: "stopped before any task was run: run doit again")
+    held = lock.hold(STATE / "lock", options.waits, lambda line: print(line, file=sys.stderr, flush=True))
+    note.forget(STATE)
     # what a killed build left half-made, also where its number is another process's by now
     shutil.rmtree(STATE / "work", ignore_errors=True)
     return held
@@ -140,7 +141,7 @@ class UpToDate:
     def __call__(self) -> bool:
         """Ask once, and remember the answer: an action that runs after a yes was forced."""
         self.answer = up_to_date(self.job, tree())
-        self.audited = random.random() < asked.audited_share
+        self.audited = random.random() < options.audited_share
         return self.answer and not self.audited
 
     def made(self) -> bool:
@@ -252,9 +253,9 @@ def _note(tasks: list[Any], width: int) -> None:
         return
     recorded = {name: build.recorded() for name, build in builds.items()}
     lines = "".join(line("up to date", name, width, summary) for name, (summary, _) in recorded.items())
-    said = unchanged.Said(lines, len(builds), sum(seconds for _, seconds in recorded.values()))
+    said = note.Said(lines, len(builds), sum(seconds for _, seconds in recorded.values()))
     read: list[str | Path] = ["dodo.py", settings.FILE, SPEC, *SPEC.glob("*.toml"), *_of_project(), *sources.tree()]
-    unchanged.note(STATE, known, read, BEGUN_NS, said)
+    note.note(STATE, known, read, BEGUN_NS, said)
 
 
 def _of_project() -> list[str]:

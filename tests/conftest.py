@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import os
+import shutil
+import sys
 from pathlib import Path
 
 import pytest
 
+from tests import slow_song
 from tests.project import Project
+from tests.three_stems import ALL, SPEC
 
 RECORDINGS = Path(os.environ.get("STEMTASKS_RECORDINGS", Path(__file__).parents[2] / "shared" / "audio"))
 
@@ -24,3 +28,28 @@ def recordings() -> Path:
 def project(tmp_path: Path) -> Project:
     """Return an empty song's folder."""
     return Project(tmp_path / "song")
+
+
+@pytest.fixture
+def built(project: Project, template: Path) -> Project:
+    """Return a song of three stems that has been built once."""
+    shutil.copytree(template, project.folder, dirs_exist_ok=True)
+    return project
+
+
+@pytest.fixture(scope="session")
+def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the folder of a song that was built once in this process of the test run."""
+    project = Project(tmp_path_factory.mktemp("template") / "song")
+    project.spec(SPEC)
+    run = project.build()
+    assert run.done == {"ran": ALL}
+    return project.folder
+
+
+@pytest.fixture
+def slow(project: Project) -> Project:
+    """Return a song with a stem that an external program renders, by default at once."""
+    project.spec(slow_song.SPEC.format(python=sys.executable))
+    slow_song.renders(project, 0)
+    return project

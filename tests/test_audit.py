@@ -7,11 +7,7 @@ import json
 import pytest
 
 from stemtasks.cache.digest import read_digest
-from tests.test_build import (
-    ALL,
-    template,  # noqa: F401 - a fixture
-)
-from tests.test_explain import built  # noqa: F401 - a fixture
+from tests.three_stems import ALL
 
 
 def poisoned(project, name, change):
@@ -46,7 +42,7 @@ def flipped(at):
     return change
 
 
-def test_an_audit_of_what_is_right_changes_nothing(built):  # noqa: F811
+def test_an_audit_of_what_is_right_changes_nothing(built):
     before = built.products()
     run = built.build("--audit", "1")
     assert run.done == {}
@@ -55,7 +51,7 @@ def test_an_audit_of_what_is_right_changes_nothing(built):  # noqa: F811
     assert built.build().done == {}
 
 
-def test_a_poisoned_store_is_found_and_the_first_frame_named(built):  # noqa: F811
+def test_a_poisoned_store_is_found_and_the_first_frame_named(built):
     poisoned(built, "stems/bass.wav", flipped(94 + 8 * 1000))
     assert built.doit("stem:song/bass").code == 0, "without an audit it is believed"
     run = built.doit("--audit", "1", "stem:song/bass")
@@ -65,7 +61,7 @@ def test_a_poisoned_store_is_found_and_the_first_frame_named(built):  # noqa: F8
     assert "'stemtasks cache replace stem:song/bass' forgets what was kept" in run.out
 
 
-def test_poison_that_is_restored_is_found_before_it_has_a_name(built):  # noqa: F811
+def test_poison_that_is_restored_is_found_before_it_has_a_name(built):
     poisoned(built, "mix.json", lambda data: data.replace(b"lufs", b"LUFS"))
     run = built.doit("--audit", "1", "-n", "1", "mix:song")
     assert run.tasks("FAILED") == ["mix:song"]
@@ -74,12 +70,12 @@ def test_poison_that_is_restored_is_found_before_it_has_a_name(built):  # noqa: 
 
 
 @pytest.mark.parametrize("share", ["2", "-0.1"])
-def test_a_share_is_0_to_1(built, share):  # noqa: F811
+def test_a_share_is_0_to_1(built, share):
     run = built.doit("--audit", share)
     assert run.code == 3
     assert "Traceback" not in run.err
     assert len(run.err.splitlines()) == 1
 
 
-def test_no_audit_unless_asked(built):  # noqa: F811
+def test_no_audit_unless_asked(built):
     assert built.build("--audit", "0").lines("audited") == {}

@@ -13,74 +13,7 @@ import pytest
 import soundfile
 
 import stemtasks
-
-SPEC = """
-[song]
-bpm = 120
-sample_rate = 16000
-key = "G major"
-
-[reference]
-duration = "8 bars"
-
-[[sections]]
-name = "verse"
-bars = 4
-
-[[sections]]
-name = "chorus"
-bars = 4
-
-[stems.bass]
-generator = "tone"
-note = "A2"
-effects = [{ name = "lowpass", cutoff_hz = 800 }, { name = "delay", beats = 0.5 }]
-
-[stems.drums]
-generator = "drums"
-duration = "2 bars"
-align = "loop"
-[stems.drums.patterns.default]
-kick = "x...x...x...x..."
-closed_hat = "x.x."
-
-[stems.pad]
-generator = "tone"
-note = "E4"
-duration = 10.0
-align = "crossfade"
-gain_db = -6
-effects = [{ name = "highpass", cutoff_hz = 100 }]
-
-[verify]
-dc_offset = 0.02
-"""
-
-STEMS = ("bass", "drums", "pad")
-ALL = sorted(
-    [f"{stage}:song" for stage in ("reference", "timing", "mix", "master", "archive")]
-    + [f"{stage}:song/{stem}" for stage in ("stem", "align", "process") for stem in STEMS]
-)
-AFTER_PROCESS = ["archive:song", "master:song", "mix:song"]
-
-
-@pytest.fixture
-def built(project, template):
-    """Return a song that has been built once."""
-    shutil.copytree(template, project.folder, dirs_exist_ok=True)
-    return project
-
-
-@pytest.fixture(scope="session")
-def template(tmp_path_factory):
-    """Return the folder of a song that was built once in this process of the test run."""
-    from tests.project import Project
-
-    project = Project(tmp_path_factory.mktemp("template") / "song")
-    project.spec(SPEC)
-    run = project.build()
-    assert run.done == {"ran": ALL}
-    return project.folder
+from tests.three_stems import AFTER_PROCESS, ALL, SPEC, STEMS
 
 
 def test_a_copied_tree_with_new_times_and_inodes_is_up_to_date_and_imports_no_numpy(built):

@@ -12,7 +12,7 @@ import time
 
 import pytest
 
-from tests.test_failures import SLOW, failed, renders, slow, started  # noqa: F401 - slow is a fixture
+from tests.slow_song import SLOW, failed, renders, started
 
 SPEC = """
 [song]
@@ -95,7 +95,7 @@ def test_another_folder_and_another_name_of_the_dodo_file(built, tmp_path):
     assert done.stderr.startswith(b"ERROR: spec/: no songs here")
 
 
-def test_a_stem_that_fails_costs_the_tasks_after_it_nothing(slow):  # noqa: F811
+def test_a_stem_that_fails_costs_the_tasks_after_it_nothing(slow):
     slow.build()
     renders(slow, 0, "import sys; sys.exit(3)  # {seconds}")
     assert failed(slow).tasks("FAILED") == [SLOW]
@@ -103,7 +103,7 @@ def test_a_stem_that_fails_costs_the_tasks_after_it_nothing(slow):  # noqa: F811
     assert slow.build().done == {"restored": [SLOW]}
 
 
-def test_a_task_that_fails_stays_ignored_later(slow):  # noqa: F811
+def test_a_task_that_fails_stays_ignored_later(slow):
     slow.build()
     slow.doit("ignore", "archive:song")
     renders(slow, 0, "import sys; sys.exit(3)  # {seconds}")
@@ -166,7 +166,7 @@ def test_a_database_that_is_in_use_is_a_line_and_stays(built):
     assert not path.with_suffix(".damaged").exists()
 
 
-def test_jobs_in_processes_give_the_same_files_and_their_failures_as_lines(slow):  # noqa: F811
+def test_jobs_in_processes_give_the_same_files_and_their_failures_as_lines(slow):
     slow.build()
     before = slow.products()
     with (slow.folder / "dodo.py").open("a") as file:
@@ -186,7 +186,7 @@ def test_jobs_in_processes_give_the_same_files_and_their_failures_as_lines(slow)
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
-def test_jobs_in_processes_end_with_the_build(slow, number):  # noqa: F811
+def test_jobs_in_processes_end_with_the_build(slow, number):
     with (slow.folder / "dodo.py").open("a") as file:
         file.write(PROCESSES)
     slow.build("stem:song/bass")

@@ -17,72 +17,7 @@ import soundfile
 
 from tests.held import Hold
 from tests.project import Run
-
-SPEC = """
-[song]
-bpm = 120
-sample_rate = 16000
-
-[reference]
-duration = "0:08"
-
-[stems.bass]
-generator = "tone"
-note = "A2"
-
-[stems.slow]
-generator = "command"
-command = ["{python}", "{{input}}", "{{output}}"]
-inputs = ["render.py"]
-"""
-RENDER = """
-import sys, time, wave
-time.sleep({seconds})
-with wave.open(sys.argv[1], "wb") as out:
-    out.setnchannels(2), out.setsampwidth(2), out.setframerate(16000)
-    out.writeframes(bytes(range(256)) * 500 * 4)
-"""
-SLOW = "stem:song/slow"
-
-
-@pytest.fixture
-def slow(project):
-    """Return a song with a stem that an external program renders, by default at once."""
-    project.spec(SPEC.format(python=sys.executable))
-    renders(project, 0)
-    return project
-
-
-def renders(project, seconds, code=RENDER):
-    """Make the external program take that long."""
-    (project.folder / "spec/render.py").write_text(code.format(seconds=seconds))
-
-
-def started(project, *arguments, until):
-    """Start doit and return the process once it says that a task is done."""
-    process = subprocess.Popen(
-        [sys.executable, "-u", "-m", "doit", *arguments],
-        cwd=project.folder,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        start_new_session=True,
-    )
-    said = b""
-    while until.encode() not in said:
-        line = process.stdout.readline()
-        assert line, said + process.stderr.read()
-        said += line
-    time.sleep(0.5)
-    return process
-
-
-def failed(project, *arguments) -> Run:
-    """Run doit and insist that it fails with lines and without a traceback, leaving nothing half-made."""
-    run = project.doit("--continue", *arguments)
-    assert run.code != 0
-    assert "Traceback" not in run.out + run.err
-    project.assert_clean()
-    return run
+from tests.slow_song import RENDER, SLOW, failed, renders, started
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])

@@ -10,14 +10,7 @@ import pytest
 import soundfile
 
 import stemtasks
-from tests.test_build import AFTER_PROCESS, ALL, SPEC, STEMS, template  # noqa: F401 - a fixture
-
-
-@pytest.fixture
-def built(project, template):  # noqa: F811 - the fixture
-    """Return a song that has been built once."""
-    shutil.copytree(template, project.folder, dirs_exist_ok=True)
-    return project
+from tests.three_stems import AFTER_PROCESS, ALL, SPEC, STEMS
 
 
 def why(project, *tasks, env=None):

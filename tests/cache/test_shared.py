@@ -18,7 +18,7 @@ from stemtasks.cache import collect
 from stemtasks.cache.store import Store
 from tests.project import Project
 from tests.s3_servers import BUCKET, SECRET, Proxy, Server, command_of
-from tests.test_build import ALL, SPEC
+from tests.three_stems import ALL, SPEC
 
 KEY = "0123456789abcdef0123456789abcdef-signing"
 QUICK = "[cache]\ntimeout_seconds = 1\n"

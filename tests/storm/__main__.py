@@ -19,7 +19,7 @@ import time
 from collections import Counter
 from pathlib import Path
 
-from stemtasks.unchanged import SETTLED_NS
+from stemtasks.commands.note import SETTLED_NS
 from tests.project import Project
 from tests.storm.damage import Damage
 from tests.storm.song import Song

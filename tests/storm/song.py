@@ -23,7 +23,7 @@ with wave.open(sys.argv[1], "wb") as out:
 """
 MODULES = [
     "effects/lowpass", "effects/gain", "strategies/loop", "generators/tone", "generators/file", "stages/mix",
-    "stages/align", "stages/timing", "dsp/sections", "audio/source", "graph", "reporter",
+    "stages/align", "stages/timing", "dsp/sections", "audio/source", "graph", "commands/reporter",
 ]  # fmt: skip
 FILTERED = "filtered(blocks, stream, sos, phase)"
 

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from stemtasks import lock
+from stemtasks.commands import lock
 from stemtasks.errors import CacheError
 from tests.held import Hold
 from tests.project import DODO
@@ -122,7 +122,9 @@ def test_a_build_folder_removed_while_another_waits_is_built_anew(working):
 def test_the_lock_is_held_until_it_is_closed(tmp_path):
     path = tmp_path / "build/.stemtasks/lock"
     descriptor = lock.hold(path, wait=False, say=print)
-    code = f"from pathlib import Path; from stemtasks import lock; lock.hold(Path({str(path)!r}), False, print)"
+    code = (
+        f"from pathlib import Path; from stemtasks.commands import lock; lock.hold(Path({str(path)!r}), False, print)"
+    )
     command = [sys.executable, "-c", code]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert f"process {os.getpid()} on " in done.stderr.splitlines()[-1]

@@ -16,9 +16,9 @@ from doit.cmd_ignore import Ignore as DoitIgnore
 from doit.cmd_run import Run as DoitRun
 from doit.exceptions import InvalidCommand
 
-from stemtasks import asked, unchanged
+from stemtasks.commands import note, options
+from stemtasks.commands.reporter import ending, in_any_script, write
 from stemtasks.paths import STATE
-from stemtasks.reporter import ending, in_any_script, write
 
 NO_WAIT = {
     "name": "no_wait",
@@ -46,7 +46,7 @@ class _InTurn:
 
     def execute(self, params: Any, args: list[str]) -> Any:
         """Run doit's own command."""
-        asked.writes, asked.waits = True, not params["no_wait"]
+        options.writes, options.waits = True, not params["no_wait"]
         return super().execute(params, args)  # type: ignore[misc]  # a class for doit's to inherit with
 
 
@@ -70,7 +70,7 @@ class Run(_InTurn, DoitRun):  # type: ignore[misc]  # doit has no types
     def parse_execute(self, in_args: list[str]) -> Any:
         """Say that nothing is to be done, or run doit's own command."""
         started = time.perf_counter()
-        said = None if in_args or self.opt_vals or self.config else unchanged.recall(STATE)
+        said = None if in_args or self.opt_vals or self.config else note.recall(STATE)
         if said is None:
             return super().parse_execute(in_args)
         in_any_script()
@@ -83,7 +83,7 @@ class Run(_InTurn, DoitRun):  # type: ignore[misc]  # doit has no types
             raise InvalidCommand(f"--audit: {params['audit']:g} is not a share, 0 to 1")
         if params["num_process"] < 0:
             raise InvalidCommand(f"-n: {params['num_process']} tasks at a time would build nothing; give 1 or more")
-        asked.audited_share = params["audit"]
+        options.audited_share = params["audit"]
         return super().execute(params, args)
 
 

@@ -13,7 +13,7 @@ from typing import Any
 from doit.exceptions import BaseFail, TaskFailed
 from doit.reporter import ConsoleReporter
 
-from stemtasks import stopping
+from stemtasks.commands import signals
 from stemtasks.summary import clock
 
 WIDTH = 10
@@ -72,7 +72,7 @@ class Reporter(ConsoleReporter):  # type: ignore[misc]  # doit has no types
         """Learn the longest name, and how to end when asked to."""
         self.build = next((task.meta["build"] for task in tasks.values() if task.meta and "build" in task.meta), None)
         self.width = max((len(name) for name, task in tasks.items() if task.actions), default=0)
-        stopping.on_signal(self._stopped)
+        signals.on_signal(self._stopped)
 
     def removed(self, task: str) -> None:
         """Say that what a task had made is not there any more."""

@@ -15,8 +15,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stemtasks import unchanged
-from stemtasks.unchanged import SETTLED_NS
+from stemtasks.commands import note as notes
+from stemtasks.commands.note import SETTLED_NS
 from tests import examples
 from tests.project import Project, Run
 
@@ -285,8 +285,8 @@ def test_a_spec_that_is_younger_than_the_build_by_less_than_a_clock_may_show_lea
 
 
 def test_a_note_that_cannot_be_written_is_no_failure(tmp_path):
-    unchanged.note(tmp_path / "not there", {}, [], 0, unchanged.Said("", 0, 0.0))
-    assert unchanged.recall(tmp_path / "not there") is None
+    notes.note(tmp_path / "not there", {}, [], 0, notes.Said("", 0, 0.0))
+    assert notes.recall(tmp_path / "not there") is None
 
 
 @pytest.fixture(scope="module")
@@ -296,11 +296,11 @@ def pristine(tmp_path_factory):
     files = [folder / "one", folder / "two"]
     for file in files:
         file.write_text(file.name)
-    said = unchanged.Said("up to date  stem:song/lead\n", 1, 2.5)
+    said = notes.Said("up to date  stem:song/lead\n", 1, 2.5)
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
-        unchanged.note(folder, {}, files, time.time_ns() + 2 * SETTLED_NS, said)
-        assert unchanged.recall(folder) == said
+        notes.note(folder, {}, files, time.time_ns() + 2 * SETTLED_NS, said)
+        assert notes.recall(folder) == said
         yield folder, said
 
 
@@ -320,7 +320,7 @@ def test_a_note_of_any_bytes_is_none_or_the_one_that_was_left(pristine, edits, c
             data[int(at * len(data))] = byte
     try:
         place.write_bytes(data[: int(cut * len(data))])
-        assert unchanged.recall(folder) == (said if place.read_bytes() == good else None)
+        assert notes.recall(folder) == (said if place.read_bytes() == good else None)
     finally:
         place.write_bytes(good)
 
@@ -329,8 +329,8 @@ def test_a_note_of_any_bytes_is_none_or_the_one_that_was_left(pristine, edits, c
 def test_a_note_in_another_form_with_a_right_mark_is_none(tmp_path, monkeypatch, noted):
     monkeypatch.chdir(tmp_path)
     text = json.dumps(noted)
-    (tmp_path / "unchanged").write_text(f"{unchanged._mark(text)}\n{text}")
-    assert unchanged.recall(tmp_path) is None
+    (tmp_path / "unchanged").write_text(f"{notes._mark(text)}\n{text}")
+    assert notes.recall(tmp_path) is None
 
 
 def test_a_module_in_a_folder_named_like_that_of_the_libraries_is_the_projects(monkeypatch):

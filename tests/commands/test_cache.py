@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from stemtasks.cache.store import Store
-from tests.test_shared_store import clone, command, entries_of, files_in, small
+from tests.cache.test_shared import clone, command, entries_of, files_in, small
 
 
 @pytest.fixture
