@@ -9,17 +9,16 @@ import textwrap
 from collections.abc import Iterator
 from pathlib import Path
 
-import stemtasks
-from stemtasks import plugins
 from stemtasks.cache.settings import CacheTable
 from stemtasks.commands import cache
 from stemtasks.errors import SpecError, StemtasksError
-from stemtasks.spec import schema
+from stemtasks.spec import parts, schema
 from stemtasks.spec.reading import check_name
 from stemtasks.spec.tables import TABLES
+from stemtasks.version import __version__
 
 TEMPLATE = Path(__file__).parent / "template"
-KINDS: dict[str, plugins.Kind] = {"generators": "generators", "strategies": "strategies", "effects": "effects"}
+DESCRIPTION = "Make-style incremental builds for audio; doit builds, this begins songs and looks after them."
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -36,8 +35,8 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="stemtasks", description=stemtasks.__doc__)
-    parser.add_argument("--version", action="version", version=stemtasks.__version__)
+    parser = argparse.ArgumentParser(prog="stemtasks", description=DESCRIPTION)
+    parser.add_argument("--version", action="version", version=__version__)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     new = commands.add_parser("new", help="make a folder with a song to start from")
     new.add_argument("folder", type=Path, help="the folder to make; its name becomes the song's")
@@ -80,18 +79,16 @@ def _title(name: str) -> str:
 def _schema(parsed: argparse.Namespace) -> None:
     """Print every part of the schema, or those that the name asked for means."""
     tables = {**TABLES, "cache": CacheTable}
-    parts = [("tables", table, _header(table), schema.of_table(kind)) for table, kind in tables.items()]
-    parts += [
-        (kind, name, name, schema.of(folder, name)) for kind, folder in KINDS.items() for name in plugins.names(folder)
-    ]
+    entries = [("tables", table, _header(table), schema.of_table(kind)) for table, kind in tables.items()]
+    entries += [(kind, name, name, schema.of(kind, name)) for kind in parts.KINDS for name in parts.names(kind)]
     wanted = parsed.name
-    shown = [part for part in parts if wanted is None or wanted in part[:2]]
+    shown = [entry for entry in entries if wanted is None or wanted in entry[:2]]
     if not shown:
-        raise SpecError(schema.unknown("name", wanted, {name for part in parts for name in part[:2]}))
+        raise SpecError(schema.unknown("name", wanted, {name for entry in entries for name in entry[:2]}))
     kinds = list(dict.fromkeys(kind for kind, *_ in shown))
     for kind in kinds:
         print(f"{kind.upper()}\n")
-        for _, _, header, drawn in (part for part in shown if part[0] == kind):
+        for _, _, header, drawn in (entry for entry in shown if entry[0] == kind):
             print("\n".join(_lines(header, drawn)))
 
 

@@ -11,7 +11,7 @@ FICLONE = 0x40049409
 READ_ONLY = 0o444
 
 
-def share(source: Path, target: Path) -> None:
+def link(source: Path, target: Path) -> None:
     """Make ``target`` hold ``source``'s bytes, without a second copy on disk where the file system can."""
     if not _cloned(source, target):
         try:

@@ -1,34 +1,40 @@
-"""Where a named stage, generator, strategy or effect lives: one function, for the build and for its keys."""
+"""Calling a part (a stage, an effect, a generator ...) by its reference, ``module:function``.
+
+What a name of a spec leads to is found before a job is made (``spec/parts.py``): a job carries references.
+"""
 
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable
-from functools import cache
+import inspect
+import sys
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, Literal
+from types import ModuleType
+from typing import Any
 
-Kind = Literal["stages", "generators", "strategies", "effects"]
-ROOT = Path(__file__).parent
-
-
-def module_name(kind: Kind, name: str) -> str:
-    """Return the module that defines a name of a kind, and in it the function of the same name."""
-    return f"stemtasks.{kind}.{name}"
+PARTS = "parts"
+"""The folder of a project's own parts, beside its ``dodo.py``, and the package that they are imported from."""
 
 
-def file_of(kind: Kind, name: str) -> Path:
-    """Return the source file that defines a name of a kind."""
-    return ROOT / kind / f"{name}.py"
+def load(reference: str) -> Callable[..., Any]:
+    """Import a part's module and return its function."""
+    module, _, function = reference.partition(":")
+    if module.startswith(f"{PARTS}.") and PARTS not in sys.modules:
+        # found in this folder alone, whatever else on Python's path has that name
+        package = ModuleType(PARTS)
+        package.__path__ = [str(Path(PARTS).absolute())]
+        sys.modules[PARTS] = package
+    part: Callable[..., Any] = getattr(importlib.import_module(module), function)
+    return part
 
 
-def load(kind: Kind, name: str) -> Callable[..., Any]:
-    """Import the module and return its function."""
-    function: Callable[..., Any] = getattr(importlib.import_module(module_name(kind, name)), name)
-    return function
+def call(reference: str, *positional: Any, arguments: Mapping[str, Any], offered: Mapping[str, Any]) -> Any:
+    """Call a part with its arguments, and with those things offered that its signature names.
 
-
-@cache
-def names(kind: Kind) -> tuple[str, ...]:
-    """Return all names of a kind, sorted, from the folder's files."""
-    return tuple(sorted(file.stem for file in (ROOT / kind).glob("*.py") if not file.stem.startswith("_")))
+    A spec names every argument, those left out as None, which must not hide what is offered under the same name.
+    """
+    part = load(reference)
+    wanted = inspect.signature(part).parameters
+    named = {name: value for name, value in offered.items() if name in wanted}
+    return part(*positional, **(named | {name: value for name, value in arguments.items() if value is not None}))

@@ -69,3 +69,9 @@ class Timeline:
 def frames_of_beats(beats: float, bpm: float, sample_rate: int) -> int:
     """Return the whole frame nearest to a number of quarter notes at a tempo."""
     return round(beats * 60.0 * sample_rate / bpm)
+
+
+def clock(milliseconds: float) -> str:
+    """Return a time as m:ss.mmm, to the nearest millisecond."""
+    whole = round(milliseconds)
+    return f"{whole // 60_000}:{whole // 1000 % 60:02d}.{whole % 1000:03d}"

@@ -10,7 +10,7 @@ import imageio_ffmpeg
 import numpy as np
 from hypothesis import strategies as st
 
-from stemtasks.audio.source import BLOCK_FRAMES
+from stemtasks.audio.blocks import BLOCK_FRAMES
 from stemtasks.audio.wav import write_wav
 
 RATE = 48000

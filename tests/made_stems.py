@@ -9,10 +9,12 @@ from pathlib import Path
 
 import numpy as np
 
-from stemtasks import plugins
+from stemtasks.audio.blocks import Stream
 from stemtasks.audio.seam_figures import measure_seams
-from stemtasks.audio.source import Source, Stream
+from stemtasks.audio.source import Source
 from stemtasks.audio.wav import write_wav
+from stemtasks.plugins import load
+from stemtasks.spec import parts
 from stemtasks.timeline import Section, Timeline
 
 RATE = 48000
@@ -51,7 +53,7 @@ class Fitted:
 
 
 def fitted_file(path, strategy, frames, folder, song_bpm=None, **arguments):
-    function = plugins.load("strategies", strategy)
+    function = load(parts.found("strategies", strategy).reference)
     with Source(path) as source:
         rate = source.sample_rate
         if "timeline" in inspect.signature(function).parameters:

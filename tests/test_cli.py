@@ -9,14 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from stemtasks import cli, plugins
-from stemtasks.spec import schema
+from stemtasks import cli
+from stemtasks.spec import parts, schema
 from stemtasks.spec.reading import read_song
 from tests.project import Project
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-FOLDERS = {"generators": "generators", "strategies": "strategies", "effects": "effects"}
 
 
 def test_a_new_song_builds_at_once(tmp_path, capsys):
@@ -50,13 +49,13 @@ def test_the_template_and_this_project_have_the_same_dodo():
 def test_schema_shows_every_name_and_parameter_with_its_sentence(capsys):
     assert cli.main(["schema"]) == 0
     lines = capsys.readouterr().out.splitlines()
-    for folder in FOLDERS.values():
-        for name in plugins.names(folder):
+    for kind in parts.KINDS:
+        for name in parts.names(kind):
             start = next(index for index, line in enumerate(lines) if line.startswith(f"{name}: "))
             block = lines[start + 1 : lines.index("", start)]
             found = [re.match(r"  (\w+)  \(", line) for line in block]
             assert [match[1] for match in found if match] == [
-                parameter.name for parameter in schema.of(folder, name).parameters
+                parameter.name for parameter in schema.of(kind, name).parameters
             ]
     assert all(len(line) <= 250 for line in lines)
 
@@ -90,7 +89,7 @@ def test_the_readmes_spec_is_a_song(tmp_path):
     assert [stem.name for stem in read_song(tmp_path / "more.toml").stems] == ["drums", "bass", "guitar"]
 
 
-@pytest.mark.parametrize("kind", FOLDERS)
+@pytest.mark.parametrize("kind", parts.KINDS)
 def test_the_readme_names_every_plugin(kind):
     (row,) = re.findall(rf"(?m)^\| {kind} \| (.*) \|$", README)
-    assert sorted(re.findall(r"`(\w+)`", row)) == list(plugins.names(FOLDERS[kind]))
+    assert sorted(re.findall(r"`(\w+)`", row)) == list(parts.names(kind))

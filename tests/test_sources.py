@@ -1,4 +1,4 @@
-"""What decides a stage's output is what Python would import for it."""
+"""What decides a stage's output is what Python would import for it, and no more."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 import stemtasks
-from stemtasks import plugins, sources
+from stemtasks import sources
+from stemtasks.spec import parts
 
 ROOT = Path(stemtasks.__file__).parent
 MODULES = sorted(
@@ -17,45 +18,176 @@ MODULES = sorted(
     for path in ROOT.rglob("*.py")
     if "template" not in path.parts
 )
+AUDIO = ["audio/blocks.py", "audio/facts.py", "audio/headers.py", "audio/levels.py", "audio/source.py"]
+DECODING = [*AUDIO, "dsp/channels.py", "errors.py"]
+WRITING = ["audio/wav.py", "progress.py"]
+RADIUS = {
+    "reference": [*DECODING, "timeline.py"],
+    "timing": ["audio/facts.py", "errors.py", "timeline.py"],
+    "stem": [*DECODING, *WRITING, "plugins.py", "timeline.py"],
+    "align": [
+        *DECODING,
+        *WRITING,
+        "audio/fitting.py",
+        "audio/pieces.py",
+        "audio/seam_figures.py",
+        "dsp/overlap.py",
+        "links.py",
+        "plugins.py",
+        "timeline.py",
+    ],
+    "process": [*DECODING, *WRITING, "audio/chain.py", "dsp/level.py", "dsp/pan.py", "plugins.py", "timeline.py"],
+    "mix": [*DECODING, *WRITING, "audio/loudness.py", "audio/summing.py", "dsp/loudness.py", "dsp/sections.py"],
+    "master": [
+        *DECODING,
+        *WRITING,
+        "audio/loudness.py",
+        "audio/mastering.py",
+        "audio/spill.py",
+        "audio/true_peak.py",
+        "dsp/limiter.py",
+        "dsp/loudness.py",
+        "dsp/sections.py",
+        "dsp/true_peak.py",
+        "links.py",
+    ],
+    "archive": [
+        *(name for name in DECODING if name != "audio/levels.py"),
+        "audio/limits.py",
+        "delivery/checks.py",
+        "delivery/contents.py",
+        "delivery/handover.py",
+        "delivery/names.py",
+        "delivery/zipped.py",
+        "plugins.py",
+        "progress.py",
+        "timeline.py",
+    ],
+}
+"""The sources in a stage's key beside its own ``run``; its parts (effects and the like) add theirs."""
+
+
+def types_alone(tree):
+    """Return the imports under ``if TYPE_CHECKING``."""
+    blocks = [node for node in tree.body if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.dump(node.test)]
+    return {id(node) for block in blocks for node in ast.walk(block)}
 
 
 @pytest.mark.parametrize("module", MODULES)
 def test_imports_are_those_that_pythons_parser_finds(module):
     own, libraries = set(), set()
-    for node in ast.walk(ast.parse(sources._file_of(module).read_bytes())):
+    tree = ast.parse(sources.file_of(module).read_bytes())
+    for node in ast.walk(tree):
+        if id(node) in types_alone(tree):
+            continue
         if isinstance(node, ast.ImportFrom):
             assert node.level == 0
             names = [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
         else:
             names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
-        own |= {name for name in names if name.startswith("stemtasks") and sources._file_of(name)}
+        own |= {name for name in names if name.startswith("stemtasks") and sources._decides(name)}
         libraries |= {name.partition(".")[0] for name in names} - {"stemtasks"} - sys.stdlib_module_names
     found, used = sources._imported_by(module)
     assert used == libraries
-    assert own <= found
-    assert found - own <= {name.rpartition(".")[0] for name in own | {module}}
+    assert found == own
 
 
-def reached(*modules):
-    return {name for name in sources.deciding(frozenset(modules)) if name.startswith("stemtasks.")}
+@pytest.mark.parametrize("module", [module for module in MODULES if sources.file_of(module).name == "__init__.py"])
+def test_a_package_decides_nothing_because_its_own_file_is_empty(module):
+    (line,) = ast.parse(sources.file_of(module).read_bytes()).body
+    assert isinstance(line.value, ast.Constant)
+
+
+def reached(*code):
+    return {name for name in sources.deciding(frozenset(code)) if ".py" in name}
+
+
+@pytest.mark.parametrize("stage", parts.stages())
+def test_the_radius_of_a_stage_is_what_the_table_says(stage):
+    assert reached(parts.stage(stage, "run")) == {f"stages/{stage}.py run", *RADIUS[stage]}
+
+
+def test_timing_depends_on_ten_modules_at_most():
+    assert len(reached(parts.stage("timing", "run"))) <= 10
 
 
 def test_an_effect_decides_only_what_uses_it():
-    delay, lowpass = (plugins.module_name("effects", name) for name in ("delay", "lowpass"))
-    process = plugins.module_name("stages", "process")
-    assert delay not in reached(process)
-    assert delay not in reached(process, lowpass)
-    assert delay in reached(process, delay)
-    assert "stemtasks.dsp.sections" in reached(process, lowpass)
+    delay, lowpass = (f"stemtasks.effects.{name}" for name in ("delay", "lowpass"))
+    process = parts.stage("process", "run")
+    assert "effects/delay.py" not in reached(process, lowpass)
+    assert "effects/delay.py" in reached(process, delay)
+    assert "dsp/sections.py" in reached(process, lowpass) - reached(process)
 
 
-@pytest.mark.parametrize("stage", plugins.names("stages"))
-def test_no_stage_depends_on_how_the_build_is_run_or_shown(stage):
-    outside = {f"stemtasks.{name}" for name in ("graph", "action", "cache", "records", "reporter", "spec", "cli")}
-    assert not reached(plugins.module_name("stages", stage)) & outside
+@pytest.mark.parametrize("stage", parts.stages())
+def test_no_stage_depends_on_how_the_build_is_run_shown_or_described(stage):
+    rooms = ("commands/", "action/", "cache/", "spec/", "graph.py", "cli.py", "job.py", "paths.py", "version.py")
+    assert not [name for name in reached(parts.stage(stage, "run")) if name.startswith(rooms)]
+
+
+MADE_UP = '''"""A stage."""
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from stemtasks.dsp import pan
+from stemtasks.job import Job
+
+if TYPE_CHECKING:
+    from stemtasks.spec.song import Song
+
+GAIN = 2.0
+"""Of the sound."""
+LIMIT = 3.0
+
+
+def job(song: Song) -> Job:
+    """Say it."""
+    return Job(song, LIMIT)
+
+
+def run(inputs, outputs, params):
+    """Make it."""
+    import soxr
+
+    helped(GAIN)
+
+
+def helped(gain: float) -> None:
+    """Help."""
+    pan.middle(gain)
+
+
+def verify(facts, limits):
+    """Hold it."""
+    return [LIMIT, np.nan]
+'''
+
+
+def test_only_what_a_function_uses_of_its_file_decides_what_it_makes():
+    extract = sources._extract(MADE_UP, "run")
+    kept = [line for line in extract.splitlines() if line and not line.startswith((" ", '"'))]
+    assert kept == [
+        "from stemtasks.dsp import pan",
+        "GAIN = 2.0",
+        "def run(inputs, outputs, params):",
+        "def helped(gain: float) -> None:",
+    ]
+    assert "import soxr" in extract
+    assert sources._extract(MADE_UP.replace("LIMIT = 3.0", "LIMIT = 4.0").replace("Say", "Tell"), "run") == extract
+    assert sources._extract(MADE_UP.replace("GAIN = 2.0", "GAIN = 3.0"), "run") != extract
+    assert sources._extract(MADE_UP.replace("pan.middle(", "pan.balance("), "run") != extract
+    assert "LIMIT" in sources._extract(MADE_UP, "verify")
 
 
 def test_the_versions_of_the_libraries_used_and_of_python_decide():
-    decided = sources.deciding(frozenset({plugins.module_name("effects", "lowpass")}))
+    decided = sources.deciding(frozenset({"stemtasks.effects.lowpass", parts.stage("process", "run")}))
     assert {"numpy", "scipy", "soundfile", "python"} <= set(decided)
     assert "doit" not in decided
+
+
+def test_a_library_is_known_by_its_distribution_also_where_that_has_another_name():
+    assert sources._version("_pytest") == sources._version("pytest") == pytest.__version__
+    assert sources._version("imageio_ffmpeg").count(".") == 2
+    assert sources._version("no_such_library_at_all") == "not installed"

@@ -8,7 +8,7 @@ from typing import Any
 import soundfile
 
 from stemtasks import plugins
-from stemtasks.audio.source import Blocks, Stream
+from stemtasks.audio.blocks import Blocks, Stream
 from stemtasks.stages.timing import timeline_of
 from stemtasks.timeline import Timeline, frames_of_beats
 

@@ -11,15 +11,19 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from stemtasks import sources
-from stemtasks.action.keys import Job, content_of, key_of, limits_digest
+from stemtasks.action.keys import code_of, content_of, key_of, limits_digest
 from stemtasks.action.perform import intact
 from stemtasks.action.tree import Tree
 from stemtasks.cache.digest import Digest
 from stemtasks.errors import StemtasksError
+from stemtasks.job import Job
 
 What = Literal["up to date", "verify", "restore", "fetch", "run", "fail"]
 """``restore`` is from the local store, ``fetch`` from the shared one."""
 SONG_KEYS = ("sample_rate", "subtype", "tail_seconds", "bpm", "time_signature", "key", "sections")
+
+MOST_SOURCES = 8
+"""More than these are another release, and are counted."""
 
 
 @dataclass(frozen=True)
@@ -98,13 +102,13 @@ def _reasons(job: Job, tree: Tree, inputs: dict[str, Digest], record: Any, maker
         yield "there is no record of it"
         return
     before, now = record["content"], content_of(job, inputs)
-    yield from _changes(before["params"], now["params"], _place(job))
+    yield from _changes(before["params"], now["params"], _table(job))
     for role, path in job.inputs.items():
         if before["inputs"].get(role) != now["inputs"][role]:
             made = f" (made by {makers[path]})" if path in makers else ""
             yield f"input {path} {'changed' if role in before['inputs'] else 'is new'}{made}"
     yield from (f"input '{role}' is gone" for role in before["inputs"] if role not in now["inputs"])
-    yield from _source_changes(tree.records.get("sources", before["sources"]) or {}, sources.deciding(job.modules))
+    yield from _source_changes(tree.records.get("sources", before["sources"]) or {}, sources.deciding(code_of(job)))
     for role, path in job.outputs.items():
         recorded = record["outputs"].get(role)
         if record["paths"].get(role) != path:
@@ -116,35 +120,36 @@ def _reasons(job: Job, tree: Tree, inputs: dict[str, Digest], record: Any, maker
 
 
 def _limit_changes(job: Job, record: dict[str, Any]) -> Iterator[str]:
-    yield from _changes(record.get("content", {}).get("limits", {}), job.limits, "verify")
+    changes = list(_changes(record.get("content", {}).get("limits", {}), job.limits, "verify"))
+    yield from changes or ["how it is held against its limits changed"]
 
 
-def _place(job: Job) -> str:
+def _table(job: Job) -> str:
     """Return the table of the spec that a job's parameters come from."""
     return job.where.partition(": ")[2]
 
 
-def _changes(before: Any, now: Any, place: str) -> Iterator[str]:
+def _changes(before: Any, now: Any, table: str) -> Iterator[str]:
     """Yield the keys whose values differ, by their place in the spec."""
     if isinstance(before, dict) and isinstance(now, dict):
         for key in sorted({*before, *now}):
             if key in before and key in now:
-                yield from _changes(before[key], now[key], _joined(place, key))
+                yield from _changes(before[key], now[key], _joined(table, key))
             else:
-                yield f"{_joined(place, key)} {'removed' if key in before else 'added'}"
+                yield f"{_joined(table, key)} {'removed' if key in before else 'added'}"
     elif isinstance(before, list) and isinstance(now, list) and len(before) == len(now):
         for index, (old, new) in enumerate(zip(before, now, strict=True)):
-            yield from _changes(old, new, f"{place}[{index}]")
+            yield from _changes(old, new, f"{table}[{index}]")
     elif before != now:
-        yield f"{place} {_shown(before)} -> {_shown(now)}"
+        yield f"{table} {_shown(before)} -> {_shown(now)}"
 
 
-def _joined(place: str, key: str) -> str:
+def _joined(table: str, key: str) -> str:
     if key == "arguments":  # the spec writes them beside the name
-        return place
-    if key in SONG_KEYS and "[" not in place:
+        return table
+    if key in SONG_KEYS and "[" not in table:
         return f"song.{key}"
-    return f"{place}.{key}" if place else key
+    return f"{table}.{key}" if table else key
 
 
 def _shown(value: Any) -> str:
@@ -157,12 +162,18 @@ def _shown(value: Any) -> str:
 
 
 def _source_changes(before: dict[str, str], now: dict[str, str]) -> Iterator[str]:
-    for name in sorted({*before, *now}):
-        if before.get(name) == now.get(name):
-            continue
-        if not name.startswith("stemtasks"):
+    """Yield the libraries whose versions differ, and the sources, or their number where another release has others."""
+    changed = [name for name in sorted({*before, *now}) if before.get(name) != now.get(name)]
+    sources = [name for name in changed if _is_source(name)]
+    for name in changed:
+        if not _is_source(name):
             yield f"library {name} {before.get(name, 'none')} -> {now.get(name, 'none')}"
-        else:
-            file = name.removeprefix("stemtasks.").replace(".", "/") + ".py"
+        elif len(sources) <= MOST_SOURCES:
             how = "added" if name not in before else "removed" if name not in now else "changed"
-            yield f"source {file} {how}"
+            yield f"source {name} {how}"
+    if len(sources) > MOST_SOURCES:
+        yield f"{len(sources)} sources changed, {', '.join(sources[:2])} ..."
+
+
+def _is_source(name: str) -> bool:
+    return ".py" in name or name.startswith("stemtasks")

@@ -1,40 +1,23 @@
-"""What one task is to make, and the key that it has: a digest of all that decides its output."""
+"""The key of a job: a digest of all that decides what it makes; and one of what decides whether that is right."""
 
 from __future__ import annotations
 
 import hashlib
-import json
 import os
-from dataclasses import dataclass, field
 from typing import Any
 
 from stemtasks import sources
 from stemtasks.action.digests import Digests
 from stemtasks.cache.digest import Digest
 from stemtasks.errors import AudioError
+from stemtasks.job import Job, canonical
+from stemtasks.spec import parts
 
 
-@dataclass(frozen=True)
-class Job:
-    """What one task is to make, as plain data.
-
-    ``inputs`` and ``outputs`` are paths by role, ``modules`` the code that decides the output,
-    ``where`` the place in the spec that a user would look at.
-    """
-
-    task: str
-    stage: str
-    inputs: dict[str, str]
-    outputs: dict[str, str]
-    params: dict[str, Any]
-    limits: dict[str, Any] = field(default_factory=dict)
-    modules: frozenset[str] = frozenset()
-    where: str = ""
-
-
-def canonical(value: Any) -> str:
-    """Return plain data as JSON, the same text for the same data whatever the order of its keys."""
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+def code_of(job: Job) -> frozenset[str]:
+    """Return the code that decides what a job makes: its stage's ``run``, and the parts that it calls."""
+    modules = (reference.partition(":")[0] for reference in job.parts.values())
+    return frozenset([parts.stage(job.stage, "run"), *modules])
 
 
 def input_digests(job: Job, known: Digests) -> dict[str, Digest]:
@@ -56,7 +39,7 @@ def content_of(job: Job, inputs: dict[str, Digest]) -> dict[str, Any]:
         "params": job.params,
         "inputs": {role: digest.sha256 for role, digest in inputs.items()},
         "outputs": sorted(job.outputs),
-        "sources": sources.digest(job.modules),
+        "sources": sources.digest(code_of(job)),
     }
 
 
@@ -66,5 +49,6 @@ def key_of(job: Job, inputs: dict[str, Digest]) -> str:
 
 
 def limits_digest(job: Job) -> str:
-    """Return a digest of the limits that a job's output is held to."""
-    return hashlib.sha256(canonical(job.limits).encode()).hexdigest()
+    """Return a digest of the limits that a job's output is held to, and of the code that does it."""
+    verified_by = sources.digest(frozenset([parts.stage(job.stage, "verify")]))
+    return hashlib.sha256(f"{verified_by} {canonical(job.limits)}".encode()).hexdigest()

@@ -8,7 +8,6 @@ import shutil
 import threading
 from collections.abc import Callable
 from concurrent.futures import Executor
-from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -21,12 +20,13 @@ from stemtasks.errors import WorkerError
 if TYPE_CHECKING:
     from stemtasks.cache.shared import Shared
 
-Source = Literal["", "local", "shared"]
+StoreName = Literal["", "local", "shared"]
 
 
 class Tree:
-    """What a tree of outputs is built with: its records, its digests, its store, and where work runs.
+    """What a tree of outputs is built with: its records, its digests, its stores, and where work runs.
 
+    Making one opens its records, and removes what killed builds left half-made; a build takes the lock first.
     Jobs run in the calling thread, or where an executor that ``executor()`` returns takes them. Each thread
     has its own, begun with the first job, so that a worker that dies ends no other thread's job.
     """
@@ -37,8 +37,14 @@ class Tree:
         self.state = state
         self.executor = executor
         self.settings = settings or Settings()
+        self.store = local_store(state, self.settings)
+        self.shared = shared_store(self.settings)
+        self.records = Records(state)
+        self.digests = Digests(self.records)
         self._threads = threading.local()
         self._executors: list[Executor] = []
+        sweep(state / "work")
+        self.store.sweep()
 
     def submit(self, *call: Any) -> Any:
         """Return what a call returns where jobs run; ``WorkerError`` if it is lost, and the next has a new worker."""
@@ -53,36 +59,7 @@ class Tree:
             reason = f"{type(error).__name__}: {' '.join(str(error).split())}"
             raise WorkerError(f"what ran it was lost ({reason}); run doit again") from None
 
-    @cached_property
-    def records(self) -> Records:
-        """Open the records, on first use, and remove what killed builds left half-made."""
-        _ = self.shared  # here, where there is one thread: it must not be opened twice
-        records = Records(self.state)
-        sweep(self.state / "work")
-        self.store.sweep()
-        return records
-
-    @cached_property
-    def digests(self) -> Digests:
-        """Return the digests that the records keep."""
-        return Digests(self.records)
-
-    @cached_property
-    def store(self) -> Store:
-        """Open the local store: beside the records, or where the settings say."""
-        folder = self.settings.cache.local_folder
-        return Store(Path(folder).expanduser() if folder else self.state / "store")
-
-    @cached_property
-    def shared(self) -> Shared | None:
-        """Open the shared store, if the settings name one; nothing is imported or asked for where they do not."""
-        if not self.settings.cache.shared:
-            return None
-        from stemtasks.cache.shared import Shared  # noqa: PLC0415
-
-        return Shared(self.settings)
-
-    def restore(self, key: str, work: dict[str, Path]) -> tuple[Restored | None, Source]:
+    def restore(self, key: str, work: dict[str, Path]) -> tuple[Restored | None, StoreName]:
         """Put a key's outputs in place from the local store, else from the shared one by way of it."""
         found = self.store.restore(key, work)
         if found is not None:
@@ -111,6 +88,21 @@ class Tree:
 
             settle(self.store, self.settings.cache.max_gb, self.records.keys())
         return said
+
+
+def local_store(state: Path, settings: Settings) -> Store:
+    """Return the local store: beside the records, or where the settings say."""
+    folder = settings.cache.local_folder
+    return Store(Path(folder).expanduser() if folder else state / "store")
+
+
+def shared_store(settings: Settings) -> Shared | None:
+    """Return the shared store, if the settings name one; nothing is imported or asked for where they do not."""
+    if not settings.cache.shared:
+        return None
+    from stemtasks.cache.shared import Shared  # noqa: PLC0415
+
+    return Shared(settings)
 
 
 def sweep(folder: Path) -> None:

@@ -17,8 +17,14 @@ from concurrent.futures import Executor
 from pathlib import Path
 from typing import Any
 
-from stemtasks import stages
+from stemtasks import plugins
 from stemtasks.progress import process_groups
+from stemtasks.spec import parts
+
+
+def run_stage(stage: str, inputs: dict[str, Path], outputs: dict[str, Path], params: dict[str, Any]) -> None:
+    """Run a stage by name; all arguments are plain data, so that an executor can carry them elsewhere."""
+    plugins.load(parts.stage(stage, "run"))(inputs, outputs, params)
 
 
 def processes() -> Executor:
@@ -32,7 +38,7 @@ def processes() -> Executor:
 def attempt(stage: str, inputs: dict[str, Path], outputs: dict[str, Path], params: dict[str, Any]) -> Exception | None:
     """Run a stage in a worker and return what it raised, so that all that is raised is about the worker itself."""
     try:
-        stages.run(stage, inputs, outputs, params)
+        run_stage(stage, inputs, outputs, params)
     except Exception as error:
         error.add_note(traceback.format_exc())
         try:

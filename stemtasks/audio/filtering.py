@@ -8,7 +8,7 @@ from typing import Literal
 
 import numpy as np
 
-from stemtasks.audio.source import Block, Blocks, Stream, reblocked
+from stemtasks.audio.blocks import Block, Blocks, Stream, reblocked
 from stemtasks.audio.spill import Spill
 from stemtasks.dsp.level import TAIL_FLOOR, peak
 from stemtasks.dsp.sections import Filter, Sections, memory_frames, steady_state, together

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from stemtasks.audio.blocks import BLOCK_FRAMES, Block
 from stemtasks.audio.pieces import read
-from stemtasks.audio.source import BLOCK_FRAMES, Block, Source
+from stemtasks.audio.source import Source
 from stemtasks.dsp import overlap as dsp
 
 ALIGN_MS = 12.0

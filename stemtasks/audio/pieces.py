@@ -12,7 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from stemtasks.audio.source import BLOCK_FRAMES, Block, Narrow, Source
+from stemtasks.audio.blocks import BLOCK_FRAMES, Block, Narrow
+from stemtasks.audio.source import Source
 from stemtasks.dsp import overlap as dsp
 from stemtasks.errors import AudioError
 

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 import soxr
 
-from stemtasks.audio.source import BLOCK_FRAMES, Block, Blocks, Source, Stream, all_finite, fitted
+from stemtasks.audio.blocks import BLOCK_FRAMES, Block, Blocks, Stream, all_finite, fitted
+from stemtasks.audio.source import Source
 from stemtasks.dsp.channels import MOST_CHANNELS, Mixing, mixed, mixing
 from stemtasks.errors import AudioError
 

@@ -1,29 +1,19 @@
-"""Audio files read in blocks, so memory does not grow with duration; the only module that imports soundfile.
-
-Between stages, audio is ``Blocks``: an iterator of float64 arrays of shape ``(frames, channels)``,
-full scale at 1.0, each of at most ``BLOCK_FRAMES`` frames unless a producer has a reason.
-"""
+"""Audio files read in blocks, at any frame; the only module that imports soundfile."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
 import numpy as np
 import soundfile
-from numpy.typing import NDArray
 
+from stemtasks.audio.blocks import BLOCK_FRAMES, Block, Blocks, Narrow
 from stemtasks.audio.headers import UNKNOWN_64, AudioData, audio_data, mp3_frames
 from stemtasks.dsp.channels import VORBIS_TO_WAV
 from stemtasks.errors import AudioError
 
-Block = NDArray[np.float64]
-Blocks = Iterator[Block]
-Narrow = NDArray[np.float32] | Block
-
-BLOCK_FRAMES = 1 << 17
 CLEARER = {
     "File does not exist or is not a regular file (possibly a pipe?)": "no audio is found in it",
     "Internal error : SF_INFO struct incomplete": "its header has no valid sample rate or channels",
@@ -32,24 +22,6 @@ CLEARER = {
 """What libsndfile says of a file that is there, in words that fit."""
 # float32 holds every sample of these, and libsndfile reads it four times as fast as float64
 _EXACT_IN_FLOAT32 = {"FLOAT", "PCM_S8", "PCM_U8", "PCM_16", "PCM_24"}
-
-# glibc's malloc learns from the largest block freed how much to keep: without this, blocks of 1 MiB (65,536 frames
-# of stereo) go back to the system one by one, and fetching their pages anew costs more than the arithmetic
-np.empty(16 << 20, dtype=np.uint8)
-
-
-@dataclass(frozen=True)
-class Stream:
-    """What flows through a generator, an effect or a strategy.
-
-    ``frames`` is the length asked of a generator, or the length of an effect's input.
-    ``scratch`` is a folder for temporary files, on the disk that the outputs go to.
-    """
-
-    sample_rate: int
-    channels: int
-    frames: int
-    scratch: Path
 
 
 class Source:
@@ -213,36 +185,3 @@ def _opened(path: Path) -> soundfile.SoundFile:
             f"{path}: cannot be read as audio ({reason}); "
             "WAV, AIFF, FLAC, Ogg, Opus, MP3, CAF, W64 and AU are read: export it again as one of them"
         ) from None
-
-
-def all_finite(block: Narrow) -> bool:
-    """Return whether no sample is NaN or infinite; one that is makes the sum so, which is quicker to find."""
-    with np.errstate(over="ignore", invalid="ignore"):
-        return bool(np.isfinite(block.sum()) or np.isfinite(block).all())
-
-
-def reblocked(blocks: Blocks, frames: int) -> Blocks:
-    """Yield the same audio in blocks of exactly ``frames`` frames (the last may be shorter)."""
-    held: list[Block] = []
-    count = 0
-    for block in blocks:
-        held.append(block)
-        count += len(block)
-        while count >= frames:
-            joined = np.concatenate(held) if len(held) > 1 else held[0]
-            yield joined[:frames]
-            count -= frames
-            held = [joined[frames:]] if count else []
-    if count:
-        yield np.concatenate(held)
-
-
-def fitted(blocks: Blocks, frames: int, channels: int) -> Blocks:
-    """Yield exactly ``frames`` frames: cut, or filled with silence; no block is asked for past the last."""
-    left = frames
-    while left > 0 and (block := next(blocks, None)) is not None:
-        yield block[:left]
-        left -= len(block)
-    while left > 0:
-        yield np.zeros((min(left, BLOCK_FRAMES), channels))
-        left -= BLOCK_FRAMES

@@ -8,7 +8,7 @@ from typing import Self
 
 import numpy as np
 
-from stemtasks.audio.source import Block, Blocks
+from stemtasks.audio.blocks import Block, Blocks
 
 
 class Spill:

@@ -12,7 +12,7 @@ from typing import BinaryIO
 
 import numpy as np
 
-from stemtasks.audio.source import Narrow, all_finite
+from stemtasks.audio.blocks import Narrow, all_finite
 from stemtasks.errors import AudioError
 from stemtasks.progress import on_frames
 

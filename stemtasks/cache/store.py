@@ -32,7 +32,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from stemtasks.cache.digest import Digest, Signature, is_of, read_digest, signature
-from stemtasks.links import share
+from stemtasks.links import link
 
 FORMAT = 1
 """Of an entry; one of another format is not there."""
@@ -113,7 +113,7 @@ class Store:
             for role, digest in wanted.items():
                 arrived = self._arrived.pop(digest.sha256, None)
                 just_read = arrived is not None and arrived == signature(blobs[role])
-                share(blobs[role], outputs[role])
+                link(blobs[role], outputs[role])
                 # what has been put there is read, not what it was made of; xxh3 is enough for what is damaged, and who
                 # could forge it here could write the entry too: what comes from elsewhere was held to its sha256 then
                 if not just_read and not is_of(outputs[role], digest):
@@ -134,7 +134,7 @@ class Store:
                 blob = self.blob_path(digest.sha256)
                 if not blob.exists() or blob.stat().st_size != digest.bytes:
                     with self.incoming() as temporary:
-                        share(path, temporary)
+                        link(path, temporary)
                         self.take_blob(temporary, digest)
             made = {role: digest._asdict() for role, (_, digest) in outputs.items()}
             self.keep_entry(key, {"outputs": made, **extra})

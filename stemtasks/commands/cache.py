@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
-from stemtasks.action.keys import Job, input_digests, key_of
-from stemtasks.action.tree import Tree
+from stemtasks.action.forecast import in_order
+from stemtasks.action.keys import input_digests, key_of
+from stemtasks.action.pipeline import all_jobs
+from stemtasks.action.tree import Tree, local_store
 from stemtasks.cache import collect, settings
 from stemtasks.cache.digest import Digest
 from stemtasks.cache.shared import Shared
 from stemtasks.errors import CacheError, SpecError, StemtasksError
-from stemtasks.jobs import JOBS, PER_STEM
+from stemtasks.job import Job
 from stemtasks.paths import SPEC, STATE
 from stemtasks.spec.reading import read_songs
-from stemtasks.spec.song import Song
 
 
 def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -41,10 +41,14 @@ def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
     over.set_defaults(run=_replace)
 
 
-def _tree() -> Tree:
-    """Return the tree in this folder."""
+def _check_folder() -> None:
     if not Path("dodo.py").is_file():
         raise CacheError("no dodo.py here; go to the folder of the songs and run it there")
+
+
+def _tree() -> Tree:
+    """Return the tree in this folder."""
+    _check_folder()
     return Tree(STATE, settings=settings.load())
 
 
@@ -80,7 +84,8 @@ def _stats(parsed: argparse.Namespace) -> None:  # noqa: ARG001 - a command's fo
 
 def _verify(parsed: argparse.Namespace) -> None:
     """Print what is bad; it is an error unless it was repaired."""
-    store = _tree().store
+    _check_folder()
+    store = local_store(STATE, settings.load())
     lines = collect.damaged(store, parsed.repair)
     print("\n".join([*lines, f"{store.folder}: {len(lines)} bad" + (", removed" if lines and parsed.repair else "")]))
     if lines and not parsed.repair:
@@ -129,7 +134,7 @@ def _pull(parsed: argparse.Namespace) -> None:  # noqa: ARG001
     tree = _tree()
     shared = _shared(tree)
     have, missing, known = 0, 0, dict[str, Digest]()
-    for job in planned(read_songs(SPEC)):
+    for job in in_order(all_jobs(read_songs(SPEC))):
         try:
             key = _planned_key(job, tree, known)
         except StemtasksError:
@@ -146,13 +151,6 @@ def _pull(parsed: argparse.Namespace) -> None:  # noqa: ARG001
     for line in shared.finish():
         print(line)
     print(f"{tree.store.folder}: has {have} of {have + missing} tasks; run doit")
-
-
-def planned(songs: list[Song]) -> Iterator[Job]:
-    """Yield every job of some songs, each after those whose outputs it reads."""
-    for song in songs:
-        for stage, make in JOBS.items():
-            yield from (make(song, stem) for stem in song.stems) if stage in PER_STEM else (make(song),)
 
 
 def _planned_key(job: Job, tree: Tree, known: dict[str, Digest]) -> str:

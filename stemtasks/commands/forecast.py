@@ -10,8 +10,8 @@ from typing import Any
 from doit.cmd_base import DoitCmdBase
 from doit.control import TaskControl
 
-from stemtasks import graph
 from stemtasks.action.forecast import Forecast, forecast
+from stemtasks.commands.project import tree
 
 
 class _Foretold(DoitCmdBase):  # type: ignore[misc]
@@ -27,8 +27,8 @@ class _Foretold(DoitCmdBase):  # type: ignore[misc]
         chosen = _with_what_they_need(control.tasks, control.selected_tasks)
         jobs = [control.tasks[name].meta["build"].job for name in chosen if "build" in (control.tasks[name].meta or {})]
         asked = {task for name in pos_args or () for task in _group(control.tasks, name)}
-        self._say(forecast(jobs, graph.tree()), asked)
-        for line in graph.tree().finish():
+        self._say(forecast(jobs, tree()), asked)
+        for line in tree().finish():
             sys.stderr.write(f"{line}\n")
         self.dep_manager.close()
         return 0

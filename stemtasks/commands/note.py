@@ -1,10 +1,12 @@
-"""Whether anything has changed since a build that left everything right, asked before anything else is loaded.
+"""A note of what the last build rests on, read before anything else is loaded.
 
-Such a build leaves a note: the size, mtime, ctime and inode of every file that its answer rests on (inputs and
-outputs, specs, settings, sources, where libraries are installed), and what it said. While every one of them
-stands, a build could say nothing else. Whatever may write to the tree removes the note first, so a note that
-is there also says that nothing has been at work since. It is a shortcut and nothing rests on it: a note that is
-damaged, from another version or of another Python is no note.
+Of every file that its answer rests on (inputs and outputs, specs, settings, sources, where libraries are installed)
+it has the size, mtime, ctime and inode, and it has what the build said. While all of them stand, a build could say
+nothing else. Whatever may write to the tree removes the note first, so a note that is there also says that nothing
+has been at work since. It is a shortcut and nothing rests on it: one that is damaged, from another version or of
+another Python is no note.
+
+    build/.stemtasks/unchanged    a checksum of what follows, and JSON: files, circumstances, said
 """
 
 from __future__ import annotations
@@ -21,10 +23,10 @@ import xxhash
 
 from stemtasks.errors import CacheError
 
-FORMAT = "1"
+FORMAT = "2"
+FILE = "unchanged"
 SETTLED_NS = 2_000_000_000
 """A file is taken as what this process read if it is older than the process by this, the coarsest clock's tick."""
-Stamp = Sequence[int] | None
 
 
 class Said(NamedTuple):
@@ -35,48 +37,41 @@ class Said(NamedTuple):
     saved: float
 
 
-def note(state: Path, known: Mapping[str, Stamp], read: Iterable[str | Path], since_ns: int, said: Said) -> None:
+def leave(
+    state: Path, known: Mapping[str, Sequence[int] | None], read: Iterable[str | Path], since_ns: int, said: Said
+) -> None:
     """Leave a note, unless a file of ``read``, or a folder of libraries, may have changed since this process read it.
 
     ``known`` are stamps of files that were compared with what is recorded of them; ``since_ns`` is when this
     process began. A disk that is full or read-only has no note.
     """
-    files = dict(known)
-    for path in (*read, *_folders_of_imports()):
-        files[str(path)] = stamp = _stamp(str(path))
-        if stamp is not None and max(stamp[1:3]) > since_ns - SETTLED_NS:
-            return
-    text = json.dumps({"circumstances": _circumstances(), "files": files, "said": said})
+    stamps = {str(path): _stamp(str(path)) for path in (*read, *_folders_of_imports())}
+    if any(stamp is not None and max(stamp[1:3]) > since_ns - SETTLED_NS for stamp in stamps.values()):
+        return
+    text = json.dumps({"files": {**known, **stamps}, "circumstances": _circumstances(), "said": said})
     with contextlib.suppress(OSError):
-        _place(state).write_text(f"{_mark(text)}\n{text}", encoding="ascii")
+        (state / FILE).write_text(f"{_mark(text)}\n{text}", encoding="ascii")
 
 
 def recall(state: Path) -> Said | None:
     """Return what there is to say if nothing has changed, or None: then a build has to look."""
     try:
-        mark, _, text = _place(state).read_text(encoding="ascii").partition("\n")
-        if mark != _mark(text):
-            return None
-        noted = json.loads(text)
-        if noted["circumstances"] == _circumstances() and all(
-            _stamp(path) == stamp for path, stamp in noted["files"].items()
-        ):
+        mark, _, text = (state / FILE).read_text(encoding="ascii").partition("\n")
+        noted = json.loads(text) if mark == _mark(text) else {}
+        stamps = noted["files"].items()
+        if noted["circumstances"] == _circumstances() and all(_stamp(path) == stamp for path, stamp in stamps):
             return Said(*noted["said"])
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         pass
     return None
 
 
-def forget(state: Path) -> None:
+def remove(state: Path) -> None:
     """Remove the note: what it says may not hold any more."""
     try:
-        _place(state).unlink(missing_ok=True)
+        (state / FILE).unlink(missing_ok=True)
     except OSError as error:
-        raise CacheError(f"{_place(state)}: cannot be removed ({error.strerror}); make its folder writable") from None
-
-
-def _place(state: Path) -> Path:
-    return state / "unchanged"
+        raise CacheError(f"{state / FILE}: cannot be removed ({error.strerror}); make its folder writable") from None
 
 
 def _mark(text: str) -> str:
@@ -97,10 +92,9 @@ def _circumstances() -> list[object]:
 
     The signing key is not among them: whether files are as recorded does not depend on it.
     """
-    given = {name: value for name, value in os.environ.items() if name.startswith("STEMTASKS_")}
-    given.pop("STEMTASKS_CACHE_KEY", None)
-    settings = xxhash.xxh3_128_hexdigest(json.dumps(sorted(given.items())).encode())
-    return [sys.version, sys.prefix, _folders_of_imports(), settings]
+    given = sorted(item for item in os.environ.items() if item[0].startswith("STEMTASKS_"))
+    settings = json.dumps([item for item in given if item[0] != "STEMTASKS_CACHE_KEY"])
+    return [sys.version, sys.prefix, _folders_of_imports(), xxhash.xxh3_128_hexdigest(settings.encode())]
 
 
 def _folders_of_imports() -> list[str]:

@@ -1,8 +1,8 @@
-"""What a command line asks of the build that its command loads: doit's commands set it, the graph reads it."""
+"""What a command line asks of the build that its command loads: doit's commands set it, the build reads it."""
 
 writes = False
 """Whether the command may write to the tree, and so takes its lock."""
 waits = True
 """Whether it waits while another build has the lock."""
-audited_share = 0.0
-"""The share of what is up to date or restored that is to be made once more and compared."""
+audited_fraction = 0.0
+"""How much of what is up to date or restored is to be made once more and compared, 0 to 1."""

@@ -14,7 +14,6 @@ from doit.exceptions import BaseFail, TaskFailed
 from doit.reporter import ConsoleReporter
 
 from stemtasks.commands import signals
-from stemtasks.summary import clock
 
 WIDTH = 10
 WAIT_SECONDS = 0.5
@@ -97,9 +96,9 @@ class Reporter(ConsoleReporter):  # type: ignore[misc]  # doit has no types
         if build is not None:
             outcome = build.outcome
             self.saved += outcome.saved
-            self.shared += outcome.source == "shared"
-            place = " [shared]" if outcome.source == "shared" else ""
-            self._line(outcome.how, task.name, outcome.summary, f"{outcome.seconds:.2f} s{place}")
+            self.shared += outcome.store == "shared"
+            where = " [shared]" if outcome.store == "shared" else ""
+            self._line(outcome.how, task.name, outcome.summary, f"{outcome.seconds:.2f} s{where}")
             self.right.add(task.name)
 
     def skip_uptodate(self, task: Any) -> None:
@@ -172,12 +171,18 @@ class Reporter(ConsoleReporter):  # type: ignore[misc]  # doit has no types
 
     def _now(self) -> str:
         """Return what is running, a line a task: how much audio it has written, or how long it takes."""
+        from stemtasks.timeline import clock  # noqa: PLC0415 - not in a build with nothing to do
+
         lines = []
         now = time.perf_counter()
         for name, (build, since) in list(self.running.items()):
             if now - since >= WAIT_SECONDS:
                 rate = build.job.params.get("sample_rate", 0)
-                done = f"{clock(build.frames / rate)[:-4]} written" if rate and build.frames else f"{now - since:.0f} s"
+                done = (
+                    f"{clock(build.frames * 1000 / rate)[:-4]} written"
+                    if rate and build.frames
+                    else f"{now - since:.0f} s"
+                )
                 lines.append(f"{'running':<{WIDTH}}  {name:<{self.width}}  {done}")
         return "\n".join(line[: shutil.get_terminal_size().columns - 1] for line in lines)
 

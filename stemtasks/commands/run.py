@@ -9,7 +9,6 @@ import sys
 import time
 from typing import Any
 
-from doit.cmd_base import Command
 from doit.cmd_clean import Clean as DoitClean
 from doit.cmd_forget import Forget as DoitForget
 from doit.cmd_ignore import Ignore as DoitIgnore
@@ -50,32 +49,45 @@ class _InTurn:
         return super().execute(params, args)  # type: ignore[misc]  # a class for doit's to inherit with
 
 
-class Run(_InTurn, DoitRun):  # type: ignore[misc]  # doit has no types
-    """``doit run``; its answer is known at once where nothing has changed since a build that left all of it right."""
+class Run:
+    """``doit run``, answered from the note where nothing has changed since a build that left all of it right.
 
-    cmd_options = (*DoitRun.cmd_options, NO_WAIT, AUDIT)
+    doit's own command is made only where there is no such answer: its making goes through all that is installed.
+    """
+
+    name = "run"
+    doc_purpose = DoitRun.doc_purpose
+    doc_usage = DoitRun.doc_usage
+    doc_description = DoitRun.doc_description
 
     def __init__(self, **config: Any) -> None:
-        Command.__init__(self, **{name: config[name] for name in config.keys() - {"task_loader", "cmds"}})
-        self._unbegun: dict[str, Any] | None = config
+        self._config = config
 
-    @property
-    def cmdparser(self) -> Any:
-        """Return doit's parser, once doit has gone through all that is installed for its plugins."""
-        if self._unbegun is not None:
-            config, self._unbegun = self._unbegun, None
-            super().__init__(**config)
-        return super().cmdparser
+    @classmethod
+    def get_name(cls) -> str:
+        """Return what a person types."""
+        return cls.name
 
     def parse_execute(self, in_args: list[str]) -> Any:
         """Say that nothing is to be done, or run doit's own command."""
         started = time.perf_counter()
-        said = None if in_args or self.opt_vals or self.config else note.recall(STATE)
+        plain = not (in_args or self._config.get("opt_vals") or self._config.get("config"))
+        said = note.recall(STATE) if plain else None
         if said is None:
-            return super().parse_execute(in_args)
+            return Building(**self._config).parse_execute(in_args)
         in_any_script()
         write(sys.stdout, said.lines + ending({"up to date": said.tasks}, time.perf_counter() - started, said.saved))
         return 0
+
+    def __getattr__(self, asked: str) -> Any:
+        return getattr(Building(**self.__dict__["_config"]), asked)
+
+
+class Building(_InTurn, DoitRun):  # type: ignore[misc]  # doit has no types
+    """doit's own ``run``, with the options of ours."""
+
+    name = "run"
+    cmd_options = (*DoitRun.cmd_options, NO_WAIT, AUDIT)
 
     def execute(self, params: Any, args: list[str]) -> Any:
         """Run doit's own command."""
@@ -83,7 +95,7 @@ class Run(_InTurn, DoitRun):  # type: ignore[misc]  # doit has no types
             raise InvalidCommand(f"--audit: {params['audit']:g} is not a share, 0 to 1")
         if params["num_process"] < 0:
             raise InvalidCommand(f"-n: {params['num_process']} tasks at a time would build nothing; give 1 or more")
-        options.audited_share = params["audit"]
+        options.audited_fraction = params["audit"]
         return super().execute(params, args)
 
 

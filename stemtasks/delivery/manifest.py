@@ -1,112 +1,13 @@
-"""The archive's manifest: of every file what it is, what it measures and what made it, as plain data."""
+"""The manifest: all that is known of the song and its files, for programs."""
 
 from __future__ import annotations
 
-import json
-import re
-from typing import Any
+from collections.abc import Iterator
 
-from stemtasks.audio.levels import Facts
-from stemtasks.timeline import Timeline
-
-SCHEMA_VERSION = 1
-SUM_RESIDUAL_DBFS = -120.0
-CONTRACT = f"Stems are pre-master and sum at the recorded gains to the mix, to {SUM_RESIDUAL_DBFS:g} dBFS."
-
-_FOLDERS = re.compile(r"(?<![\w.~/\\:-])(?:~|[A-Za-z]:)?[/\\](?:[^/\\\s\"']+[/\\])+")
+from stemtasks.audio.facts import as_json
+from stemtasks.delivery.handover import Handover
 
 
-def manifest(
-    stems: dict[str, Facts],
-    master: Facts,
-    mix: Facts,
-    timeline: Timeline,
-    params: dict[str, Any],
-    names: dict[str | None, str],
-    digests: dict[str, dict[str, Any]],
-) -> dict[str, Any]:
-    """Return what ``manifest.json`` holds.
-
-    ``params`` are the archive stage's, ``names`` are ``archive_names.file_names``, and ``digests`` holds
-    ``{"sha256", "bytes"}`` by a file's name. ``mix_gain_db`` is the mix's fader; ``gain_db`` and ``pan`` are
-    in the stem's file already.
-    """
-    files = [_stem(stem, facts, params) | {"name": names[stem]} for stem, facts in stems.items()]
-    asked = {name: params[name] for name in ("loudness_lufs", "ceiling_dbtp")}
-    files.append({"role": "master", "measurements": _delivered(master), "name": names[None]} | asked)
-    return {
-        "schema_version": SCHEMA_VERSION,
-        "song": _song(timeline, params),
-        "sections": _sections(timeline),
-        "contract": CONTRACT,
-        "files": [file | digests[file["name"]] for file in files],
-        "mix": {"measurements": _delivered(mix), "gains_db": params["gains_db"]},
-        "made_by": params["made_by"],
-        "keys": params.get("keys") or {},
-    }
-
-
-def as_json(data: dict[str, Any]) -> str:
-    """Return plain data as JSON text, the same for the same data."""
-    return json.dumps(data, indent=1, sort_keys=True, ensure_ascii=False, allow_nan=False) + "\n"
-
-
-def _song(timeline: Timeline, params: dict[str, Any]) -> dict[str, Any]:
-    return {
-        "name": params["song"],
-        "title": params.get("title") or params["song"],
-        "artist": params.get("artist"),
-        "bpm": timeline.bpm,
-        "key": timeline.key,
-        "time_signature": timeline.time_signature,
-        "sample_rate": params["sample_rate"],
-        "channels": params["channels"],
-        "subtype": params["subtype"],
-        "frames": timeline.frames,
-        "tail_frames": timeline.tail_frames,
-        "delivered_frames": timeline.delivered_frames,
-    }
-
-
-def _sections(timeline: Timeline) -> list[dict[str, Any]]:
-    return [
-        {
-            "name": section.name,
-            "key": section.key,
-            "start_frame": section.start_frame,
-            "end_frame": section.end_frame,
-            "start_s": round(section.start_frame / timeline.sample_rate, 6),
-            "end_s": round(section.end_frame / timeline.sample_rate, 6),
-            "start_bar": round(section.start_beat / timeline.beats_per_bar + 1, 6),
-            "bars": round(section.beats / timeline.beats_per_bar, 6),
-        }
-        for section in timeline.sections
-    ]
-
-
-def _stem(name: str, facts: Facts, params: dict[str, Any]) -> dict[str, Any]:
-    stem = params["stems"][name]
-    # 'auto' chooses while it aligns, so what was chosen, and why, is among the facts
-    chosen = facts.get("align") or {}
-    return {
-        "role": "stem",
-        "stem": name,
-        "title": stem.get("title") or name,
-        "measurements": _delivered({key: value for key, value in facts.items() if key != "align"}),
-        "generator": stem["generator"],
-        "arguments": _delivered(stem["arguments"]),
-        "align": _delivered(stem["align"] | chosen),
-        "effects": _delivered(stem["effects"]),
-        "gain_db": stem["gain_db"],
-        "pan": stem["pan"],
-        "mix_gain_db": params["gains_db"][name],
-    }
-
-
-def _delivered(data: Any) -> Any:
-    """Return plain data without the folders of absolute paths: where files are on this machine is not delivered."""
-    if isinstance(data, dict):
-        return {key: _delivered(value) for key, value in data.items()}
-    if isinstance(data, list):
-        return [_delivered(value) for value in data]
-    return _FOLDERS.sub("", data) if isinstance(data, str) else data
+def manifest(handover: Handover) -> Iterator[tuple[str, bytes]]:
+    """Yield ``manifest.json``: of every file what it is, what it measures and what made it."""
+    yield "manifest.json", as_json(handover.contents).encode()

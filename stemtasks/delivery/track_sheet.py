@@ -1,4 +1,4 @@
-"""The track sheet: what is in the archive's ``manifest.json``, as plain text for a person.
+"""The track sheet: what the archive holds, as plain text for a person.
 
 Recording Academy P&E Wing ('Recommendation for Delivery of Recorded Music Projects', AES TD1002): tempo, key,
 time signature and sections go with the files. Columns line up in a monospaced font, in any script.
@@ -7,17 +7,25 @@ time signature and sections go with the files. Columns line up in a monospaced f
 from __future__ import annotations
 
 import unicodedata
+from collections.abc import Iterator
 from typing import Any
 
+from stemtasks.delivery.handover import Handover
 from stemtasks.delivery.names import rate_label
+from stemtasks.timeline import clock
 
 COLUMNS = 100
 NAME_COLUMNS = 24
 FORMATS = {"PCM_16": "16-bit PCM", "PCM_24": "24-bit PCM", "FLOAT": "32-bit float"}
 
 
-def track_sheet(manifest: dict[str, Any]) -> str:
-    """Return the sheet for a manifest (``stages.archive``), lines of at most about ``COLUMNS`` columns."""
+def track_sheet(handover: Handover) -> Iterator[tuple[str, bytes]]:
+    """Yield ``TrackSheet.txt``: tempo, key, sections, levels and how each stem was made, for a person."""
+    yield "TrackSheet.txt", sheet(handover.contents).encode()
+
+
+def sheet(manifest: dict[str, Any]) -> str:
+    """Return the sheet of an archive's contents, lines of at most about ``COLUMNS`` columns."""
     song = manifest["song"]
     stems = [file for file in manifest["files"] if file["role"] == "stem"]
     master = next(file for file in manifest["files"] if file["role"] == "master")
@@ -54,22 +62,16 @@ def shown(text: str, columns: int) -> str:
     return "".join(kept).rstrip() + "…"
 
 
-def clock(frame: int, sample_rate: int) -> str:
-    """Return a frame as ``m:ss.mmm``, to the nearest millisecond."""
-    milliseconds = round(frame * 1000 / sample_rate)
-    return f"{milliseconds // 60000}:{milliseconds // 1000 % 60:02d}.{milliseconds % 1000:03d}"
-
-
 def _song(song: dict[str, Any]) -> list[tuple[str, str]]:
     rate = song["sample_rate"]
     bpm = song["bpm"]
-    tail = f" and a tail of {clock(song['tail_frames'], rate)}" if song["tail_frames"] else ""
+    tail = f" and a tail of {_clock(song['tail_frames'], rate)}" if song["tail_frames"] else ""
     return [
         *([("Artist", song["artist"])] if song["artist"] else []),
         ("Tempo", "none" if bpm is None else f"{_short(bpm)} BPM (quarter notes)"),
         ("Key", song["key"] or "not stated"),
         ("Time signature", song["time_signature"]),
-        ("Length", clock(song["frames"], rate) + tail),
+        ("Length", _clock(song["frames"], rate) + tail),
         ("Format", f"{rate_label(rate)[:-1]} kHz, {FORMATS[song['subtype']]}, {_channels(song['channels'])}"),
         ("Files", f"each starts at 0:00.000 and has {song['delivered_frames']} frames"),
     ]
@@ -79,7 +81,7 @@ def _sections(sections: list[dict[str, Any]], song: dict[str, Any]) -> list[str]
     bars = song["bpm"] is not None
     rows = [["Start", "End", *(["At bar", "Bars"] if bars else []), "Key", "Section"]]
     for section in sections:
-        times = [clock(section[name], song["sample_rate"]) for name in ("start_frame", "end_frame")]
+        times = [_clock(section[name], song["sample_rate"]) for name in ("start_frame", "end_frame")]
         places = [_short(section["start_bar"]), _short(section["bars"])] if bars else []
         rows.append([*times, *places, section["key"] or song["key"] or "-", section["name"]])
     return _table(rows, right=4 if bars else 2)
@@ -114,6 +116,10 @@ def _master(master: dict[str, Any]) -> list[tuple[str, str]]:
         ("Loudness range", f"{_level(facts.get('lra_lu'))} LU"),
         ("Peak, RMS", f"{_level(facts['peak_dbfs'])} dBFS, {_level(facts['rms_dbfs'])} dBFS"),
     ]
+
+
+def _clock(frame: int, sample_rate: int) -> str:
+    return clock(frame * 1000 / sample_rate)
 
 
 def _titled(title: str, lines: list[str]) -> list[str]:

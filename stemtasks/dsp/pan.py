@@ -1,4 +1,4 @@
-"""Pan law, balance and fold-down: the gain from each input channel to each output channel."""
+"""Pan law, balance and the middle: the gain from each input channel to each output channel."""
 
 from __future__ import annotations
 
@@ -46,25 +46,3 @@ def balance(pan: float) -> Gains:
     if pan == 0.0:
         return np.ones(2)
     return np.minimum(1.0, sqrt(2.0) * constant_power(pan))
-
-
-# ITU-R BS.775-4, annex 4: centre and surrounds at -3 dB, the LFE left out; rows are WAV's channel order
-_CENTRE = sqrt(0.5)
-_TO_STEREO = {
-    3: [[1.0, 0.0], [0.0, 1.0], [_CENTRE, _CENTRE]],
-    4: [[1.0, 0.0], [0.0, 1.0], [_CENTRE, 0.0], [0.0, _CENTRE]],
-    5: [[1.0, 0.0], [0.0, 1.0], [_CENTRE, _CENTRE], [_CENTRE, 0.0], [0.0, _CENTRE]],
-    6: [[1.0, 0.0], [0.0, 1.0], [_CENTRE, _CENTRE], [0.0, 0.0], [_CENTRE, 0.0], [0.0, _CENTRE]],
-}
-
-
-def fold_down(channels: int, wanted: int) -> Gains | None:
-    """Return the matrix (channels, wanted) to fewer channels, or None where no convention says how.
-
-    Any count becomes mono by its average; 3 to 6 channels become stereo by ITU-R BS.775-4.
-    """
-    if wanted == 1:
-        return np.full((channels, 1), 1.0 / channels)
-    if wanted == 2 and channels in _TO_STEREO:
-        return np.array(_TO_STEREO[channels])
-    return None

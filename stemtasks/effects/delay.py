@@ -6,7 +6,7 @@ from typing import Annotated
 
 import numpy as np
 
-from stemtasks.audio.source import Block, Blocks, Stream
+from stemtasks.audio.blocks import Block, Blocks, Stream
 from stemtasks.dsp.level import TAIL_FLOOR, peak
 from stemtasks.dsp.pan import middle
 from stemtasks.dsp.sections import Filter, butterworth

@@ -7,7 +7,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from stemtasks.audio.source import Blocks, Stream
+from stemtasks.audio.blocks import Blocks, Stream
 from stemtasks.units import TimeMs
 
 PER_CHANNEL = True

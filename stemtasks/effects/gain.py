@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from stemtasks.audio.source import Blocks, Stream
+from stemtasks.audio.blocks import Blocks, Stream
 from stemtasks.dsp.level import amplitude
 from stemtasks.units import GainDb
 

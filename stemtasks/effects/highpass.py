@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Literal
 
+from stemtasks.audio.blocks import Blocks, Stream
 from stemtasks.audio.filtering import filtered
-from stemtasks.audio.source import Blocks, Stream
 from stemtasks.dsp.sections import butterworth
 from stemtasks.units import CutoffHz, FilterOrder
 

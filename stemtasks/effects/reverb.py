@@ -6,7 +6,7 @@ from typing import Annotated
 
 import numpy as np
 
-from stemtasks.audio.source import Blocks, Stream, fitted, reblocked
+from stemtasks.audio.blocks import Blocks, Stream, fitted, reblocked
 from stemtasks.dsp.convolution import Convolution
 from stemtasks.dsp.decay import decaying_noise
 from stemtasks.dsp.pan import middle

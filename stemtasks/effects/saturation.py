@@ -8,8 +8,8 @@ from typing import Annotated, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from stemtasks.audio.blocks import Block, Blocks, Stream, reblocked
 from stemtasks.audio.filtering import forward
-from stemtasks.audio.source import Block, Blocks, Stream, reblocked
 from stemtasks.dsp.level import amplitude
 from stemtasks.dsp.oversampling import Curve, Oversampled
 from stemtasks.dsp.sections import butterworth

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from stemtasks.audio.source import Blocks, Stream
+from stemtasks.audio.blocks import Blocks, Stream
 from stemtasks.errors import SpecError
 from stemtasks.units import Range
 

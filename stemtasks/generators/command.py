@@ -14,8 +14,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Annotated
 
+from stemtasks.audio.blocks import Blocks, Stream
 from stemtasks.audio.recording import recording
-from stemtasks.audio.source import Blocks, Source, Stream
+from stemtasks.audio.source import Source
 from stemtasks.errors import AudioError, CommandError, SpecError
 from stemtasks.progress import on_frames, process_groups
 from stemtasks.timeline import Timeline

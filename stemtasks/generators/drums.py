@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal, NamedTuple
 
 import numpy as np
 
-from stemtasks.audio.source import BLOCK_FRAMES, Block, Blocks, Stream
+from stemtasks.audio.blocks import BLOCK_FRAMES, Block, Blocks, Stream
 from stemtasks.dsp.events import placed
 from stemtasks.dsp.percussion import VOICES, strike
 from stemtasks.errors import SpecError

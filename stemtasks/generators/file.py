@@ -6,8 +6,9 @@ from typing import Annotated
 
 import numpy as np
 
+from stemtasks.audio.blocks import BLOCK_FRAMES, Blocks, Stream
 from stemtasks.audio.recording import Cut, recording
-from stemtasks.audio.source import BLOCK_FRAMES, Blocks, Source, Stream
+from stemtasks.audio.source import Source
 from stemtasks.errors import SpecError
 from stemtasks.units import File, Range, Seconds, TimeMs
 

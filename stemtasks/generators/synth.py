@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 
 import numpy as np
 
-from stemtasks.audio.source import BLOCK_FRAMES, Block, Blocks, Stream
+from stemtasks.audio.blocks import BLOCK_FRAMES, Block, Blocks, Stream
 from stemtasks.dsp.envelope import Adsr
 from stemtasks.dsp.events import in_order, placed
 from stemtasks.dsp.patch import LOWEST_HZ, Patch

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Literal
 
-from stemtasks.audio.source import BLOCK_FRAMES, Block, Blocks, Stream
+from stemtasks.audio.blocks import BLOCK_FRAMES, Block, Blocks, Stream
 from stemtasks.dsp.envelope import Adsr
 from stemtasks.dsp.events import placed
 from stemtasks.dsp.oscillators import Oscillator

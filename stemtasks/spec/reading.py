@@ -13,13 +13,13 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
-from stemtasks import plugins
 from stemtasks.errors import SpecError
 from stemtasks.music.pitch import parse_key
-from stemtasks.spec import schema
+from stemtasks.spec import parts, schema
 from stemtasks.spec.song import Named, Song, Stem
 from stemtasks.spec.tables import (
     TABLES,
+    ArchiveTable,
     MasterTable,
     MixTable,
     ReferenceTable,
@@ -119,6 +119,10 @@ def _song(path: Path, data: dict[str, Any]) -> Song:
         stems=stems,
         mix=mix,
         master=_table(MasterTable, data, "master"),
+        formats=tuple(
+            _named("delivery", "format", value, f"archive.formats[{index}]", song.sample_rate)
+            for index, value in enumerate(_table(ArchiveTable, data, "archive").formats)
+        ),
         verify=verify,
     )
 
@@ -161,7 +165,7 @@ def _stem(name: str, table: Any, song: SongTable, verify: dict[str, Any]) -> Ste
     return Stem(
         name=name,
         table=StemTable(**bound),
-        generator=Named(generator, schema.bind(schema.of("generators", generator), arguments, where, song.sample_rate)),
+        generator=_bound("generators", generator, arguments, where, song.sample_rate),
         align=_named("strategies", "strategy", bound["align"], f"{where}.align", song.sample_rate),
         effects=tuple(
             _named("effects", "name", effect, f"{where}.effects[{index}]", song.sample_rate)
@@ -173,20 +177,25 @@ def _stem(name: str, table: Any, song: SongTable, verify: dict[str, Any]) -> Ste
     )
 
 
-def _named(kind: plugins.Kind, key: str, value: str | dict[str, Any], where: str, sample_rate: int) -> Named:
-    """Return a plugin named by a string, or by ``key`` of a table that holds its parameters too."""
+def _named(kind: parts.Kind, key: str, value: str | dict[str, Any], where: str, sample_rate: int) -> Named:
+    """Return a part named by a string, or by ``key`` of a table that holds its parameters too."""
     table = {key: value} if isinstance(value, str) else dict(value)
-    name = _chosen(kind, key, table.pop(key, None), where)
-    return Named(name, schema.bind(schema.of(kind, name), table, where, sample_rate))
+    return _bound(kind, _chosen(kind, key, table.pop(key, None), where), table, where, sample_rate)
 
 
-def _chosen(kind: plugins.Kind, key: str, name: Any, where: str) -> str:
-    what = {"generators": "generator", "strategies": "strategy", "effects": "effect"}[kind]
-    known = plugins.names(kind)
+def _bound(kind: parts.Kind, name: str, table: dict[str, Any], where: str, sample_rate: int) -> Named:
+    """Return a part with all its arguments."""
+    drawn = schema.of(kind, name)
+    reference = parts.found(kind, name).reference
+    return Named(name, schema.bind(drawn, table, where, sample_rate), reference, drawn.wants)
+
+
+def _chosen(kind: parts.Kind, key: str, name: Any, where: str) -> str:
     if name is None:
-        raise SpecError(f"{where}: '{key}' is missing; it is one of {', '.join(known)}")
-    if not isinstance(name, str) or name not in known:
-        raise SpecError(f"{where}: {schema.unknown(what, str(name), known)}")
+        raise SpecError(f"{where}: '{key}' is missing; it is one of {', '.join(parts.names(kind))}")
+    if not isinstance(name, str) or parts.find(kind, name) is None:
+        unknown = schema.unknown(parts.CALLED[kind], str(name), parts.names(kind))
+        raise SpecError(f"{where}: {unknown}{parts.near_miss(kind, str(name))}")
     return name
 
 

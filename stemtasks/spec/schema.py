@@ -17,8 +17,9 @@ from dataclasses import MISSING, dataclass, fields
 from functools import cache
 from typing import Annotated, Any, Literal
 
-from stemtasks import plugins, units
+from stemtasks import units
 from stemtasks.errors import SpecError
+from stemtasks.spec import parts
 from stemtasks.units import Duration, InputPath, NoteName, Range
 
 RESERVED = ("timeline", "seed")
@@ -51,10 +52,10 @@ class Schema:
 
 
 @cache
-def of(kind: plugins.Kind, name: str) -> Schema:
-    """Return the schema of a generator, strategy or effect from its source file."""
-    parsed = ast.parse(plugins.file_of(kind, name).read_bytes())
-    function = next(node for node in parsed.body if isinstance(node, ast.FunctionDef) and node.name == name)
+def of(kind: parts.Kind, name: str) -> Schema:
+    """Return the schema of a generator, strategy, effect or delivery format from its source file."""
+    part = parts.found(kind, name)
+    function = _function(part)
     doc = ast.get_docstring(function) or ""
     sentences = _documented(doc)
     arguments = function.args
@@ -63,10 +64,29 @@ def of(kind: plugins.Kind, name: str) -> Schema:
         if argument.arg in RESERVED:
             wants.add(argument.arg)
             continue
-        value = NO_DEFAULT if default is None else ast.literal_eval(default)
-        annotation = _evaluate(argument.annotation)
+        try:
+            value = NO_DEFAULT if default is None else ast.literal_eval(default)
+            annotation = _evaluate(argument.annotation)
+        except (ValueError, TypeError, NameError, AttributeError, SyntaxError) as error:
+            raise SpecError(
+                f"{part.file.as_posix()}:{argument.lineno}: '{argument.arg}': {error}; write a plain value as "
+                "its default, and a plain type or a name of stemtasks.units as its annotation"
+            ) from None
         parameters.append(Parameter(argument.arg, annotation, value, sentences.get(argument.arg, "")))
     return Schema(name, doc.partition("\n")[0], tuple(parameters), frozenset(wants))
+
+
+def _function(part: parts.Part) -> ast.FunctionDef:
+    """Return a part's function, parsed; raises ``SpecError`` for a file that is not Python or has none."""
+    try:
+        body = ast.parse(part.file.read_bytes()).body
+    except (SyntaxError, ValueError) as error:
+        line = getattr(error, "lineno", None) or 1
+        raise SpecError(f"{part.file.as_posix()}:{line}: is not Python ({getattr(error, 'msg', error)})") from None
+    for node in body:
+        if isinstance(node, ast.FunctionDef) and node.name == part.function:
+            return node
+    raise SpecError(f"{part.file.as_posix()}: has no function '{part.function}'")
 
 
 @cache

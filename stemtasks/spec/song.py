@@ -1,13 +1,18 @@
-"""A song, checked: its tables as frozen data, and where its files lie."""
+"""A song, checked: its tables as frozen data, and what every stage asks of it: paths, lengths, limits, seeds."""
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from stemtasks.errors import SpecError
+from stemtasks.paths import BUILD
 from stemtasks.spec.tables import MasterTable, MixTable, ReferenceTable, SectionTable, SongTable, StemTable, VerifyTable
+from stemtasks.timeline import frames_of_beats
+from stemtasks.units import duration_of
 
 
 @dataclass(frozen=True)
@@ -16,6 +21,9 @@ class Named:
 
     name: str
     arguments: dict[str, Any]
+    reference: str
+    wants: frozenset[str] = frozenset()
+    """What the stage is to give it beside its arguments: ``timeline``, ``seed``."""
 
 
 @dataclass(frozen=True)
@@ -42,6 +50,7 @@ class Song:
     stems: tuple[Stem, ...]
     mix: MixTable
     master: MasterTable
+    formats: tuple[Named, ...]
     verify: VerifyTable
 
     @property
@@ -54,17 +63,75 @@ class Song:
         digest = hashlib.sha256("\0".join([str(self.song.seed), *names]).encode()).digest()
         return int.from_bytes(digest[:8], "big") >> 1
 
-    def file(self, path: str) -> Path:
-        """Return where a file that the spec names lies: relative to the spec's folder."""
-        return self.path.parent / path
+    def where(self, table: str) -> str:
+        """Return a place in the spec, for messages."""
+        return f"{self.path.as_posix()}: {table}"
 
+    def product(self, *parts: str) -> str:
+        """Return the path of a file that is built of this song."""
+        return "/".join((BUILD.name, self.name, *parts))
 
-def beats_per_bar(time_signature: str) -> float:
-    """Return the quarter notes in a bar: 4 for 4/4, 3 for 6/8."""
-    beats, _, unit = time_signature.partition("/")
-    return int(beats) * 4 / int(unit)
+    def audio(self, *parts: str) -> dict[str, str]:
+        """Return the paths of an audio file that is built, without ending, and of the facts beside it, by role."""
+        path = self.product(*parts)
+        return {"audio": f"{path}.wav", "facts": f"{path}.json"}
 
+    def input(self, path: str) -> str:
+        """Return where a file of the spec lies, named from its own folder; a built one as its task names it."""
+        file = self.path.parent / path
+        with contextlib.suppress(ValueError, OSError):
+            return (BUILD / file.resolve().relative_to(BUILD.resolve())).as_posix()
+        return file.as_posix()
 
-def plain(table: Any) -> dict[str, Any]:
-    """Return a table as plain data."""
-    return dict(vars(table))
+    def length(self, length: float | str) -> tuple[float, str]:
+        """Return a length in seconds ('s') or in 'beats'."""
+        number, unit = duration_of(length)
+        return (number * self.beats_per_bar, "beats") if unit == "bars" else (number, unit)
+
+    def seconds(self, length: float | str) -> float:
+        """Return a length in seconds, on whole frames where it is musical."""
+        number, unit = self.length(length)
+        if unit == "s":
+            return number
+        if self.song.bpm is None:
+            raise SpecError(f"{self.path}: '{length}' needs song.bpm")
+        return frames_of_beats(number, self.song.bpm, self.song.sample_rate) / self.song.sample_rate
+
+    @property
+    def beats_per_bar(self) -> float:
+        """Return the quarter notes in a bar: 4 for 4/4, 3 for 6/8."""
+        beats, _, unit = self.song.time_signature.partition("/")
+        return int(beats) * 4 / int(unit)
+
+    @property
+    def gains_db(self) -> dict[str, float]:
+        """Return the mix's gain of each stem."""
+        return {stem.name: float(self.mix.gain_db + self.mix.gains_db.get(stem.name, 0.0)) for stem in self.stems}
+
+    @property
+    def loudness_lufs(self) -> float | None:
+        """Return the loudness asked of the master, or None where the mix's is kept."""
+        return None if self.master.loudness_lufs == "off" else self.master.loudness_lufs
+
+    def limits(self, table: VerifyTable, channels: int, subtype: str) -> dict[str, Any]:
+        """Return the limits of an audio file: the spec's, and the format that it must have."""
+        rate = self.song.sample_rate
+        return {**vars(table), "sample_rate": rate, "channels": channels, "subtype": subtype}
+
+    @property
+    def mix_limits(self) -> dict[str, Any]:
+        """Return the limits of the mix, which is float whatever is delivered."""
+        return self.limits(self.verify, self.song.channels, "FLOAT")
+
+    @property
+    def master_limits(self) -> dict[str, Any]:
+        """Return the limits of the master."""
+        return {
+            **self.limits(self.verify, self.song.channels, self.song.subtype),
+            "loudness_lufs": self.loudness_lufs,
+            "ceiling_dbtp": self.master.ceiling_dbtp,
+        }
+
+    def processed_limits(self, stem: Stem) -> dict[str, Any]:
+        """Return the limits of a stem as it is delivered."""
+        return self.limits(stem.verify, self.song.channels, self.song.subtype)

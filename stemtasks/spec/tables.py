@@ -183,6 +183,21 @@ class MasterTable:
 
 
 @dataclass(frozen=True)
+class ArchiveTable:
+    """What the archive holds beside the audio.
+
+    Attributes
+    ----------
+    formats
+        Delivery formats, in their order in the archive: names, or tables with 'format' and that one's parameters.
+    """
+
+    formats: list[Annotated[str, "a delivery format"] | dict[str, Any]] = field(
+        default_factory=lambda: ["manifest", "track_sheet", "sha256sums"]
+    )
+
+
+@dataclass(frozen=True)
 class VerifyTable:
     """Limits; a change verifies again and renders nothing.
 
@@ -223,5 +238,6 @@ TABLES = {
     "stems": StemTable,
     "mix": MixTable,
     "master": MasterTable,
+    "archive": ArchiveTable,
     "verify": VerifyTable,
 }

@@ -1,76 +1,59 @@
-"""Process: an aligned stem through its effects, gain and pan, at the length that is delivered."""
+"""Process: an aligned stem through its effects, gain and pan: the stem as it is delivered."""
 
 from __future__ import annotations
 
-import inspect
-import sys
-from collections.abc import Callable
-from dataclasses import dataclass
 from math import ceil
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
+from stemtasks.audio.facts import level
+from stemtasks.audio.limits import failures
+from stemtasks.job import Job
 
-from stemtasks.audio import levels
-from stemtasks.audio.source import Block, Blocks, Source, Stream, fitted
-from stemtasks.audio.wav import write_wav
-from stemtasks.dsp import pan
-from stemtasks.dsp.level import TAIL_FLOOR, amplitude, peak
-from stemtasks.errors import AudioError, SpecError
-from stemtasks.plugins import load
-from stemtasks.timeline import Timeline
-
-CUT_FADE_MS = 10
-LOOKAHEAD_SECONDS = 1
+if TYPE_CHECKING:
+    from stemtasks.spec.song import Song, Stem
 
 
-@dataclass
-class Heard:
-    """What only the running chain can see."""
-
-    peak: float = 0.0
-    overs: int = 0
-    tail_frames: int = 0
-    tail_cut: bool = False
+def job(song: Song, stem: Stem) -> Job:
+    """Return what one processed stem is made of; an effect has a seed only where it draws from one."""
+    effects = [
+        {
+            "effect": effect.name,
+            "arguments": effect.arguments,
+            "seed": song.seed("effect", stem.name, str(index)) if "seed" in effect.wants else None,
+        }
+        for index, effect in enumerate(stem.effects)
+    ]
+    return Job(
+        task=f"process:{song.name}/{stem.name}",
+        stage="process",
+        inputs={"audio": song.product("aligned", f"{stem.name}.wav"), "timing": song.product("timing.json")},
+        outputs=song.audio("processed", stem.name),
+        params={
+            "effects": effects,
+            "gain_db": stem.table.gain_db,
+            "pan": stem.table.pan,
+            "channels": song.song.channels,
+            "subtype": song.song.subtype,
+            "tail": stem.table.tail,
+            "seed": song.seed("process", stem.name),
+        },
+        limits=song.processed_limits(stem),
+        parts={f"effects/{effect.name}": effect.reference for effect in stem.effects},
+        where=song.where(f"stems.{stem.name}"),
+    )
 
 
 def run(inputs: dict[str, Path], outputs: dict[str, Path], params: dict[str, Any]) -> None:
-    """Write ``audio``, exactly ``timeline.delivered_frames`` frames, and ``facts``.
+    """Write the processed stem and its facts."""
+    from stemtasks.audio.chain import process
 
-    The order is effects, then gain, then pan. A mono stem of a stereo song is panned by constant power
-    (-3.01 dB each at the centre), a stereo one balanced: the far side falls along the same curve, the near
-    side stays. Stereo becomes mono by its average, 3 to 6 channels stereo by ITU-R BS.775-4.
-
-    With ``tail`` 'keep' what rings past the timeline goes into the song's tail; with 'cut' it ends with
-    the timeline. Where the end takes away anything above -90 dBFS, the last 10 ms before it fade out.
-    """
-    timeline = Timeline.load(inputs["timing"])
-    heard = Heard()
-    with Source(inputs["audio"]) as source:
-        blocks = _gained(*_chain(source, timeline, outputs["audio"].parent, params), source.channels, params)
-        end = timeline.frames if params["tail"] == "cut" else timeline.delivered_frames
-        blocks = _ended(blocks, end, round(CUT_FADE_MS * timeline.sample_rate / 1000), heard)
-        blocks = fitted(blocks, timeline.delivered_frames, params["channels"])
-        pcm = params["subtype"] != "FLOAT"
-        blocks = _listened(blocks, timeline.frames, pcm, heard)
-        write_wav(outputs["audio"], blocks, timeline.sample_rate, params["channels"], params["subtype"], params["seed"])
-    facts = levels.measure(outputs["audio"])
-    facts |= {
-        "gain_db": params["gain_db"],
-        "pan": params["pan"],
-        "effects": [effect["effect"] for effect in params["effects"]],
-        "overs": heard.overs,
-        "peak_before_dbfs": levels.decibels(heard.peak) if pcm else facts["peak_dbfs"],
-        "tail_frames": heard.tail_frames,
-        "tail_cut": heard.tail_cut,
-    }
-    levels.write_facts(outputs["facts"], facts)
+    process(inputs, outputs, params)
 
 
 def verify(facts: dict[str, Any], limits: dict[str, Any]) -> list[str]:
     """Return what is outside the limits, a phrase each; PCM that clips is always outside."""
-    found = levels.failures(facts, limits)
+    found = failures(facts, limits)
     if facts["overs"]:
         over_db = facts["peak_before_dbfs"]
         found.append(
@@ -80,113 +63,7 @@ def verify(facts: dict[str, Any], limits: dict[str, Any]) -> list[str]:
     return found
 
 
-def _chain(source: Source, timeline: Timeline, scratch: Path, params: dict[str, Any]) -> tuple[Blocks, int]:
-    """Return the audio after the last effect, and its channels.
-
-    A mono stem stays mono until an effect that does not say it treats each channel by itself: the result
-    is the same as widening it at once, at half the cost.
-    """
-    blocks, channels = _folded(source, params["channels"])
-    bound = timeline.delivered_frames + LOOKAHEAD_SECONDS * timeline.sample_rate
-    for entry in params["effects"]:
-        effect = load("effects", entry["effect"])
-        if channels < params["channels"] and not getattr(sys.modules[effect.__module__], "PER_CHANNEL", False):
-            blocks, channels = _widened(blocks, params["channels"]), params["channels"]
-        stream = Stream(timeline.sample_rate, channels, source.frames, scratch)
-        blocks = _until(effect(blocks, stream, **entry["arguments"], **_context(effect, timeline, entry)), bound)
-    return blocks, channels
-
-
-def _context(effect: Callable[..., Blocks], timeline: Timeline, entry: dict[str, Any]) -> dict[str, Any]:
-    """Return what the stage gives an effect whose signature names it."""
-    offered = {"timeline": timeline, "seed": entry.get("seed")}
-    return {name: value for name, value in offered.items() if name in inspect.signature(effect).parameters}
-
-
-def _folded(source: Source, channels: int) -> tuple[Blocks, int]:
-    """Return the source's blocks with no more channels than the song has."""
-    if source.channels == channels or source.channels == 1:
-        return source.blocks(), source.channels
-    matrix = pan.fold_down(source.channels, channels) if source.channels > channels else None
-    if matrix is None:
-        raise AudioError(
-            f"{source.path}: it has {source.channels} channels and the song {channels}: "
-            "export it with 1 or as many as the song"
-        )
-    return (block @ matrix for block in source.blocks()), channels
-
-
-def _widened(blocks: Blocks, channels: int) -> Blocks:
-    for block in blocks:
-        yield np.repeat(block, channels, axis=1)
-
-
-def _until(blocks: Blocks, frames: int) -> Blocks:
-    """Yield at most so many frames: a tail past the end, and past what a later effect looks ahead, costs nothing."""
-    position = 0
-    for block in blocks:
-        yield block[: frames - position]
-        position += len(block)
-        if position >= frames:
-            return
-
-
-def _gained(blocks: Blocks, channels: int, source_channels: int, params: dict[str, Any]) -> Blocks:
-    """Yield the blocks with gain and pan, in the song's channels."""
-    gains = amplitude(params["gain_db"]) * _pan_gains(source_channels, params["channels"], params["pan"])
-    if channels == params["channels"] and np.all(gains == 1.0):
-        yield from blocks
-        return
-    for block in blocks:
-        yield pan.scaled(block, gains)
-
-
-def _pan_gains(source_channels: int, channels: int, position: float) -> np.ndarray[Any, np.dtype[np.float64]]:
-    """Return a gain for each of the song's channels."""
-    if channels == 2:
-        return pan.constant_power(position) if source_channels == 1 else pan.balance(position)
-    if position:
-        raise SpecError(f"pan {position:g} needs a stereo song, this one has {channels} channel(s): leave pan out")
-    return np.ones(channels)
-
-
-def _ended(blocks: Blocks, end: int, fade_frames: int, heard: Heard) -> Blocks:
-    """Yield at most ``end`` frames; where that takes away sound, the last ``fade_frames`` before it fade out."""
-    fade_frames = min(fade_frames, end)
-    held: list[Block] = []
-    position = 0
-    for block in blocks:
-        body, last, over = np.split(block, [max(0, end - fade_frames - position), max(0, end - position)])
-        if len(body):
-            yield body
-        if len(last):
-            held.append(last)
-        if peak(over) > TAIL_FLOOR:
-            heard.tail_cut = True
-            break
-        position += len(block)
-    if not held:
-        return
-    ending = np.concatenate(held)
-    if heard.tail_cut:
-        ramp = (1.0 + np.cos(np.pi * np.arange(1, fade_frames + 1) / fade_frames)) / 2.0
-        ending = ending * ramp[fade_frames - len(ending) :, None]
-    yield ending
-
-
-def _listened(blocks: Blocks, song_frames: int, pcm: bool, heard: Heard) -> Blocks:
-    """Pass blocks on and note what PCM would clip, its peak, and the last frame of the tail above -90 dBFS."""
-    position = 0
-    for block in blocks:
-        if pcm:
-            highest = peak(block)
-            heard.peak = max(heard.peak, highest)
-            if highest > 1.0:
-                heard.overs += int(np.count_nonzero(np.abs(block) > 1.0))
-        if position + len(block) > song_frames:
-            tail = block[max(0, song_frames - position) :]
-            loud = np.flatnonzero((np.abs(tail) > TAIL_FLOOR).any(axis=1))
-            if len(loud):
-                heard.tail_frames = int(max(0, position - song_frames) + loud[-1] + 1)
-        position += len(block)
-        yield block
+def summary(facts: dict[str, Any]) -> str:
+    """Return the chain and the peak behind it."""
+    chain = " > ".join(facts["effects"]) or "no effects"
+    return f"{facts['frames']} frames, {chain}, peak {level(facts['peak_dbfs'], 'dBFS')}"

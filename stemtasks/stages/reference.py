@@ -3,11 +3,34 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from stemtasks.audio.levels import failures, measure, write_facts
-from stemtasks.errors import AudioError
-from stemtasks.timeline import frames_of_beats
+from stemtasks.audio.limits import failures
+from stemtasks.job import Job
+from stemtasks.timeline import clock
+
+if TYPE_CHECKING:
+    from stemtasks.spec.song import Song
+
+
+def job(song: Song) -> Job:
+    """Return what the reference is made of: a file's content, or a duration."""
+    table = song.reference
+    limits: dict[str, Any] = {"sample_rate": table.sample_rate, "channels": table.channels}
+    if table.min_duration is not None:
+        limits["min_duration_s"] = song.seconds(table.min_duration)
+    params: dict[str, Any] = {"sample_rate": song.song.sample_rate}
+    if table.duration is not None:
+        params |= {"duration": song.length(table.duration), "bpm": song.song.bpm}
+    return Job(
+        task=f"reference:{song.name}",
+        stage="reference",
+        inputs={"file": song.input(table.file)} if table.file else {},
+        outputs={"facts": song.product("reference.json")},
+        params=params,
+        limits=limits,
+        where=song.where("reference"),
+    )
 
 
 def run(inputs: dict[str, Path], outputs: dict[str, Path], params: dict[str, Any]) -> None:
@@ -15,17 +38,28 @@ def run(inputs: dict[str, Path], outputs: dict[str, Path], params: dict[str, Any
 
     Without a file, ``params["duration"]`` is (number, 's' | 'beats').
     """
+    from stemtasks.audio.facts import write_facts
+    from stemtasks.timeline import frames_of_beats
+
     rate = params["sample_rate"]
     if "file" in inputs:
-        facts = measure(inputs["file"])
-        if not facts["frames"]:
-            raise AudioError(f"{inputs['file']}: holds no audio (0 frames); it cannot be the reference")
-        facts["target_frames"] = round(facts["frames"] * rate / facts["sample_rate"])
+        facts = _measured(inputs["file"], rate)
     else:
         number, unit = params["duration"]
         frames = round(number * rate) if unit == "s" else frames_of_beats(number, params["bpm"], rate)
         facts = {"target_frames": frames, "duration_s": round(frames / rate, 6)}
     write_facts(outputs["facts"], facts)
+
+
+def _measured(file: Path, rate: int) -> dict[str, Any]:
+    """Return what a recording measures, and its length at the song's sample rate."""
+    from stemtasks.audio.levels import measure_levels
+    from stemtasks.errors import AudioError
+
+    facts = measure_levels(file)
+    if not facts["frames"]:
+        raise AudioError(f"{file}: holds no audio (0 frames); it cannot be the reference")
+    return facts | {"target_frames": round(facts["frames"] * rate / facts["sample_rate"])}
 
 
 def verify(facts: dict[str, Any], limits: dict[str, Any]) -> list[str]:
@@ -40,3 +74,8 @@ def verify(facts: dict[str, Any], limits: dict[str, Any]) -> list[str]:
             "use a longer recording or lower min_duration"
         )
     return found
+
+
+def summary(facts: dict[str, Any]) -> str:
+    """Return the target's length."""
+    return f"{facts['target_frames']} frames, {clock(facts['duration_s'] * 1000)}"

@@ -2,30 +2,85 @@
 
 from __future__ import annotations
 
-import inspect
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from stemtasks import plugins
-from stemtasks.audio.levels import failures, measure, write_facts
-from stemtasks.audio.source import Stream
-from stemtasks.audio.wav import write_wav
-from stemtasks.timeline import Timeline
+from stemtasks.audio.facts import level
+from stemtasks.audio.limits import failures
+from stemtasks.job import Job
+from stemtasks.spec import schema
+
+if TYPE_CHECKING:
+    from stemtasks.spec.song import Song, Stem
+
+
+def job(song: Song, stem: Stem) -> Job:
+    """Return what one stem is made of.
+
+    A generator that asks for the timeline renders the length it is given, by default the target;
+    one that does not has its own length, which is held against the stem's ``duration``.
+    """
+    generator = stem.generator
+    drawn = schema.of("generators", generator.name)
+    channels = stem.table.channels or song.song.channels
+    limits = song.limits(stem.verify, channels, "FLOAT")
+    frames = None
+    if stem.table.duration is not None:
+        seconds = song.seconds(stem.table.duration)
+        limits["duration_s"] = round(seconds, 9)
+        if "timeline" in drawn.wants:
+            frames = round(seconds * song.song.sample_rate)
+    arguments = dict(generator.arguments)
+    inputs = {"timing": song.product("timing.json")} if "timeline" in drawn.wants else {}
+    for parameter in drawn.parameters:
+        if parameter.reads_files:
+            named = arguments.pop(parameter.name)
+            listed = {parameter.name: named} if isinstance(named, str) else {}
+            if isinstance(named, list):
+                listed = {f"{parameter.name}/{index}": path for index, path in enumerate(named)}
+            inputs |= {role: song.input(path) for role, path in listed.items()}
+    seed = stem.table.seed if stem.table.seed is not None else song.seed("stem", stem.name)
+    return Job(
+        task=f"stem:{song.name}/{stem.name}",
+        stage="stem",
+        inputs=inputs,
+        outputs=song.audio("stems", stem.name),
+        params={
+            "generator": generator.name,
+            "arguments": arguments,
+            "sample_rate": song.song.sample_rate,
+            "channels": channels,
+            "frames": frames,
+            "seed": seed if "seed" in drawn.wants else None,
+        },
+        limits=limits,
+        parts={f"generators/{generator.name}": generator.reference},
+        where=song.where(f"stems.{stem.name}"),
+    )
 
 
 def run(inputs: dict[str, Path], outputs: dict[str, Path], params: dict[str, Any]) -> None:
     """Write the stem as FLOAT and its measurements."""
+    from stemtasks.audio.blocks import Stream
+    from stemtasks.audio.facts import write_facts
+    from stemtasks.audio.levels import measure_levels
+    from stemtasks.audio.wav import write_wav
+    from stemtasks.plugins import call
+    from stemtasks.timeline import Timeline
+
     timeline = Timeline.load(inputs["timing"]) if "timing" in inputs else None
     frames = params["frames"]
     if frames is None:
         frames = timeline.frames if timeline else 0
     stream = Stream(params["sample_rate"], params["channels"], frames, outputs["audio"].parent)
-    generator = plugins.load("generators", params["generator"])
-    wanted = inspect.signature(generator).parameters
-    given = {"timeline": timeline, "seed": params["seed"]}
-    arguments = {**params["arguments"], **_files(inputs), **{name: given[name] for name in given if name in wanted}}
-    write_wav(outputs["audio"], generator(stream, **arguments), stream.sample_rate, stream.channels)
-    write_facts(outputs["facts"], measure(outputs["audio"]))
+    blocks = call(
+        params["parts"][f"generators/{params['generator']}"],
+        stream,
+        arguments=params["arguments"] | _files(inputs),
+        offered={"timeline": timeline, "seed": params["seed"]},
+    )
+    write_wav(outputs["audio"], blocks, stream.sample_rate, stream.channels)
+    write_facts(outputs["facts"], measure_levels(outputs["audio"]))
 
 
 def _files(inputs: dict[str, Path]) -> dict[str, Any]:
@@ -51,3 +106,8 @@ def verify(facts: dict[str, Any], limits: dict[str, Any]) -> list[str]:
             "correct the duration or the recording"
         )
     return found
+
+
+def summary(facts: dict[str, Any]) -> str:
+    """Return the stem's length and peak."""
+    return f"{facts['frames']} frames, peak {level(facts['peak_dbfs'], 'dBFS')}"

@@ -2,28 +2,67 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from stemtasks.audio.levels import write_facts
 from stemtasks.errors import SpecError
+from stemtasks.job import Job
 from stemtasks.timeline import Section, Timeline, frames_of_beats
+
+if TYPE_CHECKING:
+    from stemtasks.spec.song import Song
 
 TOLERANCE_SECONDS = 0.01
 """What sections may miss the target by: lossy files are padded by less, and nobody hears it."""
 
 
+def job(song: Song) -> Job:
+    """Return what the timeline is made of: the tempo, the sections, and the target duration."""
+    table, per_bar = song.song, song.beats_per_bar
+    sections = [
+        {
+            "name": section.name,
+            "beats": None if section.fill else section.beats if section.bars is None else section.bars * per_bar,
+            "key": section.key,
+        }
+        for section in song.sections
+    ]
+    return Job(
+        task=f"timing:{song.name}",
+        stage="timing",
+        inputs={"reference": song.product("reference.json")},
+        outputs={"facts": song.product("timing.json")},
+        params={
+            "sample_rate": table.sample_rate,
+            "tail_seconds": table.tail_seconds,
+            "bpm": table.bpm,
+            "time_signature": table.time_signature,
+            "beats_per_bar": per_bar,
+            "key": table.key,
+            "sections": sections,
+        },
+        where=song.path.as_posix(),
+    )
+
+
 def run(inputs: dict[str, Path], outputs: dict[str, Path], params: dict[str, Any]) -> None:
     """Write ``timing.json``: the timeline of the target duration that the reference gives."""
-    reference = json.loads(inputs["reference"].read_bytes())
-    timeline = timeline_of(reference["target_frames"], params)
+    from stemtasks.audio.facts import read_facts, write_facts
+
+    timeline = timeline_of(read_facts(inputs["reference"])["target_frames"], params)
     write_facts(outputs["facts"], timeline.to_json())
 
 
 def verify(facts: dict[str, Any], limits: dict[str, Any]) -> list[str]:  # noqa: ARG001 - every stage has it
     """Return nothing: a timeline that exists has sections that fill the target."""
     return []
+
+
+def summary(facts: dict[str, Any]) -> str:
+    """Return how many sections there are, and the tempo."""
+    sections = len(facts["sections"])
+    tempo = f", {facts['bpm']:g} bpm" if facts["bpm"] else ""
+    return f"{sections} section{'s' if sections > 1 else ''}{tempo}"
 
 
 def timeline_of(target_frames: int, params: dict[str, Any]) -> Timeline:

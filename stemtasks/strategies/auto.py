@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from stemtasks.audio.blocks import Stream
 from stemtasks.audio.matching import powers
 from stemtasks.audio.pieces import seconds
-from stemtasks.audio.source import Source, Stream
+from stemtasks.audio.source import Source
 from stemtasks.dsp import overlap as dsp
 from stemtasks.timeline import Timeline
 from stemtasks.units import Bpm

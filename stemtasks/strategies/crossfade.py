@@ -7,9 +7,10 @@ from functools import cache, partial
 
 import numpy as np
 
+from stemtasks.audio.blocks import Stream
 from stemtasks.audio.matching import Match, aligned, matches, powers, reach_frames
 from stemtasks.audio.pieces import Fit, Piece, ending, fit, read, seconds
-from stemtasks.audio.source import Source, Stream
+from stemtasks.audio.source import Source
 from stemtasks.dsp import overlap as dsp
 from stemtasks.errors import AudioError
 from stemtasks.units import TimeMs

@@ -8,9 +8,10 @@ from typing import Any
 
 import numpy as np
 
+from stemtasks.audio.blocks import Block, Stream
 from stemtasks.audio.matching import aligned, matches, powers, reach_frames
 from stemtasks.audio.pieces import END_FADE_MS, SILENCE_PEAK, Fit, Piece, ending, fit, read, seconds
-from stemtasks.audio.source import Block, Source, Stream
+from stemtasks.audio.source import Source
 from stemtasks.dsp import overlap as dsp
 from stemtasks.errors import AudioError, SpecError
 from stemtasks.timeline import Timeline

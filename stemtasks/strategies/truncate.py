@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from functools import partial
 
+from stemtasks.audio.blocks import Stream
 from stemtasks.audio.pieces import Fit, Piece, ending, fit, seconds
-from stemtasks.audio.source import Source, Stream
+from stemtasks.audio.source import Source
 from stemtasks.errors import AudioError
 from stemtasks.units import TimeMs
 

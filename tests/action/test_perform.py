@@ -5,21 +5,22 @@ from __future__ import annotations
 import errno
 import json
 import os
+import sys
 import time
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
-from stemtasks import stages
 from stemtasks.action import digests
-from stemtasks.action.keys import Job
 from stemtasks.action.perform import located, perform, up_to_date
 from stemtasks.action.tree import Tree
 from stemtasks.action.workers import attempt, processes
 from stemtasks.cache import store
 from stemtasks.cache.digest import Signature
 from stemtasks.errors import AudioError, CommandError, VerificationError, WorkerError
+from stemtasks.job import Job
 
 
 @pytest.fixture
@@ -27,17 +28,17 @@ def stage(monkeypatch):
     """Let a stage write its parameter and its inputs, and fail verification above a limit; return what it ran."""
     ran = []
 
-    def run(name, inputs, outputs, params):
+    def run(inputs, outputs, params):
         ran.append(params["text"])
         read = "".join(path.read_text() for _, path in sorted(inputs.items()))
         outputs["audio"].write_text(params["text"] + read)
         outputs["facts"].write_text(json.dumps({"length": len(params["text"])}))
 
-    def verify(name, facts, limits):
+    def verify(facts, limits):
         return ["too long"] if facts["length"] > limits.get("length", 1000) else []
 
-    monkeypatch.setattr(stages, "run", run)
-    monkeypatch.setattr(stages, "verify", verify)
+    made_up = SimpleNamespace(run=run, verify=verify, summary=lambda facts: f"{facts['length']} letters")
+    monkeypatch.setitem(sys.modules, "stemtasks.stages.made_up", made_up)
     return ran
 
 
@@ -50,7 +51,7 @@ def tree(tmp_path, monkeypatch):
 def job(text="hello", inputs=None, name="a", limits=None):
     return Job(
         task=f"stem:song/{name}",
-        stage="made up",
+        stage="made_up",
         inputs=inputs or {},
         outputs={"audio": f"build/{name}.wav", "facts": f"build/{name}.json"},
         params={"text": text},
@@ -109,10 +110,10 @@ def test_what_a_copy_got_wrong_is_a_miss(tree, stage, monkeypatch):
     perform(job(), tree)
     perform(job("other"), tree)
 
-    def share(source, target):
+    def link(source, target):
         target.write_bytes(source.read_bytes()[:-1] + b"?")
 
-    monkeypatch.setattr(store, "share", share)
+    monkeypatch.setattr(store, "link", link)
     assert perform(job(), tree).how == "ran"
     assert read() == "hello"
 
@@ -230,11 +231,10 @@ def test_what_a_build_of_the_same_process_number_left_is_removed(tree, stage):
     left.mkdir(parents=True)
     (tree.state / "work" / ("9" * 40 + "-x")).mkdir()
     (left / "audio.wav").touch()
-    _ = tree.records
-    assert os.listdir(tree.state / "work") == []
+    assert os.listdir(Tree(tree.state).state / "work") == []
 
 
-def fail(name, inputs, outputs, params):
+def fail(inputs, outputs, params):
     raise CommandError(f"{params['text']}: no licence")
 
 
@@ -243,7 +243,7 @@ def test_a_stage_gives_the_same_anywhere(tree, stage, executor, monkeypatch):
     tree.executor = executor
     assert perform(job(), tree).how == "ran"
     assert read() == "hello"
-    monkeypatch.setattr(stages, "run", fail)
+    monkeypatch.setattr(sys.modules["stemtasks.stages.made_up"], "run", fail)
     with pytest.raises(CommandError, match="other: no licence"):
         perform(job("other"), tree)
 

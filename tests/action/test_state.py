@@ -5,40 +5,41 @@ from __future__ import annotations
 import json
 import shutil
 import sqlite3
+import sys
 from contextlib import contextmanager
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from stemtasks import stages
 from stemtasks.action import records
-from stemtasks.action.keys import Job
 from stemtasks.action.perform import perform, up_to_date
 from stemtasks.action.records import TABLES, Records, _mark
 from stemtasks.action.tree import Tree
+from stemtasks.commands.database import Backend
 from stemtasks.errors import CacheError
-from stemtasks.graph import Backend
+from stemtasks.job import Job
 from tests import examples
 
 EXAMPLES = examples(300)
 
 
-def run(name, inputs, outputs, params):
+def run(inputs, outputs, params):
     read = "".join(path.read_text() for _, path in sorted(inputs.items()))
     outputs["audio"].write_text(f"{params['text']}({read})")
     outputs["facts"].write_text(json.dumps({"length": len(params["text"])}))
 
 
-def verify(name, facts, limits):
+def verify(facts, limits):
     return ["too long"] if facts["length"] > limits["length"] else []
 
 
 def job(name, text, *inputs):
     return Job(
         task=f"stem:song/{name}",
-        stage="made up",
+        stage="made_up",
         inputs={f"inputs/{index}": f"build/{each}.wav" for index, each in enumerate(inputs)},
         outputs={"audio": f"build/{name}.wav", "facts": f"build/{name}.json"},
         params={"text": text},
@@ -62,8 +63,7 @@ def opened(folder):
     try:
         yield tree
     finally:
-        if "records" in vars(tree):
-            tree.records._connection.close()
+        tree.records._connection.close()
 
 
 def build(jobs, tree):
@@ -80,8 +80,8 @@ def template(tmp_path_factory):
     folder = tmp_path_factory.mktemp("template")
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
-        patch.setattr(stages, "run", run)
-        patch.setattr(stages, "verify", verify)
+        made_up = SimpleNamespace(run=run, verify=verify, summary=lambda facts: f"{facts['length']} letters")
+        patch.setitem(sys.modules, "stemtasks.stages.made_up", made_up)
         with opened(folder) as tree:
             build(NEW, tree)
             build(OLD, tree)
@@ -286,7 +286,7 @@ def test_anything_in_the_place_of_state(copied, name, as_):
 def test_forgetting_drops_a_record_and_a_failed_build_does_not(copied, monkeypatch):
     folder = copied()
     with opened(folder) as tree:
-        monkeypatch.setattr("stemtasks.graph.tree", lambda: tree)
+        monkeypatch.setattr("stemtasks.commands.database.tree", lambda: tree)
         building, forgetting = Backend("", None), Backend("", None)
         assert building.get("stem:song/last", "ignore:") is None
         building.remove("stem:song/last")

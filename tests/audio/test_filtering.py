@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from scipy import signal
 
 from stemtasks.audio import filtering
-from stemtasks.audio.source import Stream
+from stemtasks.audio.blocks import Stream
 from stemtasks.dsp import bandpass, sections
 from tests import examples
 

@@ -8,10 +8,12 @@ import numpy as np
 import pytest
 import soundfile
 
-from stemtasks.audio.levels import decibels, failures, measure, write_facts
-from stemtasks.audio.source import BLOCK_FRAMES
+from stemtasks.audio.blocks import BLOCK_FRAMES
+from stemtasks.audio.facts import decibels, write_facts
+from stemtasks.audio.limits import failures
 from stemtasks.audio.wav import write_wav
 from tests import loudness_oracle
+from tests.measured import measure
 
 RATE = 48_000
 

@@ -14,7 +14,8 @@ import numpy as np
 import pytest
 import soxr
 
-from stemtasks.audio.source import Source, Stream
+from stemtasks.audio.blocks import Stream
+from stemtasks.audio.source import Source
 from stemtasks.dsp.channels import mixed, mixing
 from stemtasks.generators.file import file
 
@@ -78,7 +79,7 @@ RENDER = """
 import json, resource, signal, sys
 from pathlib import Path
 import numpy as np
-from stemtasks.audio.source import Stream
+from stemtasks.audio.blocks import Stream
 from stemtasks.errors import StemtasksError
 from stemtasks.generators.file import file
 resource.setrlimit(resource.RLIMIT_AS, (2 << 30, 2 << 30))

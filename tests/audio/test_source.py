@@ -13,8 +13,9 @@ import soundfile
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from stemtasks.audio.blocks import BLOCK_FRAMES, fitted, reblocked
 from stemtasks.audio.headers import mp3_frames
-from stemtasks.audio.source import BLOCK_FRAMES, Source, fitted, reblocked
+from stemtasks.audio.source import Source
 from stemtasks.errors import AudioError
 from tests import examples
 from tests.audio_files import FFMPEG, RATE, noise, one_line, partitions, split, written

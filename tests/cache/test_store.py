@@ -245,9 +245,9 @@ LOOP = """
 import sys
 from pathlib import Path
 from doit.doit_cmd import DoitMain
-from stemtasks import graph
+from stemtasks.commands import project
 for turn in range(int(sys.argv[1])):
-    graph.tree.cache_clear(), graph.songs.cache_clear()
+    project.tree.cache_clear(), project.songs.cache_clear()
     note = "CDEFGAB"[turn % 7] + "4"
     Path("spec/song.toml").write_text(Path("song.txt").read_text().replace("NOTE", note))
     if DoitMain().run([]):

@@ -132,8 +132,8 @@ def test_the_answer_imports_no_part_that_loads_or_builds(noted):
     done = subprocess.run(
         [sys.executable, "-c", code.replace("sys.exit(code)", "")], cwd=noted.folder, capture_output=True, check=True
     )
-    loaded = {"stemtasks", *(f"stemtasks.{name}" for name in ("asked", "commands", "errors", "folders", "progress"))}
-    loaded |= {f"stemtasks.{name}" for name in ("reporter", "stopping", "summary", "unchanged")}
+    commands = (f"commands.{name}" for name in ("note", "options", "reporter", "run", "signals"))
+    loaded = {"stemtasks", *(f"stemtasks.{name}" for name in ("commands", *commands, "errors", "paths", "progress"))}
     assert done.stderr.decode() == f"{sorted(loaded)}\n"
 
 
@@ -285,7 +285,7 @@ def test_a_spec_that_is_younger_than_the_build_by_less_than_a_clock_may_show_lea
 
 
 def test_a_note_that_cannot_be_written_is_no_failure(tmp_path):
-    notes.note(tmp_path / "not there", {}, [], 0, notes.Said("", 0, 0.0))
+    notes.leave(tmp_path / "not there", {}, [], 0, notes.Said("", 0, 0.0))
     assert notes.recall(tmp_path / "not there") is None
 
 
@@ -299,7 +299,7 @@ def pristine(tmp_path_factory):
     said = notes.Said("up to date  stem:song/lead\n", 1, 2.5)
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
-        notes.note(folder, {}, files, time.time_ns() + 2 * SETTLED_NS, said)
+        notes.leave(folder, {}, files, time.time_ns() + 2 * SETTLED_NS, said)
         assert notes.recall(folder) == said
         yield folder, said
 
@@ -334,11 +334,11 @@ def test_a_note_in_another_form_with_a_right_mark_is_none(tmp_path, monkeypatch,
 
 
 def test_a_module_in_a_folder_named_like_that_of_the_libraries_is_the_projects(monkeypatch):
-    from stemtasks import graph
+    from stemtasks.commands import build
 
     helper = ModuleType("helper")
     helper.__file__ = f"{sys.prefix}-songs/helper.py"
     monkeypatch.setitem(sys.modules, "helper", helper)
-    found = graph._of_project()
+    found = build._of_project()
     assert helper.__file__ in found
-    assert not {pytest.__file__, json.__file__, graph.__file__} & set(found)
+    assert not {pytest.__file__, json.__file__, build.__file__} & set(found)

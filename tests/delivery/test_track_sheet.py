@@ -7,7 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stemtasks.delivery.track_sheet import clock, shown, track_sheet, width
+from stemtasks.delivery.track_sheet import sheet as track_sheet
+from stemtasks.delivery.track_sheet import shown, width
+from stemtasks.timeline import clock
 
 
 def stem(title, **more):
@@ -115,9 +117,9 @@ def test_lines_stay_on_a_page_and_file_names_stay_whole():
     data = manifest(stem("長" * 60, effects=effects))
     data["song"]["artist"] = "A very long name of an orchestra " * 9
     data["sections"][0]["name"] = "x" * 300
-    sheet = track_sheet(data)
-    assert data["files"][0]["name"] in sheet
-    assert max(width(line) for line in sheet.splitlines() if not line.endswith(".wav")) <= 100
+    text = track_sheet(data)
+    assert data["files"][0]["name"] in text
+    assert max(width(line) for line in text.splitlines() if not line.endswith(".wav")) <= 100
 
 
 def test_loudness_of_stems_is_shown_where_it_was_measured():
@@ -132,10 +134,10 @@ def test_a_song_without_tempo_has_no_bars():
     data = manifest(stem("bass", pan=None, align={}))
     data["song"] |= {"bpm": None, "key": None}
     data["files"][-1]["loudness_lufs"] = None
-    sheet = track_sheet(data)
-    assert "Tempo           none\nKey             not stated\n" in sheet
-    assert "   Start       End  Key       Section\n0:00.000  0:16.000  -         intro\n" in sheet
-    assert "-14.02 LUFS\n" in sheet
+    text = track_sheet(data)
+    assert "Tempo           none\nKey             not stated\n" in text
+    assert "   Start       End  Key       Section\n0:00.000  0:16.000  -         intro\n" in text
+    assert "-14.02 LUFS\n" in text
 
 
 @pytest.mark.parametrize(
@@ -149,7 +151,7 @@ def test_a_song_without_tempo_has_no_bars():
     ],
 )
 def test_times_are_minutes_seconds_and_milliseconds(frame, rate, text):
-    assert clock(frame, rate) == text
+    assert clock(frame * 1000 / rate) == text
 
 
 @given(st.text(max_size=60), st.integers(1, 40))

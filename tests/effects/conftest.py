@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from stemtasks.audio.source import Stream
+from stemtasks.audio.blocks import Stream
 from stemtasks.plugins import load
+from stemtasks.spec import parts
 from stemtasks.timeline import Section, Timeline
 
 RATE = 48000
@@ -22,16 +23,16 @@ def apply(tmp_path):
 
     def run(name, x, cuts=(), frames=None, bpm=120.0, **arguments):
         stream = Stream(RATE, x.shape[1], len(x) if frames is None else frames, tmp_path)
-        effect = load("effects", name)
+        effect = load(parts.found("effects", name).reference)
         names = effect.__annotations__
         if "timeline" in names:
             arguments["timeline"] = timeline(bpm, len(x))
         if "seed" in names:
             arguments.setdefault("seed", 5)
-        parts = [part for part in np.split(x, sorted(cuts)) if len(part)]
-        kept = [part.copy() for part in parts]
-        out = list(effect(iter(parts), stream, **arguments))
-        assert all(np.array_equal(part, copy) for part, copy in zip(parts, kept, strict=True)), "input was changed"
+        blocks = [block for block in np.split(x, sorted(cuts)) if len(block)]
+        kept = [block.copy() for block in blocks]
+        out = list(effect(iter(blocks), stream, **arguments))
+        assert all(np.array_equal(block, copy) for block, copy in zip(blocks, kept, strict=True)), "input was changed"
         assert all(block.ndim == 2 and block.dtype == np.float64 and len(block) for block in out)
         assert not list(tmp_path.iterdir()), "a scratch file was left"
         return np.concatenate(out) if out else np.empty((0, x.shape[1]))

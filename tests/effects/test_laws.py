@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from importlib import import_module
+import sys
 
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from stemtasks.plugins import module_name
+from stemtasks.plugins import load
+from stemtasks.spec import parts
 
 RATE = 48000
 EVERY = [
@@ -123,7 +124,7 @@ def test_mono_in_mono_out(apply, name, arguments):
 
 
 def per_channel(name):
-    return getattr(import_module(module_name("effects", name)), "PER_CHANNEL", False)
+    return getattr(sys.modules[load(parts.found("effects", name).reference).__module__], "PER_CHANNEL", False)
 
 
 @pytest.mark.parametrize(("name", "arguments"), [c for c in EVERY if per_channel(c[0])])

@@ -14,7 +14,7 @@ import soundfile
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stemtasks.audio.source import Stream
+from stemtasks.audio.blocks import Stream
 from stemtasks.audio.wav import write_wav
 from stemtasks.errors import CommandError, SpecError
 from stemtasks.generators.command import KEPT_BYTES, _filled, _keep_ending, command

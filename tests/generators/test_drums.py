@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stemtasks.audio.source import Stream
+from stemtasks.audio.blocks import Stream
 from stemtasks.dsp.percussion import VOICES
 from stemtasks.errors import SpecError
 from stemtasks.generators import drums as module

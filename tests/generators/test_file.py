@@ -12,8 +12,8 @@ import soxr
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from stemtasks.audio.blocks import BLOCK_FRAMES, Stream
 from stemtasks.audio.recording import frames_at
-from stemtasks.audio.source import BLOCK_FRAMES, Stream
 from stemtasks.audio.wav import write_wav
 from stemtasks.errors import AudioError, SpecError
 from stemtasks.generators.file import file

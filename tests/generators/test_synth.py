@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from stemtasks.audio.source import Stream
+from stemtasks.audio.blocks import Stream
 from stemtasks.dsp.envelope import Adsr
 from stemtasks.dsp.patch import Patch
 from stemtasks.errors import SpecError

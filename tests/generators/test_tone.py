@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from scipy import signal
 
-from stemtasks.audio.source import Stream
+from stemtasks.audio.blocks import Stream
 from stemtasks.errors import SpecError
 from stemtasks.generators.tone import tone
 from stemtasks.timeline import Section, Timeline

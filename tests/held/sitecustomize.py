@@ -11,9 +11,9 @@ from pathlib import Path
 MARKERS = os.environ.get("STEMTASKS_TEST_HOLD")
 
 if MARKERS:
-    from stemtasks import stages
+    from stemtasks.action import workers
 
-    run_stage = stages.run
+    run_stage = workers.run_stage
 
     def run_and_hold(stage, inputs, outputs, params):
         """Run a stage, then wait as long as its marker is there."""
@@ -28,4 +28,4 @@ if MARKERS:
         while marker.exists():
             time.sleep(0.01)
 
-    stages.run = run_and_hold
+    workers.run_stage = run_and_hold

@@ -5,7 +5,6 @@ from __future__ import annotations
 import ast
 import inspect
 import os
-import typing
 
 import pytest
 from hypothesis import given, settings
@@ -13,7 +12,7 @@ from hypothesis import strategies as st
 
 from stemtasks import plugins
 from stemtasks.errors import SpecError
-from stemtasks.spec import reading, schema, tables
+from stemtasks.spec import parts, reading, schema, tables
 from stemtasks.units import duration_of
 from tests import examples
 
@@ -82,7 +81,11 @@ def test_a_good_spec_is_bound_with_every_default(tmp_path):
 
 
 WRONG = {
-    "unknown table": ("[song]", "[sonk]", "unknown table 'sonk'; known: master, mix, reference, sections, song, "),
+    "unknown table": (
+        "[song]",
+        "[sonk]",
+        "unknown table 'sonk'; known: archive, master, mix, reference, ",
+    ),
     "unknown key": ("bpm = 120", "bmp = 120", "song: unknown key 'bmp'; known: "),
     "nearest key": ("bpm = 120", "bmp = 120", "; did you mean 'bpm'?"),
     "bpm of 0": ("bpm = 120", "bpm = 0", "song.bpm: 0 is outside 10 to 1000 beats/min"),
@@ -283,13 +286,13 @@ def test_a_duration_is_seconds_clock_time_bars_or_beats(value, expected):
     assert duration_of(value) == expected
 
 
-PLUGINS = [(kind, name) for kind in typing.get_args(plugins.Kind) if kind != "stages" for name in plugins.names(kind)]
+PARTS = [(kind, name) for kind in parts.KINDS for name in parts.ours(kind)]
 
 
-@pytest.mark.parametrize(("kind", "name"), PLUGINS)
+@pytest.mark.parametrize(("kind", "name"), PARTS)
 def test_the_schema_read_from_source_is_the_signature_that_python_sees(kind, name):
     drawn = schema.of(kind, name)
-    seen = inspect.signature(plugins.load(kind, name)).parameters
+    seen = inspect.signature(plugins.load(parts.found(kind, name).reference)).parameters
     keywords = {key: value for key, value in seen.items() if value.kind is inspect.Parameter.KEYWORD_ONLY}
     assert {parameter.name for parameter in drawn.parameters} | drawn.wants == set(keywords)
     for parameter in drawn.parameters:
@@ -302,7 +305,7 @@ def test_the_schema_read_from_source_is_the_signature_that_python_sees(kind, nam
 
 def test_no_generators_parameter_has_the_name_of_a_stems_own_key():
     common = {parameter.name for parameter in reading.STEM_KEYS.parameters}
-    for name in plugins.names("generators"):
+    for name in parts.names("generators"):
         assert not common & {parameter.name for parameter in schema.of("generators", name).parameters}, name
 
 

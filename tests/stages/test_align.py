@@ -12,6 +12,7 @@ from stemtasks.errors import AudioError
 from stemtasks.spec import schema
 from stemtasks.stages import align
 from tests.made_stems import RATE, noise, sine, timeline, written
+from tests.parts import REFERENCES
 
 
 def aligned(tmp_path, stem, target_s, strategy="auto", song_bpm=None, name="out", rate=RATE, **given):
@@ -19,7 +20,7 @@ def aligned(tmp_path, stem, target_s, strategy="auto", song_bpm=None, name="out"
     timing = tmp_path / "timing.json"
     timing.write_text(json.dumps(timeline(round(target_s * RATE), song_bpm).to_json()))
     outputs = {"audio": tmp_path / f"{name}.wav", "facts": tmp_path / f"{name}.json"}
-    params = {"strategy": strategy, "arguments": {}, "kind": None, "bpm": None, "seed": 1} | given
+    params = {"strategy": strategy, "arguments": {}, "kind": None, "bpm": None, "seed": 1, "parts": REFERENCES} | given
     align.run({"audio": path, "timing": timing}, outputs, params)
     return json.loads(outputs["facts"].read_text())
 

@@ -14,14 +14,17 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from stemtasks.audio.levels import measure, write_facts
+from stemtasks.audio.facts import write_facts
 from stemtasks.audio.wav import write_wav
-from stemtasks.delivery.manifest import CONTRACT
+from stemtasks.delivery import zipped
+from stemtasks.delivery.contents import CONTRACT
 from stemtasks.delivery.names import archive_name
 from stemtasks.errors import VerificationError
 from stemtasks.progress import on_final, on_frames
 from stemtasks.stages import archive
 from stemtasks.timeline import Section, Timeline
+from tests.measured import measure
+from tests.parts import REFERENCES
 
 RATE = 48000
 FRAMES = 4800
@@ -47,6 +50,7 @@ class Delivery:
             "loudness_lufs": -14.0,
             "ceiling_dbtp": -1.0,
             "made_by": {"stemtasks": "0.1.0", "numpy": "2.4.6"},
+            "formats": [{"format": name, "arguments": {}} for name in ("manifest", "track_sheet", "sha256sums")],
         }
         limits = {"silence_dbfs": -80.0, "clipping_ratio": 0.001, "loudness_tolerance_lu": 0.5}
         self.limits = {"mix": limits, "master": limits, "stems": {name: dict(limits) for name in stems}}
@@ -86,7 +90,9 @@ class Delivery:
         facts = self.folder / "archive.json"
         there = {role: path for role, path in self.inputs.items() if path.is_file()}
         digests = {role: hashlib.sha256(path.read_bytes()).hexdigest() for role, path in there.items()}
-        archive.run(self.inputs, {"archive": out, "facts": facts}, self.params | {"sha256": digests})
+        archive.run(
+            self.inputs, {"archive": out, "facts": facts}, self.params | {"sha256": digests, "parts": REFERENCES}
+        )
         found = archive.verify(json.loads(facts.read_bytes()), self.limits)
         facts.unlink()
         if found:
@@ -167,7 +173,7 @@ def test_the_place_of_the_build_is_not_in_the_archive(tmp_path):
 @pytest.mark.parametrize("copied_bytes", [97, 4096])
 def test_blocks_of_any_size_give_the_same_zip(delivery, monkeypatch, copied_bytes):
     first = delivery.build("first.zip").read_bytes()
-    monkeypatch.setattr(archive, "COPY_BYTES", copied_bytes)
+    monkeypatch.setattr(zipped, "COPY_BYTES", copied_bytes)
     assert delivery.build("second.zip").read_bytes() == first
 
 
@@ -335,7 +341,7 @@ def test_a_stopped_copy_leaves_no_archive(delivery):
 
 
 def test_progress_ends_at_the_delivered_frames(delivery, monkeypatch):
-    monkeypatch.setattr(archive, "COPY_BYTES", 5000)
+    monkeypatch.setattr(zipped, "COPY_BYTES", 5000)
     seen = []
     token = on_frames.set(seen.append)
     try:
@@ -349,7 +355,7 @@ def test_progress_ends_at_the_delivered_frames(delivery, monkeypatch):
 
 def test_the_archive_does_not_depend_on_the_size_of_copied_blocks(delivery, monkeypatch):
     whole = delivery.build("whole.zip").read_bytes()
-    monkeypatch.setattr(archive, "COPY_BYTES", 997)
+    monkeypatch.setattr(zipped, "COPY_BYTES", 997)
     assert delivery.build("pieces.zip").read_bytes() == whole
 
 
@@ -358,7 +364,7 @@ def test_a_member_takes_the_zip64_form_by_its_size(size, large):
     # zip64's extra field (APPNOTE 4.5.3: id 1, 16 bytes) must be in the local header before the bytes are known
     file = io.BytesIO()
     with zipfile.ZipFile(file, "w", allowZip64=True) as opened:
-        opened.open(archive._member("Top", "a.wav", size), "w").close()
+        opened.open(zipped._member("Top", "a.wav", size), "w").close()
     assert file.getvalue().startswith(b"PK\3\4")
     assert (b"a.wav\1\0\x10\0" in file.getvalue()) == large
 

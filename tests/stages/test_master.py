@@ -8,12 +8,13 @@ import numpy as np
 import pytest
 import soundfile
 
-from stemtasks.audio.levels import measure, write_facts
+from stemtasks.audio.facts import write_facts
 from stemtasks.audio.wav import write_wav
 from stemtasks.cache.digest import Ahead, read_digest
 from stemtasks.progress import on_final
 from stemtasks.stages import master
 from tests import loudness_oracle
+from tests.measured import measure
 
 RATE = 48_000
 # between its samples it is 3 dB higher than at them, so that what the samples leave room for is too much

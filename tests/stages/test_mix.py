@@ -8,12 +8,14 @@ import numpy as np
 import pytest
 import soundfile
 
-from stemtasks.audio.levels import measure
-from stemtasks.audio.source import BLOCK_FRAMES, Source
+from stemtasks.audio import summing
+from stemtasks.audio.blocks import BLOCK_FRAMES
+from stemtasks.audio.source import Source
 from stemtasks.audio.wav import write_wav
 from stemtasks.errors import AudioError
 from stemtasks.progress import on_final
 from stemtasks.stages import mix
+from tests.measured import measure
 
 RATE = 48_000
 
@@ -112,7 +114,7 @@ def test_a_mix_that_is_not_its_stems_is_refused(tmp_path, stem, monkeypatch):
     def off_by_a_little(path, blocks, *args):
         return write_wav(path, (block + 2e-6 for block in blocks), *args)
 
-    monkeypatch.setattr(mix, "write_wav", off_by_a_little)
+    monkeypatch.setattr(summing, "write_wav", off_by_a_little)
     facts = mixed(tmp_path, {"bass": stem("bass", noise(1))}, {"bass": 0.0})[1]
     assert facts["sum_residual_dbfs"] == pytest.approx(-114, abs=0.2)
     assert mix.verify(facts, {}) == [

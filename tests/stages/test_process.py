@@ -7,12 +7,13 @@ import pytest
 import soundfile
 from scipy import signal
 
-from stemtasks.audio import levels
+from stemtasks.audio.facts import decibels
 from stemtasks.audio.wav import write_wav
 from stemtasks.dsp import pan
 from stemtasks.errors import AudioError, SpecError
 from stemtasks.stages import process
 from stemtasks.timeline import Section, Timeline
+from tests.parts import REFERENCES
 
 RATE = 48000
 ECHO = {"effect": "delay", "arguments": {"time_ms": 100.0, "feedback": 0.5, "mix": 0.5}, "seed": 3}
@@ -35,12 +36,20 @@ def stage(tmp_path):
         timeline = Timeline(rate, frames, tail_frames, 120.0, 4.0, "4/4", None, sections)
         (folder / "timing.json").write_text(json.dumps(timeline.to_json()))
         write_wav(folder / "in.wav", iter([x]), rate, x.shape[1])
-        defaults = {"gain_db": 0.0, "pan": 0.0, "channels": x.shape[1], "subtype": "FLOAT", "tail": "keep", "seed": 9}
+        defaults = {
+            "parts": REFERENCES,
+            "gain_db": 0.0,
+            "pan": 0.0,
+            "channels": x.shape[1],
+            "subtype": "FLOAT",
+            "tail": "keep",
+            "seed": 9,
+        }
         outputs = {"audio": out / "x.wav", "facts": out / "x.json"}
         process.run(
             {"audio": folder / "in.wav", "timing": folder / "timing.json"},
             outputs,
-            defaults | {"effects": list(effects)} | params,
+            defaults | {"effects": list(effects), "parts": REFERENCES} | params,
         )
         assert sorted(path.name for path in out.iterdir()) == ["x.json", "x.wav"], "scratch was left"
         run.bytes = outputs["audio"].read_bytes() + outputs["facts"].read_bytes()
@@ -162,14 +171,10 @@ def test_staying_mono_as_long_as_possible_changes_no_bit(stage, monkeypatch):
     assert not np.array_equal(late[:, 0], late[:, 1])
 
 
-def test_stereo_becomes_mono_by_its_average_and_surround_folds_down(stage):
+def test_stereo_becomes_mono_by_its_average(stage):
     x = noise(channels=2)
     mono, _ = stage(x, channels=1)
     np.testing.assert_allclose(mono[:, 0], x.mean(axis=1), atol=1e-8)
-    x = noise(channels=6)
-    stereo, _ = stage(x, channels=2)
-    left = x[:, 0] + 0.5**0.5 * (x[:, 2] + x[:, 4])
-    np.testing.assert_allclose(stereo[:, 0], left, atol=1e-7)
 
 
 def test_channels_without_a_convention_are_an_error(stage):
@@ -263,7 +268,7 @@ def test_a_recording_through_a_full_chain(stage, recordings, name):
     cross = np.fft.rfft(y[:, 0], 1 << 20) * np.conj(np.fft.rfft(dry, 1 << 20))
     match = np.fft.irfft(cross / (np.abs(cross) + 1e-9 * np.abs(cross).max()))
     assert np.argmax(np.abs(match)) in (0, 1)
-    assert -20 < facts["rms_dbfs"] - levels.decibels(float(np.std(dry))) < 0
+    assert -20 < facts["rms_dbfs"] - decibels(float(np.std(dry))) < 0
     # it dies away in the song's tail and does not stop
     windows = [np.std(y[len(x) + k * rate // 2 :][: rate // 2]) for k in range(6)]
     assert windows[0] > windows[-1]

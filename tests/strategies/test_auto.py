@@ -6,7 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from stemtasks.audio.source import Source, Stream
+from stemtasks.audio.blocks import Stream
+from stemtasks.audio.source import Source
 from stemtasks.strategies.auto import auto
 from tests.made_stems import RATE, as_wav, noise, sine, timeline, written
 

@@ -1,0 +1,80 @@
+"""The sound of the stage ``align``: a stem at exactly the target's frames, by a strategy, its seams measured."""
+
+from __future__ import annotations
+
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from stemtasks.audio.blocks import Stream
+from stemtasks.audio.facts import write_facts
+from stemtasks.audio.levels import measure_levels
+from stemtasks.audio.pieces import Fit, Piece, check_source
+from stemtasks.audio.seam_figures import measure_seams
+from stemtasks.audio.source import Source
+from stemtasks.audio.wav import write_wav
+from stemtasks.errors import AudioError
+from stemtasks.links import link
+from stemtasks.plugins import call
+from stemtasks.timeline import Timeline
+
+
+def fit_to_timeline(inputs: dict[str, Path], outputs: dict[str, Path], params: dict[str, Any]) -> None:
+    """Fit ``inputs['audio']`` to ``timing.frames`` by ``params['strategy']``; write the audio and its facts.
+
+    ``params``: strategy, arguments, kind, bpm (the stem's own tempo), seed.
+    """
+    timeline = Timeline.load(inputs["timing"])
+    with Source(inputs["audio"]) as source:
+        if source.sample_rate != timeline.sample_rate:
+            raise AudioError(
+                f"{source.path}: its sample rate is {source.sample_rate} Hz, the song's is {timeline.sample_rate} Hz:"
+                " make the stem again at the song's rate"
+            )
+        check_source(source)
+        stream = Stream(source.sample_rate, source.channels, source.frames, outputs["audio"].parent)
+        strategy, reason, made = _fitted(source, stream, timeline, params)
+        if _is_as_it_was(source, timeline.frames, made):
+            link(inputs["audio"], outputs["audio"])
+        else:
+            write_wav(outputs["audio"], made.blocks, source.sample_rate, source.channels)
+        facts = measure_levels(outputs["audio"])
+        with Source(outputs["audio"]) as output:
+            seams = measure_seams(output, source, made)
+        facts["align"] = {
+            "strategy": strategy,
+            "reason": reason,
+            "source_frames": source.frames,
+            "target_frames": timeline.frames,
+            **made.facts,
+            **seams,
+        }
+    write_facts(outputs["facts"], facts)
+
+
+def _is_as_it_was(source: Source, frames: int, made: Fit) -> bool:
+    """Return whether what a plan makes of a file that was written here is the very same file."""
+    whole = source.frames == frames and source.format in ("WAV", "WAVEX") and source.subtype == "FLOAT"
+    return whole and list(islice(made.plan(), 2)) == [Piece(0, 0)]
+
+
+def _fitted(source: Source, stream: Stream, timeline: Timeline, params: dict[str, Any]) -> tuple[str, str, Fit]:
+    """Return the strategy's name, the reason for it, and its fit."""
+    offered = {
+        "timeline": timeline,
+        "seed": params.get("seed", 0),
+        "bpm": params.get("bpm"),
+        "kind": params.get("kind"),
+    }
+
+    def called(name: str, arguments: dict[str, Any]) -> Any:
+        reference = params["parts"][f"strategies/{name}"]
+        return call(reference, source, timeline.frames, stream, arguments=arguments, offered=offered)
+
+    name, reason = params["strategy"], "asked for in the spec"
+    arguments = dict(params.get("arguments") or {})
+    if name == "auto":
+        choice = called("auto", arguments)
+        name, reason = choice.strategy, choice.reason
+        arguments = {"bpm": arguments["bpm"]} if name == "loop" and "bpm" in arguments else {}
+    return name, reason, called(name, arguments)

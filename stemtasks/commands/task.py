@@ -1,0 +1,121 @@
+"""One task as doit has it: its question whether the task may be skipped, and its action."""
+
+from __future__ import annotations
+
+import inspect
+import os
+import random
+import shutil
+from typing import Any
+
+from doit.exceptions import TaskFailed
+
+from stemtasks.action.perform import audit, intact, located, perform, up_to_date
+from stemtasks.action.workplace import workplace
+from stemtasks.commands import options
+from stemtasks.commands.project import tree
+from stemtasks.errors import StemtasksError
+from stemtasks.job import Job
+from stemtasks.paths import BUILD
+
+PROCESS = os.getpid()
+
+
+class UpToDate:
+    """doit's question whether a task may be skipped, answered from the record and the files' digests."""
+
+    __signature__ = inspect.Signature()  # doit asks for it each time, and finding it takes longer than the answer
+
+    def __init__(self, job: Job) -> None:
+        self.job = job
+        self.answer: bool | None = None
+        self.audited = False
+
+    def __call__(self) -> bool:
+        """Ask once, and remember the answer: an action that runs after a yes was forced."""
+        self.answer = up_to_date(self.job, tree())
+        self.audited = random.random() < options.audited_fraction
+        return self.answer and not self.audited
+
+    def made(self) -> bool:
+        """Return whether the outputs are those of the record, of whatever inputs; ``doit -s`` asks no more."""
+        record = tree().records.get("tasks", self.job.task)
+        return isinstance(record, dict) and intact(self.job, tree(), record)
+
+    def __repr__(self) -> str:
+        return f"the record of {self.job.task}, its inputs and outputs"
+
+
+_makers: dict[str, UpToDate] = {}
+"""The task that makes a path; with ``doit -s`` it is not asked whether it is up to date."""
+
+
+class Build:
+    """doit's action of a task; doit runs it only if ``UpToDate`` said no, or with ``-a``, which forces it."""
+
+    def __init__(self, job: Job, uptodate: UpToDate) -> None:
+        self.job = job
+        self.uptodate = uptodate
+        self.frames = 0
+        self.outcome: Any = None
+
+    def __call__(self) -> TaskFailed | None:
+        """Return None when the outputs are right, or doit's failure with one line for a user's mistake."""
+        if os.getpid() != PROCESS:
+            return TaskFailed("doit's process runner cannot share the records; use threads ('doit -P thread')")
+        for path in self.job.inputs.values():
+            maker = _makers.get(path)
+            if maker is not None and maker.answer is None and not maker.made():
+                return TaskFailed(f"{self.job.where}: {path}: is not what was made; run doit without -s to mend it")
+        done, audited = self.uptodate.answer is True, self.uptodate.audited
+        try:
+            if done and audited:
+                self.outcome = audit(self.job, tree(), on_frames=self._on_frames)
+            else:
+                self.outcome = perform(self.job, tree(), forced=done, audited=audited, on_frames=self._on_frames)
+        except StemtasksError as error:
+            return TaskFailed(located(self.job, error))
+        except OSError as error:
+            if error.errno is None:
+                raise
+            return TaskFailed(f"{self.job.where}: {error.filename or BUILD}: {error.strerror}; nothing was published")
+        return None
+
+    def __repr__(self) -> str:
+        return f"{self.job.stage} of {self.job.params}"
+
+    def recorded(self) -> tuple[str, float]:
+        """Return what the record says of the outputs, and the seconds that making them took."""
+        record = tree().records.get("tasks", self.job.task)
+        return (str(record["summary"]), float(record["seconds"])) if record else ("", 0.0)
+
+    def finish(self) -> list[str]:
+        """End the build that this task was part of, and return what a person should know of it."""
+        return tree().finish()
+
+    def abandon(self) -> None:
+        """Remove what a running job has written so far."""
+        shutil.rmtree(workplace(self.job, tree()), ignore_errors=True)
+
+    def _on_frames(self, frames: int) -> None:
+        self.frames = frames
+
+
+def task_of(job: Job) -> dict[str, Any]:
+    """Return a job as doit's task dict."""
+    uptodate = UpToDate(job)
+    build = Build(job, uptodate)
+    _makers.update(dict.fromkeys(job.outputs.values(), uptodate))
+    return {
+        "basename": job.stage,
+        "name": job.task.partition(":")[2],
+        "doc": job.where,
+        "actions": [build],
+        "file_dep": sorted(set(job.inputs.values())),
+        "targets": list(job.outputs.values()),
+        "uptodate": [uptodate],
+        # capturing would put a thread's own stream in place of sys.stdout for all threads
+        "io": {"capture": False},
+        "clean": True,
+        "meta": {"build": build},
+    }

@@ -1,0 +1,61 @@
+"""The last checks before a song is handed over: whether its files are those that were measured, and belong together."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from stemtasks.audio.facts import Facts
+from stemtasks.audio.limits import failures
+from stemtasks.audio.source import Source
+from stemtasks.delivery.contents import SUM_RESIDUAL_DBFS
+from stemtasks.errors import AudioError
+from stemtasks.timeline import Timeline
+
+
+def disagreements(
+    inputs: dict[str, Path], stems: dict[str, Facts], master: Facts, mix: Facts, timeline: Timeline, params: Any
+) -> list[str]:
+    """Return what is not as it must be whatever the limits, a phrase each that starts with the file."""
+    form = {
+        "frames": timeline.delivered_frames,
+        "sample_rate": params["sample_rate"],
+        "channels": params["channels"],
+        "subtype": params["subtype"],
+    }
+    found = []
+    for name, facts in stems.items():
+        phrases = failures(facts, form) + _header_disagreements(inputs[f"stems/{name}"], facts)
+        found += [f"stem {name}: {phrase}" for phrase in phrases]
+    phrases = failures(mix, form | {"subtype": "FLOAT"}) + _header_disagreements(inputs["mix"], mix)
+    found += [f"mix: {phrase}" for phrase in phrases + _sum_failures(mix)]
+    phrases = failures(master, form) + _header_disagreements(inputs["master"], master)
+    phrases += [
+        f"its {what} was not measured ({key})"
+        for what, key in (("loudness", "lufs"), ("true peak", "true_peak_dbtp"))
+        if master.get(key) is None
+    ]
+    return found + [f"master: {phrase}" for phrase in phrases]
+
+
+def _header_disagreements(path: Path, facts: Facts) -> list[str]:
+    """Return where a file's header differs from its facts, which then are of other bytes."""
+    try:
+        with Source(path) as source:
+            header = {name: getattr(source, name) for name in ("frames", "sample_rate", "channels", "subtype")}
+    except AudioError as error:
+        return [str(error).removeprefix(f"{path}: ")]
+    return [
+        f"the file's {name} is {value}, its measurements say {facts[name]}: build it again"
+        for name, value in header.items()
+        if value != facts[name]
+    ]
+
+
+def _sum_failures(mix: Facts) -> list[str]:
+    residual = mix.get("sum_residual_dbfs")
+    if residual is None:
+        return ["how far it is from the sum of its stems was not measured (sum_residual_dbfs)"]
+    if not residual <= SUM_RESIDUAL_DBFS:
+        return [f"it is {residual} dBFS from the sum of its stems, {SUM_RESIDUAL_DBFS} is allowed"]
+    return []
