@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+import stemtasks
 from tests import slow_song
 from tests.project import Project
 from tests.three_stems import ALL, SPEC
@@ -53,3 +54,12 @@ def slow(project: Project) -> Project:
     project.spec(slow_song.SPEC.format(python=sys.executable))
     slow_song.renders(project, 0)
     return project
+
+
+@pytest.fixture
+def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Return a copy of the package that doit uses in this test, to be edited."""
+    copy = tmp_path / "package" / "stemtasks"
+    shutil.copytree(Path(stemtasks.__file__).parent, copy, ignore=shutil.ignore_patterns("__pycache__"))
+    monkeypatch.setenv("PYTHONPATH", str(copy.parent))
+    return copy

@@ -12,7 +12,6 @@ from pathlib import Path
 import pytest
 import soundfile
 
-import stemtasks
 from tests.three_stems import AFTER_PROCESS, ALL, SPEC, STEMS
 
 
@@ -273,36 +272,6 @@ def test_a_reference_of_the_same_duration_stops_the_rebuild_at_once(project):
     project.build("align")
     soundfile.write(project.folder / "spec/take.wav", noise[::-1] * 0.5, 16000)
     assert project.build("align").done == {"ran": ["reference:song", "timing:song"]}
-
-
-def test_a_changed_effects_source_rebuilds_the_stems_that_use_it(built, tmp_path):
-    package = tmp_path / "package" / "stemtasks"
-    shutil.copytree(Path(stemtasks.__file__).parent, package, ignore=shutil.ignore_patterns("__pycache__"))
-    env = {"PYTHONPATH": str(package.parent)}
-    assert built.build(env=env).done == {}
-    for name, expected in {
-        "effects/delay.py": ["process:song/bass"],
-        "effects/reverb.py": [],
-        "strategies/loop.py": ["align:song/bass", "align:song/drums"],
-        "generators/drums.py": ["stem:song/drums"],
-        "reporter.py": [],
-        "graph.py": [],
-    }.items():
-        with (package / name).open("a") as file:
-            file.write("\n# changed\n")
-        assert built.build(env=env).tasks("ran") == expected, name
-
-
-def test_a_changed_effect_that_changes_the_audio_rebuilds_what_follows(built, tmp_path):
-    package = tmp_path / "package" / "stemtasks"
-    shutil.copytree(Path(stemtasks.__file__).parent, package, ignore=shutil.ignore_patterns("__pycache__"))
-    source = package / "effects" / "highpass.py"
-    text = source.read_text()
-    rendered = "filtered(blocks, stream, sos, phase)"
-    assert text.count(rendered) == 1
-    source.write_text(text.replace(rendered, f"(0.5 * block for block in {rendered})"))
-    ran = built.build(env={"PYTHONPATH": str(package.parent)}).tasks("ran")
-    assert ran == [*AFTER_PROCESS, "process:song/pad"]
 
 
 def test_another_songs_mistake_does_not_stop_this_ones_tasks(built):
