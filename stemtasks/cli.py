@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from stemtasks.cache.settings import CacheTable
-from stemtasks.commands import cache
+from stemtasks.commands import cache, laws
 from stemtasks.errors import SpecError, StemtasksError
 from stemtasks.spec import parts, schema
 from stemtasks.spec.reading import check_name
@@ -44,6 +44,7 @@ def _parser() -> argparse.ArgumentParser:
     shown = commands.add_parser("schema", help="show what a spec may say: tables, generators, strategies, effects")
     shown.add_argument("name", nargs="?", help="only this kind (effects ...), table (song ...) or name (delay ...)")
     shown.set_defaults(run=_schema)
+    laws.add_to(commands)
     cache.add_to(commands)
     return parser
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from itertools import chain
+from itertools import chain, islice
 from typing import Literal
 
 import numpy as np
@@ -55,16 +55,19 @@ def forward_backward(blocks: Blocks, stream: Stream, sos: Sections) -> Blocks:
     head, blocks = _peeked(blocks, padding(sos) + 1)
     if not len(head):
         return
-    ends = _Ends(blocks, head, stream.channels, sos)
+    ways = _TwoWays(blocks, head, stream.channels, sos)
     look_ahead = memory_frames(sos)
     if look_ahead <= LOOK_AHEAD_FRAMES:
-        yield from _looking_ahead(ends, look_ahead)
+        yield from _looking_ahead(ways, look_ahead)
     else:
-        yield from _over_a_file(ends, stream)
+        yield from _over_a_file(ways, stream)
 
 
-class _Ends:
-    """A stream that is run through forward, and the filter that starts at its end to go backward."""
+class _TwoWays:
+    """A stream that one filter runs through forward and another one back.
+
+    Each begins settled, in the odd reflection of the end that it comes from.
+    """
 
     def __init__(self, blocks: Blocks, head: Block, channels: int, sos: Sections) -> None:
         self.sos, self.channels = sos, channels
@@ -85,25 +88,29 @@ class _Ends:
         return Filter(self.sos, self.channels, steady_state(self.sos) * frame[:, None, None])
 
 
-def _looking_ahead(ends: _Ends, look_ahead: int) -> Blocks:
-    held: list[Block] = []  # the last two chunks as they came out forward
-    for chunk in reblocked(iter(ends.blocks), CHUNK_FRAMES):
-        if len(held) < 2:
-            held.append(ends.forward(chunk))
-            continue
+def _looking_ahead(ways: _TwoWays, look_ahead: int) -> Blocks:
+    """Yield each chunk as soon as the one after it has come out forward.
+
+    chunks     | older | newer | newest
+    forward    ------------------------>
+    backward   <-------====               ==== are ``look_ahead`` frames, begun at rest: by their end it is forgotten
+    """
+    chunks = reblocked(iter(ways.blocks), CHUNK_FRAMES)
+    held = [ways.forward(chunk) for chunk in islice(chunks, 2)]
+    for chunk in chunks:
         older, newer = held
-        backward = Filter(ends.sos, ends.channels)
+        backward = Filter(ways.sos, ways.channels)
         backward(newer[look_ahead - 1 :: -1])
-        filtered, turned = together(ends.forward, chunk, backward, older[::-1])
+        newest, turned = together(ways.forward, chunk, backward, older[::-1])
         yield turned[::-1]
-        held = [newer, filtered]
-    backward = ends.backward(held[-1][-1])
-    yield from reversed([backward(filtered[::-1])[::-1] for filtered in reversed(held)])
+        held = [newer, newest]
+    backward = ways.backward(held[-1][-1])
+    yield from reversed([backward(chunk[::-1])[::-1] for chunk in reversed(held)])
 
 
-def _over_a_file(ends: _Ends, stream: Stream) -> Blocks:
-    with Spill(map(ends.forward, ends.blocks), stream.channels, stream.scratch) as spill:
-        backward = ends.backward(spill.read(spill.frames - 1, 1)[0])
+def _over_a_file(ways: _TwoWays, stream: Stream) -> Blocks:
+    with Spill(map(ways.forward, ways.blocks), stream.channels, stream.scratch) as spill:
+        backward = ways.backward(spill.read(spill.frames - 1, 1)[0])
         starts = range(0, spill.frames, CHUNK_FRAMES)
         for start in reversed(starts):
             # what comes out stays in reverse, since turning it round would be a copy

@@ -32,22 +32,22 @@ def measure_seams(output: Source, source: Source, made: Fit) -> dict[str, Any]:
     worst = [_Worst("dip_db"), _Worst("jump_ratio"), _Worst("beat_error_ms")]
     listed: list[dict[str, Any]] = []
     count = 0
-    for place in _places(source, made, output.frames):
-        seam: dict[str, Any] = dict(figures.of(place)) if place.pause_s is None else {"pause_s": place.pause_s}
-        seam["beat_error_ms"] = _beat_error_ms(place.piece, made, source.sample_rate)
+    for seam in _seams(source, made, output.frames):
+        found: dict[str, Any] = dict(figures.of(seam)) if seam.pause_s is None else {"pause_s": seam.pause_s}
+        found["beat_error_ms"] = _beat_error_ms(seam.piece, made, source.sample_rate)
         for figure in worst:
-            figure.see(seam.get(figure.name), place.piece.frame)
+            figure.see(found.get(figure.name), seam.piece.frame)
         count += 1
         if len(listed) < LISTED_SEAMS:
-            seam |= {"frame": place.piece.frame, "overlap_frames": place.piece.overlap}
-            seam |= {"rho": dsp.rounded(place.piece.rho), "shift_frames": place.piece.shift}
-            listed.append(seam)
+            found |= {"frame": seam.piece.frame, "overlap_frames": seam.piece.overlap}
+            found |= {"rho": dsp.rounded(seam.piece.rho), "shift_frames": seam.piece.shift}
+            listed.append(found)
     worst_facts = {key: value for figure in worst for key, value in figure.facts().items()} if count else None
     return {"seams": count, "worst_seam": worst_facts, "seam_list": listed}
 
 
 @dataclass(frozen=True, slots=True)
-class _Place:
+class _Seam:
     """A seam: the piece that begins, where the one before is by then, and the frames around that no other seam has."""
 
     piece: Piece
@@ -57,7 +57,7 @@ class _Place:
     pause_s: float | None
 
 
-def _places(source: Source, made: Fit, frames: int) -> Iterator[_Place]:
+def _seams(source: Source, made: Fit, frames: int) -> Iterator[_Seam]:
     """Yield the seams between two pieces that sound, in order."""
     context = round(CONTEXT_SECONDS * source.sample_rate)
     before: Piece | None = None
@@ -72,7 +72,7 @@ def _places(source: Source, made: Fit, frames: int) -> Iterator[_Place]:
         going = None if before is None else source_frame(before, piece.frame)
         if before is not None and going is not None:
             silence = 0.0 if silent_from is None else (piece.frame - silent_from) / source.sample_rate
-            yield _Place(
+            yield _Seam(
                 piece,
                 going,
                 min(context, piece.frame - before.frame - before.overlap),
@@ -90,12 +90,12 @@ class _Figures:
     source: Source
     known: dict[tuple[int, ...], dict[str, float]] = field(default_factory=dict)
 
-    def of(self, place: _Place) -> dict[str, float]:
+    def of(self, seam: _Seam) -> dict[str, float]:
         """Return dip_db, rise_db, jump_ratio and level_step_db of a seam, from the finished file."""
-        assert place.piece.start is not None
-        key = (place.going, place.piece.start, place.piece.overlap, place.around, place.after)
+        assert seam.piece.start is not None
+        key = (seam.going, seam.piece.start, seam.piece.overlap, seam.around, seam.after)
         if key not in self.known:
-            self.known[key] = self._measured(place.piece.frame, *key)
+            self.known[key] = self._measured(seam.piece.frame, *key)
         return self.known[key]
 
     def _measured(self, frame: int, going: int, coming: int, overlap: int, around: int, after: int) -> dict[str, float]:

@@ -39,7 +39,7 @@ class Unreachable(Exception):  # noqa: N818
     """The service does not answer, or not with what was asked for; the text is a phrase for a person."""
 
 
-class Place(Protocol):
+class Remote(Protocol):
     """Files by name; every method may raise ``Missing``, ``Refused`` or ``Unreachable``."""
 
     def read(self, name: str) -> Iterator[bytes]:
@@ -213,7 +213,7 @@ def _phrase(error: Exception) -> str:
     return "no connection" if "error sending request" in text else "its answer broke off"
 
 
-def place_of(table: CacheTable) -> Place:
+def remote_of(table: CacheTable) -> Remote:
     """Return where the shared store of some settings lies; raises ``Unreachable``."""
     folder = folder_of(table.shared)
     return Bucket(table) if folder is None else Folder(folder, table.mode == "readwrite")

@@ -22,7 +22,7 @@ import xxhash
 
 from stemtasks.cache import signing
 from stemtasks.cache.digest import Digest, read_digest
-from stemtasks.cache.remote import Missing, Place, Refused, Unreachable, place_of
+from stemtasks.cache.remote import Missing, Refused, Remote, Unreachable, remote_of
 from stemtasks.cache.settings import Settings
 from stemtasks.cache.store import Store
 from stemtasks.links import READ_ONLY
@@ -67,7 +67,7 @@ class Shared:
         self._bad: set[str] = set()
         self._untrusted = 0
         self._lock = threading.Lock()
-        self._opened: Place | None = None
+        self._opened: Remote | None = None
 
     def pull(self, key: str, store: Store, roles: frozenset[str] | None = None) -> bool:
         """Bring a key's entry and blobs into the local store, and return whether all are there.
@@ -101,7 +101,7 @@ class Shared:
             return None
         digests = {Digest(**digest) for digest in entry["outputs"].values()}
         sizes = self._readers.map(
-            lambda digest: self._request(self.reading, lambda: self._place().size(_blob_name(digest))), digests
+            lambda digest: self._request(self.reading, lambda: self._remote().size(_blob_name(digest))), digests
         )
         return entry if all(size == digest.bytes for size, digest in zip(sizes, digests, strict=True)) else None
 
@@ -136,7 +136,7 @@ class Shared:
         """Return how many blobs and entries the store holds and their bytes, or None if it does not say."""
 
         def count() -> tuple[int, int, int]:
-            blobs, entries = (list(self._place().listed(folder)) for folder in ("blobs", "entries"))
+            blobs, entries = (list(self._remote().listed(folder)) for folder in ("blobs", "entries"))
             return len(blobs), len(entries), sum(blobs) + sum(entries)
 
         return self._request(self.reading, count)
@@ -164,10 +164,10 @@ class Shared:
             phrases.append(f"{self._untrusted} entries without the right signature were not used")
         return [f"WARNING: shared store {self.address}: {'; '.join(phrases)}"] if phrases else []
 
-    def _place(self) -> Place:
+    def _remote(self) -> Remote:
         with self._lock:
             if self._opened is None:
-                self._opened = place_of(self._table)
+                self._opened = remote_of(self._table)
             return self._opened
 
     def _request(self, direction: Direction, request: Callable[[], Answer]) -> Answer | None:
@@ -193,7 +193,7 @@ class Shared:
         """Return an entry's bytes; one that is too large for an entry is none."""
         begun = time.monotonic()
         raw = b""
-        for piece in self._place().read(name):
+        for piece in self._remote().read(name):
             raw += piece
             if len(raw) > signing.LARGEST_BYTES:
                 self._bad.add(name)
@@ -206,7 +206,7 @@ class Shared:
         """Bring one blob into the local store if its bytes are what its digest says."""
         fast, strong, count = xxhash.xxh3_128(), hashlib.sha256(), 0
         patience = time.monotonic() + self._table.timeout_seconds + digest.bytes / SLOWEST_BYTES_PER_SECOND
-        pieces = self._place().read(_blob_name(digest))
+        pieces = self._remote().read(_blob_name(digest))
         try:
             with store.incoming() as temporary:
                 with open(temporary, "xb", buffering=0) as file:
@@ -234,17 +234,17 @@ class Shared:
         replace_entry = replace or name in self._bad
 
         def sent() -> bool:
-            place = self._place()
-            if not replace_entry and place.size(name) is not None:
+            remote = self._remote()
+            if not replace_entry and remote.size(name) is not None:
                 return True
             for output in entry["outputs"].values():
                 digest = Digest(**output)
                 again = replace or _blob_name(digest) in self._bad
-                if again or place.size(_blob_name(digest)) != digest.bytes:
+                if again or remote.size(_blob_name(digest)) != digest.bytes:
                     if read_digest(store.blob_path(digest.sha256)) != digest:
                         return False
-                    place.write(_blob_name(digest), store.blob_path(digest.sha256))
-            place.write(name, signing.packed(key, entry, self._secret))
+                    remote.write(_blob_name(digest), store.blob_path(digest.sha256))
+            remote.write(name, signing.packed(key, entry, self._secret))
             return True
 
         def written() -> bool:

@@ -48,7 +48,8 @@ def stage(name: str, function: str) -> str:
 
 def find(kind: Kind, name: str) -> Part | None:
     """Return the part of a name, or None; installed packages are gone through only for a name that is not here."""
-    return ours(kind).get(name) or _of_project(kind).get(name) or _installed(kind).get(name)
+    here = ours(kind) | _of_project(kind)
+    return here.get(name) or _installed(kind).get(name)
 
 
 def found(kind: Kind, name: str) -> Part:

@@ -38,7 +38,7 @@ class Parameter:
     @property
     def reads_files(self) -> bool:
         """Return whether the value names files, whose content the key takes."""
-        return any(isinstance(mark, InputPath) for mark in _marks(self.annotation))
+        return any(isinstance(mark, InputPath) for mark in marks(self.annotation))
 
 
 @dataclass(frozen=True)
@@ -162,10 +162,10 @@ def unknown(what: str, found: str, known: typing.Iterable[str]) -> str:
     return f"unknown {what} '{found}'; known: {', '.join(names) or 'none'}{hint}"
 
 
-def _marks(annotation: Any) -> list[Any]:
+def marks(annotation: Any) -> list[Any]:
     """Return what ``Annotated`` says of a type, also inside ``X | None``."""
     if isinstance(annotation, types.UnionType) or typing.get_origin(annotation) is typing.Union:
-        return [mark for part in typing.get_args(annotation) for mark in _marks(part)]
+        return [mark for part in typing.get_args(annotation) for mark in marks(part)]
     return list(annotation.__metadata__) if typing.get_origin(annotation) is Annotated else []
 
 

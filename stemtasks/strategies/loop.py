@@ -181,27 +181,40 @@ def _grid(source: Source, frames: int, start: int, period: float, overlap: int) 
 
 
 def _joint(source: Source, start: int, length: int, overlap: int) -> Piece:
-    """Return how a repetition begins, with its frame counted from the beat; a start of None asks for a pause before it.
+    """Return how a repetition begins, its frame counted from the beat; a start of None asks for a pause before it.
 
-    The overlap lies before the beat where there is audio before the region, so that the downbeat stays whole;
-    else after it, with the audio after the region; without either the recording's last 5 ms are mirrored.
+    What lies around the region decides. Audio before it: both parts overlap before the beat, so that the downbeat
+    stays whole. A recording that ends before the beat: a pause. A region that meets its own start smoothly: nothing.
+    Else both overlap after the beat, with the audio after the region, or with the recording's last 5 ms mirrored.
     """
     fold = round(FOLD_SECONDS * source.sample_rate)
+    end = start + length
+    after = source.frames - end
     if overlap and start >= overlap:
-        going, coming = read(source, start + length - overlap, overlap), read(source, start - overlap, overlap)
-        shared, rho = _short_where_opposed(going, coming, fold, from_end=True)
-        return Piece(-shared, start - shared, shared, rho)
-    after = source.frames - (start + length)
+        return _before_the_beat(source, start, end, overlap, fold)
     if after < -(fold // 2):
         return Piece(0, None)
-    near = min(fold, length)
-    before, incoming = read(source, start + length - near, near), read(source, start, near)
-    if after < fold and dsp.is_smooth(before, incoming):
+    if after < fold and _meets_smoothly(source, start, end, min(fold, length)):
         return Piece(0, start)
     shared = min(overlap, after) if after >= fold else fold + min(after, 0)
-    shared = max(1, min(shared, length // 2))
-    going, coming = read(source, start + length, shared), read(source, start, shared)
+    return _after_the_beat(source, start, end, max(1, min(shared, length // 2)), fold)
+
+
+def _before_the_beat(source: Source, start: int, end: int, overlap: int, fold: int) -> Piece:
+    going, coming = read(source, end - overlap, overlap), read(source, start - overlap, overlap)
+    shared, rho = _short_where_opposed(going, coming, fold, from_end=True)
+    return Piece(-shared, start - shared, shared, rho)
+
+
+def _meets_smoothly(source: Source, start: int, end: int, near: int) -> bool:
+    return dsp.is_smooth(read(source, end - near, near), read(source, start, near))
+
+
+def _after_the_beat(source: Source, start: int, end: int, shared: int, fold: int) -> Piece:
+    """Return an overlap from the beat on; an attack keeps its full level while what was before rings out."""
+    going, coming = read(source, end, shared), read(source, start, shared)
     if dsp.power(coming) >= ATTACK_POWER * dsp.power(going):
+        incoming = read(source, start, min(fold, end - start))
         steps = np.abs(np.diff(incoming, axis=0)).max(initial=0.0)
         if np.abs(incoming[0] - going[0]).max() <= 2.0 * max(steps, dsp.STEP_FLOOR):
             return Piece(0, start, shared, ring=True)
