@@ -17,6 +17,11 @@ from tests.three_stems import ALL, SPEC
 RECORDINGS = Path(os.environ.get("STEMTASKS_RECORDINGS", Path(__file__).parents[2] / "shared" / "audio"))
 
 
+def pytest_xdist_auto_num_workers() -> int:
+    """Return how many tests run at a time: most of them wait for processes and clocks half of their time."""
+    return 2 * (os.cpu_count() or 1)
+
+
 @pytest.fixture(scope="session")
 def recordings() -> Path:
     """Return the folder of real recordings with free licences, which a user's clone does not have."""

@@ -87,18 +87,33 @@ def write_take(project, hertz):
     soundfile.write(project.folder / "spec/take.wav", samples, 8000, subtype="PCM_16")
 
 
+@pytest.fixture(scope="module")
+def settled(template, tmp_path_factory):
+    """Return a function that gives a copy of the built tree which is old enough: copies are made, and age, together."""
+    ready = []
+
+    def take():
+        if not ready:
+            folder = tmp_path_factory.mktemp("settled")
+            for number in range(12):
+                ready.append(folder / f"{number}" / "song")
+                shutil.copytree(template.folder, ready[-1])
+            time.sleep(SETTLED)
+        return ready.pop()
+
+    return take
+
+
 @pytest.fixture
-def noted(template, tmp_path):
+def noted(settled):
     """Return a tree of one's own in which a build has left its note."""
-    folder = tmp_path / "song"
-    shutil.copytree(template.folder, folder)
     project = Project.__new__(Project)
-    project.folder = folder
+    project.folder = settled()
     for _ in range(5):  # other tests may put files into a folder that Python imports from
-        time.sleep(SETTLED)
         assert project.build().tasks("up to date") == NAMES
         if note(project).exists():
             return project
+        time.sleep(SETTLED)
     raise AssertionError("no build leaves a note")
 
 

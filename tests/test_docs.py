@@ -1,0 +1,73 @@
+"""What the guides show is so: their examples are songs, their files exist, their effect keeps the laws."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from stemtasks.spec.reading import read_song
+from tests.project import Project
+
+ROOT = Path(__file__).parents[1]
+GUIDES = sorted([*ROOT.glob("docs/*.md"), ROOT / "README.md", ROOT / "CONTRIBUTING.md"])
+BLOCKS = [
+    (f"{guide.stem}-{number}", text)
+    for guide in GUIDES
+    if guide.stem in ("songs", "recordings")
+    for number, text in enumerate(re.findall(r"```toml\n(.*?)```", guide.read_text(encoding="utf-8"), re.DOTALL))
+]
+TONE = '\n[stems.tone]\ngenerator = "tone"\n'
+
+
+@pytest.mark.parametrize("text", [text for _, text in BLOCKS], ids=[name for name, _ in BLOCKS])
+def test_every_example_is_a_song_or_a_part_of_one(text, tmp_path):
+    said = tomllib.loads(text)
+    whole = text
+    if "song" not in said:
+        whole = '[song]\nbpm = 120\nkey = "A minor"\n[reference]\nduration = "0:08"\n' + text
+    if "stems" not in said:
+        whole += TONE
+    (tmp_path / "song.toml").write_text(whole, encoding="utf-8")
+    assert read_song(tmp_path / "song.toml").stems
+
+
+@pytest.mark.parametrize("guide", GUIDES, ids=lambda guide: guide.stem)
+def test_every_file_that_a_guide_names_is_there(guide):
+    text = guide.read_text(encoding="utf-8")
+    named = set(re.findall(r"`((?:[a-z_0-9]+/)*[a-z_0-9]+\.(?:py|md))`", text))
+    places = (ROOT, ROOT / "stemtasks", guide.parent)
+    made_up = {"parts/effects/tremolo.py"}
+    assert not [name for name in named - made_up if not any((place / name).is_file() for place in places)]
+    links = re.findall(r"\]\((?!https?:)([^)#]+)\)", text)
+    assert not [link for link in links if not (guide.parent / link).exists()]
+
+
+def test_the_readme_has_no_link_that_only_works_beside_the_files():
+    assert not re.findall(r"\]\((?!https?:)[^)]*\)", (ROOT / "README.md").read_text(encoding="utf-8"))
+
+
+def test_the_houses_rooms_are_those_of_the_architecture():
+    text = (ROOT / "docs/architecture.md").read_text(encoding="utf-8")
+    rooms = {path.name for path in (ROOT / "stemtasks").iterdir() if (path / "__init__.py").is_file()}
+    assert set(re.findall(r"(?m)^  ([a-z]+)/ ", text)) == rooms
+    (leaves,) = re.findall(r"(?m)^  (errors job .*)$", text)
+    doors = {"graph", "cli", "executors", "__init__"}
+    assert set(leaves.split()) == {path.stem for path in (ROOT / "stemtasks").glob("*.py")} - doors
+
+
+def test_the_effect_in_the_guide_keeps_the_laws_and_builds(project: Project):
+    (effect,) = re.findall(r"```python\n(import numpy.*?)```", (ROOT / "docs/songs.md").read_text(), re.DOTALL)
+    folder = project.folder / "parts/effects"
+    folder.mkdir(parents=True)
+    (folder / "tremolo.py").write_text(effect)
+    code = [sys.executable, "-m", "stemtasks.cli", "laws"]
+    done = subprocess.run(code, cwd=project.folder, capture_output=True, text=True, check=False)
+    assert done.stdout == "kept     effects/tremolo  no arguments\n", done.stderr
+    chain = '[{ name = "tremolo", depth = 0.8 }]'
+    project.spec(f"[song]\nsample_rate = 16000\n[reference]\nduration = 2\n{TONE}effects = {chain}\n")
+    assert "process:song/tone" in project.build().tasks("ran")
