@@ -17,9 +17,21 @@ from tests.three_stems import ALL, SPEC
 RECORDINGS = Path(os.environ.get("STEMTASKS_RECORDINGS", Path(__file__).parents[2] / "shared" / "audio"))
 
 
+COSTLY = {"reggae", "metal", "loops", "sustained", "settled"}
+"""Fixtures of a module that take seconds to make: their tests run in one process, which makes them once."""
+
+
 def pytest_xdist_auto_num_workers() -> int:
-    """Return how many tests run at a time: most of them wait for processes and clocks half of their time."""
-    return 2 * (os.cpu_count() or 1)
+    """Return how many tests run at a time: some of them wait for processes and clocks."""
+    return (os.cpu_count() or 1) + 1
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keep the tests of a costly fixture together."""
+    for item in items:
+        for name in sorted(COSTLY & set(getattr(item, "fixturenames", ()))):
+            item.add_marker(pytest.mark.xdist_group(name))
 
 
 @pytest.fixture(scope="session")
