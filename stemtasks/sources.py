@@ -92,20 +92,28 @@ def _home(top: str) -> Path | None:
         return ROOT.parent
     if _is_local(top):
         return Path()
-    try:
-        found = importlib.util.find_spec(top)
-    except (ImportError, ValueError):
-        return None
-    if found is None:
-        return None
-    places = found.submodule_search_locations or [found.origin or ""]
-    return Path(places[0]).parent
+    places = _places(top)
+    return Path(places[0]).parent if places else None
 
 
 @cache
 def _is_local(top: str) -> bool:
     """Return whether a package or a module lies beside ``dodo.py``, where what a project's own parts import may lie."""
-    return top == PARTS or Path(f"{top}.py").is_file() or Path(top, "__init__.py").is_file()
+    if top == PARTS or Path(f"{top}.py").is_file() or Path(top, "__init__.py").is_file():
+        return True
+    # a folder without a file of its own is a package too, unless one that has such a file is installed
+    return Path(top).is_dir() and not any(Path(place, "__init__.py").is_file() for place in _places(top))
+
+
+def _places(top: str) -> list[str]:
+    """Return where Python would find a package or a module: its folders, or its file."""
+    try:
+        found = importlib.util.find_spec(top)
+    except (ImportError, ValueError):
+        found = None
+    if found is None:
+        return []
+    return list(found.submodule_search_locations or []) or [found.origin or ""]
 
 
 @cache

@@ -17,21 +17,19 @@ from tests.three_stems import ALL, SPEC
 RECORDINGS = Path(os.environ.get("STEMTASKS_RECORDINGS", Path(__file__).parents[2] / "shared" / "audio"))
 
 
-COSTLY = {"reggae", "metal", "loops", "sustained", "settled"}
-"""Fixtures of a module that take seconds to make: their tests run in one process, which makes them once."""
+LONGEST = ("test_songs.py", "test_note.py", "test_shared.py", "test_filtering.py", "test_state.py", "test_failures.py")
+"""A file's tests run in one process, which makes its costly fixtures once; the longest begin first."""
 
 
 def pytest_xdist_auto_num_workers() -> int:
-    """Return how many tests run at a time: some of them wait for processes and clocks."""
+    """Return how many files are tested at a time: some tests wait for processes and clocks."""
     return (os.cpu_count() or 1) + 1
 
 
-@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep the tests of a costly fixture together."""
-    for item in items:
-        for name in sorted(COSTLY & set(getattr(item, "fixturenames", ()))):
-            item.add_marker(pytest.mark.xdist_group(name))
+    """Begin with the longest files."""
+    order = {name: place for place, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: order.get(item.path.name, len(order)))
 
 
 @pytest.fixture(scope="session")

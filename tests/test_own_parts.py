@@ -132,6 +132,19 @@ def test_every_kind_of_part_and_what_they_import_of_one_another(built):
     assert "stem:song/click" in built.build().done["ran"]
 
 
+@pytest.mark.parametrize("place", ["helping.py", "helping/__init__.py", "helping/deep.py"])
+def test_what_a_part_imports_from_beside_dodo_is_in_the_key(built, place):
+    module = place.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
+    helping = built.folder / place
+    helping.parent.mkdir(exist_ok=True)
+    helping.write_text("DEPTH = 0.5\n")
+    own(built, "effects/tremolo.py", f"from {module} import DEPTH\n" + TREMOLO)
+    built.edit(BASS, BASS + '{ name = "tremolo" }, ')
+    assert "process:song/bass" in built.build().done["ran"]
+    helping.write_text("DEPTH = 0.25\n")
+    assert built.build().done == {"ran": ["process:song/bass"]}
+
+
 MISTAKES = {
     "unknown": ("tremlo", TREMOLO, "unknown effect 'tremlo'; known: bandpass, ", "did you mean 'tremolo'?"),
     "range": ("tremolo", TREMOLO.replace("= 5.0", "= 5.0"), "effects[1].depth: 8 is outside 0 to 1", ""),
