@@ -1,4 +1,4 @@
-"""The ``stemtasks`` command: begin a song of one's own, and read what a spec may say, and look after the cache."""
+"""The ``stemtasks`` command: begin a song, read what a spec may say, try parts, and look after the cache."""
 
 from __future__ import annotations
 

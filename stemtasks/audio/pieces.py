@@ -1,4 +1,4 @@
-"""Pieces of a recording laid end to end with real overlap-add, and the measuring of their seams.
+"""Pieces of a recording laid end to end with real overlap-add.
 
 A strategy is a plan: which piece of the source sounds from which frame on. ``render`` plays a plan in
 blocks; ``seam_figures`` then reads the finished file and holds every seam against the source.
