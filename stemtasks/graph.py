@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import os
 from collections.abc import Iterator
 from typing import Any
@@ -16,10 +15,6 @@ from stemtasks.commands.task import task_of
 from stemtasks.paths import STATE
 
 __all__ = ["DOIT_CONFIG", "processes", "run_in", "tasks"]
-
-# thousands of tasks are thousands of objects that live to the end: looking through them again and again is a fifth
-# of a build with nothing to do
-gc.set_threshold(100_000, 50, 50)
 
 DOIT_CONFIG = {
     "backend": "stemtasks",

@@ -126,7 +126,8 @@ def _imported_by(name: str) -> tuple[frozenset[str], frozenset[str]]:
     top = name.partition(":")[0].partition(".")[0]
     local = top != PACKAGE and _is_local(top)
     own, libraries = set(), set() if top == PACKAGE or local else {top}
-    for source, names, plain in IMPORT.findall(FOR_TYPES.sub("", _text(name))):
+    text = _text(name)
+    for source, names, plain in IMPORT.findall(FOR_TYPES.sub("", text) if "TYPE_CHECKING" in text else text):
         listed = [part.split()[0] for part in (names or plain).strip("()").split(",") if part.strip()]
         for module in [source, *(f"{source}.{part}" for part in listed)] if source else listed:
             imported = module.partition(".")[0]
@@ -162,37 +163,42 @@ def _text(name: str) -> str:
 
 def _extract(text: str, function: str) -> str:
     """Return the lines of a module that a function of it needs: itself, what it names, what that names, and so on."""
-    statements = ast.parse(text).body
-    binding = {name: statement for statement in statements for name in _bound(statement)}
-    kept = {id(statement): statement for statement in statements if not list(_bound(statement))}
-    waiting = [binding[function], *kept.values()]
+    statements, binding = _statements(text)
+    kept = {place for place in range(len(statements)) if place not in binding.values()}
+    waiting = [binding[function], *kept]
     while waiting:
-        statement = waiting.pop()
-        kept[id(statement)] = statement
-        used = {node.id for node in ast.walk(statement) if isinstance(node, ast.Name)}
-        waiting += [binding[name] for name in used & binding.keys() if id(binding[name]) not in kept]
+        place = waiting.pop()
+        kept.add(place)
+        used = {node.id for node in ast.walk(statements[place]) if isinstance(node, ast.Name)}
+        waiting += [binding[name] for name in used & binding.keys() if binding[name] not in kept]
     lines = text.splitlines(keepends=True)
-    return "".join(
-        "".join(lines[_first_line(statement) - 1 : statement.end_lineno])
-        for statement in statements
-        if id(statement) in kept
-    )
+    spans = ((_first_line(statements[place]) - 1, statements[place].end_lineno) for place in sorted(kept))
+    return "".join("".join(lines[first:last]) for first, last in spans)
 
 
-def _bound(statement: ast.stmt) -> Iterator[str]:
-    """Yield the names that a statement of a module gives a meaning; a text that stands alone has none that matters."""
+@cache
+def _statements(text: str) -> tuple[list[ast.stmt], dict[str, int]]:
+    """Return a module's statements but texts and imports for types, and by name which of them gives it a meaning.
+
+    One that names nothing (a call, say) is in no name's place: it always counts.
+    """
+    statements: list[ast.stmt] = []
+    binding: dict[str, int] = {}
+    for statement in ast.parse(FOR_TYPES.sub(lambda block: "\n" * block[0].count("\n"), text)).body:
+        if isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant):
+            continue
+        binding.update(dict.fromkeys(_bound(statement), len(statements)))
+        statements.append(statement)
+    return statements, binding
+
+
+def _bound(statement: ast.stmt) -> list[str]:
+    """Return the names that a statement of a module gives a meaning."""
     if isinstance(statement, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
-        yield statement.name
-    elif isinstance(statement, (ast.Import, ast.ImportFrom)):
-        yield from ((alias.asname or alias.name).partition(".")[0] for alias in statement.names)
-    elif isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant):
-        yield ""
-    else:
-        yield from (
-            node.id for node in ast.walk(statement) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)
-        )
-        if isinstance(statement, ast.If) and "TYPE_CHECKING" in ast.dump(statement.test):
-            yield ""
+        return [statement.name]
+    if isinstance(statement, (ast.Import, ast.ImportFrom)):
+        return [(alias.asname or alias.name).partition(".")[0] for alias in statement.names]
+    return [node.id for node in ast.walk(statement) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)]
 
 
 def _first_line(statement: ast.stmt) -> int:

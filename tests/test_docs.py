@@ -41,7 +41,7 @@ def test_every_file_that_a_guide_names_is_there(guide):
     text = guide.read_text(encoding="utf-8")
     named = set(re.findall(r"`((?:[a-z_0-9]+/)*[a-z_0-9]+\.(?:py|md))`", text))
     places = (ROOT, ROOT / "stemtasks", guide.parent)
-    made_up = {"parts/effects/tremolo.py"}
+    made_up = {"parts/effects/my_tremolo.py"}
     assert not [name for name in named - made_up if not any((place / name).is_file() for place in places)]
     links = re.findall(r"\]\((?!https?:)([^)#]+)\)", text)
     assert not [link for link in links if not (guide.parent / link).exists()]
@@ -64,10 +64,10 @@ def test_the_effect_in_the_guide_keeps_the_laws_and_builds(project: Project):
     (effect,) = re.findall(r"```python\n(import numpy.*?)```", (ROOT / "docs/songs.md").read_text(), re.DOTALL)
     folder = project.folder / "parts/effects"
     folder.mkdir(parents=True)
-    (folder / "tremolo.py").write_text(effect)
+    (folder / "my_tremolo.py").write_text(effect)
     code = [sys.executable, "-m", "stemtasks.cli", "laws"]
     done = subprocess.run(code, cwd=project.folder, capture_output=True, text=True, check=False)
-    assert done.stdout == "kept     effects/tremolo  no arguments\n", done.stderr
-    chain = '[{ name = "tremolo", depth = 0.8 }]'
+    assert done.stdout == "kept     effects/my_tremolo  no arguments\n", done.stderr
+    chain = '[{ name = "my_tremolo", depth = 0.8 }]'
     project.spec(f"[song]\nsample_rate = 16000\n[reference]\nduration = 2\n{TONE}effects = {chain}\n")
     assert "process:song/tone" in project.build().tasks("ran")

@@ -11,7 +11,7 @@ import zipfile
 import pytest
 
 from tests.project import Project
-from tests.three_stems import AFTER_PROCESS, ALL
+from tests.three_stems import ALL, after
 
 TREMOLO = '''"""Tremolo: the level goes up and down."""
 
@@ -20,7 +20,7 @@ from typing import Annotated
 from stemtasks.units import Fraction, Range
 
 
-def tremolo(blocks, stream, *, rate_hz: Annotated[float, Range(0.1, 20.0, "Hz")] = 5.0, depth: Fraction = 0.5):
+def my_tremolo(blocks, stream, *, rate_hz: Annotated[float, Range(0.1, 20.0, "Hz")] = 5.0, depth: Fraction = 0.5):
     """Let the level swing as a sine.
 
     Parameters
@@ -79,24 +79,24 @@ def own(project: Project, path: str, text: str) -> None:
 @pytest.fixture
 def swinging(built):
     """Return a built song whose bass has an effect of the project's own."""
-    own(built, "effects/tremolo.py", TREMOLO)
-    built.edit(BASS, BASS + '{ name = "tremolo", depth = 0.8 }, ')
-    assert built.build().done == {"ran": [*AFTER_PROCESS, "process:song/bass"]}
+    own(built, "effects/my_tremolo.py", TREMOLO)
+    built.edit(BASS, BASS + '{ name = "my_tremolo", depth = 0.8 }, ')
+    assert built.build().done == {"ran": after("process:song/bass")}
     return built
 
 
 def test_an_effect_of_ones_own_is_in_the_chain_and_its_source_in_the_key(swinging):
-    assert "lowpass > tremolo > delay" in swinging.build().lines("up to date")["process:song/bass"]
-    own(swinging, "effects/tremolo.py", TREMOLO.replace("0.5 - 0.5 * np.cos", "0.4 - 0.4 * np.cos"))
-    assert swinging.build().done == {"ran": [*AFTER_PROCESS, "process:song/bass"]}
-    own(swinging, "effects/tremolo.py", TREMOLO)
-    assert swinging.build().done == {"restored": [*AFTER_PROCESS, "process:song/bass"]}
-    own(swinging, "effects/other.py", TREMOLO.replace("def tremolo", "def other"))
+    assert "lowpass > my_tremolo > delay" in swinging.build().lines("up to date")["process:song/bass"]
+    own(swinging, "effects/my_tremolo.py", TREMOLO.replace("0.5 - 0.5 * np.cos", "0.4 - 0.4 * np.cos"))
+    assert swinging.build().done == {"ran": after("process:song/bass")}
+    own(swinging, "effects/my_tremolo.py", TREMOLO)
+    assert swinging.build().done == {"restored": after("process:song/bass")}
+    own(swinging, "effects/other.py", TREMOLO.replace("def my_tremolo", "def other"))
     assert swinging.build().done == {}
     why = swinging.doit("why", "process:song/bass")
     assert "process:song/bass is up to date" in why.out
-    own(swinging, "effects/tremolo.py", TREMOLO + "\n# changed\n")
-    assert "source parts/effects/tremolo.py changed" in swinging.doit("why").out
+    own(swinging, "effects/my_tremolo.py", TREMOLO + "\n# changed\n")
+    assert "source parts/effects/my_tremolo.py changed" in swinging.doit("why").out
 
 
 def test_in_worker_processes_too(swinging):
@@ -116,9 +116,7 @@ def test_every_kind_of_part_and_what_they_import_of_one_another(built):
     built.edit("[reference]", '[archive]\nformats = ["manifest", { format = "cues", separator = ";" }]\n\n[reference]')
     built.edit("dc_offset = 0.02", "dc_offset = 0.02\nsilence_dbfs = -90")
     run = built.build()
-    assert run.done["ran"] == sorted(
-        [*AFTER_PROCESS, *(f"{stage}:song/click" for stage in ("stem", "align", "process"))]
-    )
+    assert run.done["ran"] == sorted([*after("mix:song"), "align:song/click", "process:song/click", "stem:song/click"])
     assert "twice, 1 seam" in run.lines("ran")["align:song/click"]
     (archive,) = (built.folder / "build/song").glob("*.zip")
     with zipfile.ZipFile(archive) as opened:
@@ -138,31 +136,31 @@ def test_what_a_part_imports_from_beside_dodo_is_in_the_key(built, place):
     helping = built.folder / place
     helping.parent.mkdir(exist_ok=True)
     helping.write_text("DEPTH = 0.5\n")
-    own(built, "effects/tremolo.py", f"from {module} import DEPTH\n" + TREMOLO)
-    built.edit(BASS, BASS + '{ name = "tremolo" }, ')
+    own(built, "effects/my_tremolo.py", f"from {module} import DEPTH\n" + TREMOLO)
+    built.edit(BASS, BASS + '{ name = "my_tremolo" }, ')
     assert "process:song/bass" in built.build().done["ran"]
     helping.write_text("DEPTH = 0.25\n")
     assert built.build().done == {"ran": ["process:song/bass"]}
 
 
 MISTAKES = {
-    "unknown": ("tremlo", TREMOLO, "unknown effect 'tremlo'; known: bandpass, ", "did you mean 'tremolo'?"),
-    "range": ("tremolo", TREMOLO.replace("= 5.0", "= 5.0"), "effects[1].depth: 8 is outside 0 to 1", ""),
-    "not Python": ("tremolo", "def tremolo(:\n", "parts/effects/tremolo.py:1: is not Python (", ""),
+    "unknown": ("my_tremlo", TREMOLO, "unknown effect 'my_tremlo'; known: bandpass, ", "did you mean 'my_tremolo'?"),
+    "range": ("my_tremolo", TREMOLO.replace("= 5.0", "= 5.0"), "effects[1].depth: 8 is outside 0 to 1", ""),
+    "not Python": ("my_tremolo", "def my_tremolo(:\n", "parts/effects/my_tremolo.py:1: is not Python (", ""),
     "another name": (
-        "tremolo",
-        TREMOLO.replace("def tremolo", "def swing"),
-        "is there, but has no function 'tremolo'",
+        "my_tremolo",
+        TREMOLO.replace("def my_tremolo", "def swing"),
+        "is there, but has no function 'my_tremolo'",
         "",
     ),
     "no annotation": (
-        "tremolo",
+        "my_tremolo",
         TREMOLO.replace("depth: Fraction", "depth"),
-        "parts/effects/tremolo.py:8: 'depth': ",
+        "parts/effects/my_tremolo.py:8: 'depth': ",
         "",
     ),
     "unknown annotation": (
-        "tremolo",
+        "my_tremolo",
         TREMOLO.replace("depth: Fraction", "depth: Share"),
         "name 'Share' is not defined",
         "",
@@ -173,7 +171,7 @@ MISTAKES = {
 @pytest.mark.parametrize("mistake", MISTAKES)
 def test_a_mistake_is_one_line(built, mistake):
     name, text, *phrases = MISTAKES[mistake]
-    own(built, "effects/tremolo.py", text)
+    own(built, "effects/my_tremolo.py", text)
     built.edit(BASS, BASS + f'{{ name = "{name}", depth = {8 if mistake == "range" else 1} }}, ')
     run = built.doit()
     assert run.code == 3
@@ -182,7 +180,7 @@ def test_a_mistake_is_one_line(built, mistake):
 
 
 def test_a_name_that_is_taken_is_refused(built):
-    own(built, "effects/delay.py", TREMOLO.replace("def tremolo", "def delay"))
+    own(built, "effects/delay.py", TREMOLO.replace("def my_tremolo", "def delay"))
     run = built.doit()
     assert run.code == 3
     assert "parts/effects/delay.py: stemtasks has the effect 'delay' already; rename the file\n" in run.err
@@ -194,14 +192,14 @@ def stemtasks(project, *arguments):
 
 
 def test_schema_and_laws_know_the_projects_own(project):
-    own(project, "effects/tremolo.py", TREMOLO)
-    assert "tremolo: Let the level swing as a sine." in stemtasks(project, "schema", "effects").stdout
-    assert stemtasks(project, "laws").stdout == "kept     effects/tremolo  no arguments\n"
-    own(project, "effects/tremolo.py", TREMOLO.replace("frame += len(block)", ""))
+    own(project, "effects/my_tremolo.py", TREMOLO)
+    assert "my_tremolo: Let the level swing as a sine." in stemtasks(project, "schema", "effects").stdout
+    assert stemtasks(project, "laws").stdout == "kept     effects/my_tremolo  no arguments\n"
+    own(project, "effects/my_tremolo.py", TREMOLO.replace("frame += len(block)", ""))
     done = stemtasks(project, "laws")
     assert done.returncode == 1
     assert done.stdout.splitlines()[:2] == [
-        "BROKEN   effects/tremolo  no arguments",
+        "BROKEN   effects/my_tremolo  no arguments",
         "         blocks give the bits of the whole",
     ]
     assert done.stderr == "ERROR: 2 laws are broken; stemtasks/audio/laws.py describes each\n"
@@ -216,7 +214,7 @@ def wheel(folder, version, text):
         built.writestr("swings/moving.py", text)
         built.writestr(f"{info}/METADATA", f"Metadata-Version: 2.1\nName: swings\nVersion: {version}\n")
         built.writestr(f"{info}/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
-        built.writestr(f"{info}/entry_points.txt", "[stemtasks.effects]\ntremolo = swings.moving:tremolo\n")
+        built.writestr(f"{info}/entry_points.txt", "[stemtasks.effects]\nmy_tremolo = swings.moving:my_tremolo\n")
         built.writestr(f"{info}/RECORD", "")
     return path
 
@@ -230,15 +228,15 @@ def test_an_installed_packages_effect_and_its_version_are_in_the_key(built, tmp_
     site = tmp_path / "site"
     monkeypatch.setenv("PYTHONPATH", str(site))
     install(wheel(tmp_path, "1.0", TREMOLO), site)
-    built.edit(BASS, BASS + '{ name = "tremolo", depth = 0.8 }, ')
-    assert built.build().done == {"ran": [*AFTER_PROCESS, "process:song/bass"]}
+    built.edit(BASS, BASS + '{ name = "my_tremolo", depth = 0.8 }, ')
+    assert built.build().done == {"ran": after("process:song/bass")}
     assert built.build().done == {}
     install(wheel(tmp_path, "1.1", TREMOLO), site)
     run = built.doit("why", "process:song/bass")
     assert "library swings 1.0 -> 1.1" in run.out
     assert built.build().done["ran"] == ["archive:song", "process:song/bass"], "the same bytes; the archive says which"
     install(wheel(tmp_path, "1.1", TREMOLO.replace("0.5 - 0.5 *", "0.4 - 0.4 *")), site)
-    assert built.build().done == {"ran": [*AFTER_PROCESS, "process:song/bass"]}
+    assert built.build().done == {"ran": after("process:song/bass")}
     assert len(built.build().tasks("up to date")) == len(ALL)
 
 
@@ -253,5 +251,5 @@ def test_the_note_of_a_build_with_nothing_to_do_knows_the_parts(swinging):
             break
         time.sleep(0.3)
     assert ask(swinging)[1]
-    own(swinging, "effects/tremolo.py", TREMOLO + "\n# changed\n")
+    own(swinging, "effects/my_tremolo.py", TREMOLO + "\n# changed\n")
     assert not ask(swinging)[1]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from tests.three_stems import AFTER_PROCESS, ALL, STEMS
+from tests.three_stems import ALL, STEMS, after
 
 NOTHING = (
     "audio/__init__.py",
@@ -83,7 +83,7 @@ def test_an_effect_that_sounds_different_builds_again_what_follows(built, packag
     text = path.read_text()
     assert text.count('"highpass", order') == 1
     path.write_text(text.replace('"highpass", order', '"highpass", order + 1'))
-    assert built.build().done == {"ran": [*AFTER_PROCESS, "process:song/pad"]}
+    assert built.build().done == {"ran": after("process:song/pad")}
 
 
 MADE_UP = '''"""Count: how many frames of a processed stem there are, which nobody needs."""
@@ -139,7 +139,7 @@ def test_a_stage_is_one_file_and_one_line_in_dodo(built, package):
     assert run.lines("ran")["count:song/bass"].startswith("256000 frames counted")
     assert json.loads((built.folder / "build/song/counts/bass.json").read_text()) == {"frames": 256000}
     built.edit("gain_db = -6", "gain_db = -7")
-    assert built.build().done == {"ran": sorted([*AFTER_PROCESS, "count:song/pad", "process:song/pad"])}
+    assert built.build().done == {"ran": sorted([*after("process:song/pad"), "count:song/pad"])}
 
     stage.write_text(MADE_UP.replace('UNIT = "frames"', 'UNIT = "samples"'))
     assert built.build().done == {"ran": COUNTS}, "what run uses of its file is in its key"

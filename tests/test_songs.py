@@ -20,6 +20,7 @@ import soundfile
 from scipy import signal
 
 from tests.loudness_oracle import integrated_lufs, true_peak_dbtp
+from tests.pipeline import tasks_of
 from tests.project import Project, Run
 
 REGGAE = [
@@ -47,11 +48,6 @@ def file_stem(name, file, *lines):
     """Return the table of a stem that is a recording."""
     table = [f"[stems.{json.dumps(name, ensure_ascii=False)}]", 'generator = "file"', f'file = "audio/{file}"', *lines]
     return "\n".join(table) + "\n\n"
-
-
-def all_tasks(song, stems):
-    whole = [f"{stage}:{song}" for stage in ("reference", "timing", "mix", "master", "archive")]
-    return sorted(whole + [f"{stage}:{song}/{stem}" for stage in ("stem", "align", "process") for stem in stems])
 
 
 def audio(project, path):
@@ -151,7 +147,7 @@ bars = 17
 
 """
     project.spec(head + "".join(file_stem(name, f"songs/lmms_reggaetry/{name}.flac") for name in REGGAE), "reggae")
-    assert project.build().done == {"ran": all_tasks("reggae", REGGAE)}
+    assert project.build().done == {"ran": tasks_of("reggae", REGGAE)}
     return project
 
 
@@ -242,7 +238,7 @@ ceiling_dbtp = -1
 def metal(tmp_path_factory, recordings):
     project = new_project(tmp_path_factory, recordings, "metal")
     project.spec(METAL, "metal")
-    assert project.build().done == {"ran": all_tasks("metal", ["band", "guitar"])}
+    assert project.build().done == {"ran": tasks_of("metal", ["band", "guitar"])}
     return project
 
 
@@ -400,7 +396,7 @@ def sustained(tmp_path_factory, recordings):
     for name, file in SUSTAINED.items():
         text += file_stem(name, file, 'align = "crossfade"' if name < "a" else 'kind = "pad"', "gain_db = -9")
     project.spec(text, "pads")
-    assert project.build().done == {"ran": all_tasks("pads", SUSTAINED)}
+    assert project.build().done == {"ran": tasks_of("pads", SUSTAINED)}
     return project
 
 
@@ -535,7 +531,7 @@ def test_every_format_is_a_stem_of_one_song(tmp_path_factory, recordings):
     assert_refused(run, "formats", REFUSED_FORMATS)
     fine = [name for name in names if name not in REFUSED_FORMATS]
     assert len(fine) == 19
-    ran = [task for task in all_tasks("formats", fine) if not task.startswith(("mix", "master", "archive"))]
+    ran = [task for task in tasks_of("formats", fine) if not task.startswith(("mix", "master", "archive"))]
     assert run.tasks("ran") == ran
     song_of_folder(project, recordings, "formats", without=REFUSED_FORMATS)
     assert project.build().done == {"ran": ["archive:formats", "master:formats", "mix:formats"]}
@@ -618,7 +614,7 @@ def test_one_song_takes_mono_and_stereo_8_and_96_khz_and_any_name(tmp_path_facto
     # doit splits nothing at a space, but the test's own reader of lines does
     assert run.code == 0
     assert "8 ran" not in run.out
-    assert f"{len(all_tasks('x', MIXED_STEMS))} ran" in run.out.splitlines()[-1]
+    assert f"{len(tasks_of('x', MIXED_STEMS))} ran" in run.out.splitlines()[-1]
     (archive,) = (project.folder / "build/gemischt 夢").glob("*.zip")
     assert archive.name == "Träume夢_48k_24bit.zip"
     stems, master, manifest = delivered(project, "gemischt 夢")
@@ -693,7 +689,7 @@ def test_a_song_sounds_the_same_at_44_1_and_at_96_khz(tmp_path_factory, recordin
     for rate in (44100, 96000):
         project.spec(RATES.format(rate=rate), f"at{rate}")
         stems = ["beats", "guitar", "piano"]
-        assert project.build(f"archive:at{rate}").done == {"ran": all_tasks(f"at{rate}", stems)}
+        assert project.build(f"archive:at{rate}").done == {"ran": tasks_of(f"at{rate}", stems)}
         waves, master, manifest = delivered(project, f"at{rate}")
         assert len(master) == round(32 * 60 / 97 * rate)
         assert_mastered(master, rate, manifest, -14.0, -1.0)

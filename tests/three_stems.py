@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from tests.pipeline import all_after, tasks_of
+
 SPEC = """
 [song]
 bpm = 120
@@ -45,8 +47,9 @@ dc_offset = 0.02
 """
 
 STEMS = ("bass", "drums", "pad")
-ALL = sorted(
-    [f"{stage}:song" for stage in ("reference", "timing", "mix", "master", "archive")]
-    + [f"{stage}:song/{stem}" for stage in ("stem", "align", "process") for stem in STEMS]
-)
-AFTER_PROCESS = ["archive:song", "master:song", "mix:song"]
+ALL = tasks_of("song", STEMS)
+
+
+def after(*tasks: str, spec: str = SPEC) -> list[str]:
+    """Return some tasks and all that are made of what they make, sorted."""
+    return all_after(spec, *tasks)

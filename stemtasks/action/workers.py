@@ -21,6 +21,10 @@ from stemtasks import plugins
 from stemtasks.progress import process_groups
 from stemtasks.spec import parts
 
+# Before any sound is imported, here and in a worker. Tasks run side by side, so that one that takes all cores waits
+# for the others; and a matrix product cut up among a machine's cores would not give the same bytes on one with more.
+os.environ["OPENBLAS_NUM_THREADS"] = "1"
+
 
 def run_stage(stage: str, inputs: dict[str, Path], outputs: dict[str, Path], params: dict[str, Any]) -> None:
     """Run a stage by name; all arguments are plain data, so that an executor can carry them elsewhere."""

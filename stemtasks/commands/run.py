@@ -5,6 +5,7 @@ Little is imported here: ``doit`` with nothing to do ends in ``Run`` before song
 
 from __future__ import annotations
 
+import gc
 import sys
 import time
 from typing import Any
@@ -18,6 +19,10 @@ from doit.exceptions import InvalidCommand
 from stemtasks.commands import note, options
 from stemtasks.commands.reporter import ending, in_any_script, write
 from stemtasks.paths import STATE
+
+# modules, and thousands of tasks, are objects that live to the end: looking through them again and again is a fifth of
+# a build with nothing to do
+gc.set_threshold(100_000, 50, 50)
 
 NO_WAIT = {
     "name": "no_wait",

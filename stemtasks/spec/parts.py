@@ -7,7 +7,6 @@ Nothing here imports one: a name leads to a reference, which a job carries.
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import entry_points
@@ -110,10 +109,9 @@ def _in_folder(folder: Path, package: str) -> dict[str, Part]:
     """Return a folder's parts: its files that define a function of their own name."""
     found = {}
     for file in sorted(folder.glob("*.py")):
-        if re.search(
-            rf"^def {re.escape(file.stem)}\(", file.read_text(encoding="utf-8", errors="replace"), re.MULTILINE
-        ):
-            found[file.stem] = Part(file, f"{package}.{file.stem}:{file.stem}")
+        name = file.stem
+        if f"\ndef {name}(" in file.read_text(encoding="utf-8", errors="replace"):
+            found[name] = Part(file, f"{package}.{name}:{name}")
     return found
 
 

@@ -10,7 +10,7 @@ import pytest
 import soundfile
 
 import stemtasks
-from tests.three_stems import AFTER_PROCESS, ALL, SPEC, STEMS
+from tests.three_stems import ALL, SPEC, STEMS, after
 
 
 def why(project, *tasks, env=None):
@@ -75,11 +75,11 @@ def test_a_change_is_named_by_its_place_in_the_spec(built, name):
 
 def test_what_is_planned_is_what_happens(built):
     built.edit("cutoff_hz = 800", "cutoff_hz = 900")
-    assert planned(built)["run"] == [*AFTER_PROCESS, "process:song/bass"]
-    assert built.build().tasks("ran") == [*AFTER_PROCESS, "process:song/bass"]
+    assert planned(built)["run"] == after("process:song/bass")
+    assert built.build().tasks("ran") == after("process:song/bass")
     built.edit("cutoff_hz = 900", "cutoff_hz = 800")
-    assert planned(built)["restore"] == [*AFTER_PROCESS, "process:song/bass"]
-    assert built.build().tasks("restored") == [*AFTER_PROCESS, "process:song/bass"]
+    assert planned(built)["restore"] == after("process:song/bass")
+    assert built.build().tasks("restored") == after("process:song/bass")
 
 
 def test_an_overwritten_a_missing_and_a_changed_file_are_named(built):

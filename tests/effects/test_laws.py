@@ -153,7 +153,10 @@ def test_effects_that_say_so_treat_each_channel_by_itself(apply, name, arguments
         assert np.array_equal(both[:frames, channel], alone[:frames, 0])
 
 
-@pytest.mark.parametrize(("name", "arguments"), [c for c in EVERY if c[0] in ("delay", "reverb", "saturation")])
+@pytest.mark.parametrize(
+    ("name", "arguments"),
+    [c for c in EVERY if "mix" in {parameter.name for parameter in schema.of("effects", c[0]).parameters}],
+)
 def test_mix_zero_is_the_input(apply, name, arguments):
     out = apply(name, noise, **(arguments | {"mix": 0.0}))
     assert np.array_equal(out[: len(noise)], noise)

@@ -1,0 +1,45 @@
+"""What the pipeline of this checkout has: the stages of its ``dodo.py``, and what of a song is made of what."""
+
+from __future__ import annotations
+
+import re
+import tempfile
+from collections.abc import Iterable
+from functools import cache
+from pathlib import Path
+
+from stemtasks.action.pipeline import is_per_stem, jobs_of
+from stemtasks.job import Job
+from stemtasks.spec.reading import read_song
+
+STAGES: list[str] = re.findall(r'tasks\("(\w+)"', (Path(__file__).parents[1] / "dodo.py").read_text(encoding="utf-8"))
+
+
+def tasks_of(song: str, stems: Iterable[str], stages: Iterable[str] = STAGES) -> list[str]:
+    """Return the names of a song's tasks, sorted."""
+    stems = list(stems)
+    return sorted(
+        f"{stage}:{name}"
+        for stage in stages
+        for name in ([f"{song}/{stem}" for stem in stems] if is_per_stem(stage) else [song])
+    )
+
+
+@cache
+def jobs(spec: str) -> tuple[Job, ...]:
+    """Return all jobs of a spec's text, as the song ``song``."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "song.toml")
+        path.write_text(spec, encoding="utf-8")
+        return tuple(job for stage in STAGES for job in jobs_of(stage, read_song(path)))
+
+
+def all_after(spec: str, *tasks: str) -> list[str]:
+    """Return some tasks of a spec and all that are made of what they make, sorted."""
+    found = set(tasks)
+    while True:
+        made = {path for job in jobs(spec) if job.task in found for path in job.outputs.values()}
+        more = {job.task for job in jobs(spec) if made & set(job.inputs.values())} - found
+        if not more:
+            return sorted(found)
+        found |= more
