@@ -110,7 +110,7 @@ def _in_folder(folder: Path, package: str) -> dict[str, Part]:
     found = {}
     for file in sorted(folder.glob("*.py")):
         name = file.stem
-        if f"\ndef {name}(" in file.read_text(encoding="utf-8", errors="replace"):
+        if f"\ndef {name}(" in "\n" + file.read_text(encoding="utf-8", errors="replace"):
             found[name] = Part(file, f"{package}.{name}:{name}")
     return found
 

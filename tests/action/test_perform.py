@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+import subprocess
 import sys
 import time
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
@@ -294,3 +295,16 @@ def test_locating_a_mistake_names_the_place_in_the_spec():
     assert located(Job("t", "s", {}, {}, {}, where="spec/a.toml: stems.b"), AudioError("x")) == (
         "spec/a.toml: stems.b: x"
     )
+
+
+def test_a_matrix_product_takes_one_thread_here_and_in_a_worker_whatever_the_environment_says(tree, monkeypatch):
+    monkeypatch.setenv("OPENBLAS_NUM_THREADS", "4")
+    code = (
+        "import os, sys; import stemtasks.graph; "
+        "print(os.environ['OPENBLAS_NUM_THREADS'], [name for name in ('numpy', 'scipy') if name in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=tree.state)
+    assert done.stdout == "1 []\n"
+    tree.executor = processes
+    assert tree.submit(attempt, "no such stage", {}, {}, {}) is not None
+    assert tree.submit(os.getenv, "OPENBLAS_NUM_THREADS") == "1"
