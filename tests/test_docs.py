@@ -41,7 +41,7 @@ def test_every_file_that_a_guide_names_is_there(guide):
     text = guide.read_text(encoding="utf-8")
     named = set(re.findall(r"`((?:[a-z_0-9]+/)*[a-z_0-9]+\.(?:py|md))`", text))
     places = (ROOT, ROOT / "stemtasks", guide.parent)
-    made_up = {"parts/effects/my_tremolo.py"}
+    made_up = {"parts/effects/my_tremolo.py", "parts/generators/my_click.py"}
     assert not [name for name in named - made_up if not any((place / name).is_file() for place in places)]
     links = re.findall(r"\]\((?!https?:)([^)#]+)\)", text)
     assert not [link for link in links if not (guide.parent / link).exists()]
@@ -60,14 +60,20 @@ def test_the_houses_rooms_are_those_of_the_architecture():
     assert set(leaves.split()) == {path.stem for path in (ROOT / "stemtasks").glob("*.py")} - doors
 
 
-def test_the_effect_in_the_guide_keeps_the_laws_and_builds(project: Project):
-    (effect,) = re.findall(r"```python\n(import numpy.*?)```", (ROOT / "docs/songs.md").read_text(), re.DOTALL)
-    folder = project.folder / "parts/effects"
-    folder.mkdir(parents=True)
-    (folder / "my_tremolo.py").write_text(effect)
-    code = [sys.executable, "-m", "stemtasks.cli", "laws"]
-    done = subprocess.run(code, cwd=project.folder, capture_output=True, text=True, check=False)
-    assert done.stdout == "kept     effects/my_tremolo  no arguments\n", done.stderr
+def test_the_parts_in_the_guide_keep_the_laws_and_build(project: Project):
+    text = (ROOT / "docs/songs.md").read_text()
+    for place, code in zip(
+        re.findall(r"`(parts/\w+/\w+\.py)`:", text), re.findall(r"```python\n(.*?)```", text, re.DOTALL), strict=True
+    ):
+        (project.folder / place).parent.mkdir(parents=True, exist_ok=True)
+        (project.folder / place).write_text(code)
+    laws = [sys.executable, "-m", "stemtasks.cli", "laws"]
+    done = subprocess.run(laws, cwd=project.folder, capture_output=True, text=True, check=False)
+    kept = ["kept     generators/my_click  no arguments", "kept     effects/my_tremolo  no arguments"]
+    assert done.stdout.splitlines() == kept, done.stderr
     chain = '[{ name = "my_tremolo", depth = 0.8 }]'
-    project.spec(f"[song]\nsample_rate = 16000\n[reference]\nduration = 2\n{TONE}effects = {chain}\n")
+    click = TONE.replace("tone", "my_click")
+    verify = "[verify]\nsilence_dbfs = -90\n"
+    head = f"[song]\nbpm = 120\nsample_rate = 16000\n[reference]\nduration = 2\n{verify}"
+    project.spec(f"{head}{TONE}effects = {chain}\n{click}")
     assert "process:song/tone" in project.build().tasks("ran")

@@ -194,6 +194,19 @@ def test_sections_that_do_not_fill_the_target_name_both_and_the_ways_out(project
     )
 
 
+def test_a_section_that_fills_nothing_is_told_so(project):
+    sections = '[[sections]]\nname = "a"\nbeats = 4\n[[sections]]\nname = "b"\nfill = true\n'
+    project.spec(AUDIO.replace("[song]", "[song]\nbpm = 120").replace("[stems.take]", sections + "[stems.take]", 1))
+    assert (
+        failed(project)
+        .lines("FAILED")["timing:song"]
+        .endswith(
+            "0.000 bars are too many; nothing is left for the section that is marked 'fill = true': "
+            "shorten another section, or remove it"
+        )
+    )
+
+
 def test_a_spec_that_is_wrong_builds_nothing_and_loses_nothing(slow):
     slow.build()
     before = slow.products()

@@ -214,7 +214,7 @@ class VerifyTable:
     loudness_tolerance_lu
         How far the master may be from its loudness.
     seam_dip_db
-        Largest change of level at a seam.
+        How far the level may fall at a seam, below the quieter of both pieces.
     seam_jump
         Largest step at a seam, in multiples of the steps around it.
     seam_beat_error_ms

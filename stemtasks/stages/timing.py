@@ -112,8 +112,10 @@ def _check_filled(missing: float, given: float, filler: bool, target_frames: int
         return
     per_bar = params["beats_per_bar"]
     wrong = "are missing" if seconds > 0 else "are too many"
+    way_out = "change the sections or the bpm, or mark one section 'fill = true'"
+    if filler:
+        way_out = "nothing is left for the section that is marked 'fill = true': shorten another section, or remove it"
     raise SpecError(
         f"sections last {given * 60 / bpm:.3f} s ({given / per_bar:g} bars at {bpm:g} bpm), "
-        f"the target {target_frames / rate:.3f} s: {abs(missing) / per_bar:.3f} bars {wrong}; "
-        "change the sections or the bpm, or mark one section 'fill = true'"
+        f"the target {target_frames / rate:.3f} s: {abs(missing) / per_bar:.3f} bars {wrong}; {way_out}"
     )
