@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+from importlib.metadata import distribution
 from pathlib import Path
 
 import pytest
@@ -94,3 +95,12 @@ def test_the_readmes_spec_is_a_song(tmp_path):
 def test_the_readme_names_every_plugin(kind):
     (row,) = re.findall(rf"(?m)^\| {kind} \| (.*) \|$", README)
     assert sorted(re.findall(r"`(\w+)`", row)) == list(parts.names(kind))
+
+
+def test_the_package_brings_doit_where_an_installer_shows_its_scripts_alone_and_says_that_it_is_typed():
+    scripts = {
+        script.name: script.value for script in distribution("stemtasks").entry_points if "script" in script.group
+    }
+    theirs = {script.name: script.value for script in distribution("doit").entry_points if "script" in script.group}
+    assert scripts == {"stemtasks": "stemtasks.cli:main", **theirs}
+    assert (Path(cli.__file__).parent / "py.typed").is_file()
