@@ -194,6 +194,20 @@ def test_sections_that_do_not_fill_the_target_name_both_and_the_ways_out(project
     )
 
 
+@pytest.mark.parametrize("restored", ["as it was", "with its times"])
+def test_an_input_that_was_another_while_its_task_ran_and_is_back_fails_it(slow, restored):
+    times = "; os.utime({path!r}, ns=(at.st_atime_ns, at.st_mtime_ns))" if restored == "with its times" else ""
+    swap = (
+        "import os\nat = os.stat({path!r}); text = open({path!r}).read(); open({path!r}, 'w').write(text + '# other')\n"
+        f"open({{path!r}}, 'w').write(text){times}\n"
+    )
+    renders(slow, 0, RENDER + swap.format(path=str(slow.folder / "spec/render.py")))
+    run = failed(slow)
+    assert "render.py: changed while it was being read; run doit again" in run.lines("FAILED")[SLOW]
+    renders(slow, 0)
+    assert SLOW in slow.build().tasks("ran")
+
+
 def test_a_section_that_fills_nothing_is_told_so(project):
     sections = '[[sections]]\nname = "a"\nbeats = 4\n[[sections]]\nname = "b"\nfill = true\n'
     project.spec(AUDIO.replace("[song]", "[song]\nbpm = 120").replace("[stems.take]", sections + "[stems.take]", 1))

@@ -1,49 +1,150 @@
-"""What lies in ``build/`` and is of no task any more is removed; the store keeps it."""
+"""What lies in ``build/`` and is of no task any more is removed, or named where it was not made here.
+
+Records alone cannot tell: one may be lost, or dropped by a build that was killed before it had a new one. So the files
+themselves are looked at. Ours are those that a record names, and read-only files where products lie: in the folder of
+some task's target, with its ending. Nothing outside ``build/`` is ever touched, whatever a record says.
+"""
 
 from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Collection
-from pathlib import Path
+import stat
+from collections.abc import Collection, Iterator
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from stemtasks.action.tree import Tree
 from stemtasks.errors import CacheError, StemtasksError
+from stemtasks.paths import BUILD, STATE
+
+Shape = tuple[str, str]
+"""A folder inside a song's and an ending: ``("stems", ".wav")``."""
 
 
-def remove_leftovers(tree: Tree, wanted: Collection[str]) -> list[str]:
-    """Remove outputs and record of every task that is not wanted any more, and return their names.
+def remove_leftovers(tree: Tree, wanted: Collection[str]) -> tuple[list[str], list[str]]:
+    """Remove what is of none of the ``wanted`` tasks, whose files are the tree's ``targets``.
 
-    A stem that was taken out, and is still in ``build/``, would be taken for a part of the song.
+    Returns the names of the tasks whose products were removed, or the paths where no record knew a file; and the paths
+    of files that were not made here, which are left. A stem that was taken out, and is still there, would be taken for
+    a part of the song.
     """
-    outdated = [task for task in tree.records.names("tasks") if task not in wanted]
-    for task in outdated:
-        record = tree.records.get("tasks", task)
-        with contextlib.suppress(CacheError):
-            tree.records.drop("tasks", task)
-            discard(tree, record)
-            for path in record["paths"].values():
-                with contextlib.suppress(OSError):
-                    os.removedirs(os.path.dirname(path))
-    return outdated
+    targets = tree.targets
+    removed = []
+    for task in tree.records.names("tasks"):
+        if task not in wanted:
+            record = tree.records.get("tasks", task)
+            with contextlib.suppress(CacheError):
+                discard(tree, record)
+                tree.records.drop("tasks", task)
+                removed.append(task)
+    shapes = {shape for target in targets if (shape := _shape(target)) is not None}
+    foreign = []
+    for path in _files():
+        if path in targets or _unrejected(path) in targets:
+            continue
+        if _shape(path) in shapes and (_is_read_only(path) or _unrejected(path) != path):
+            if _remove(tree, path):
+                removed.append(path)
+        elif not PurePosixPath(path).name.startswith("."):
+            foreign.append(path)
+    return removed, foreign
 
 
-def discard(tree: Tree, record: dict[str, Any] | None, keep: Collection[str] = ()) -> None:
-    """Remove the outputs of a record that are not to be kept, if they are as they were recorded.
+def discard(tree: Tree, record: Any) -> None:
+    """Remove the files of a record that are of no task any more, and the rejected ones beside them."""
+    for path in _recorded(record).values():
+        if path not in tree.targets and _remove(tree, path):
+            rejected_path(Path(path)).unlink(missing_ok=True)
+
+
+def discard_unchanged(tree: Tree, record: Any, keep: Collection[str]) -> None:
+    """Remove the files of a record that its task does not make any more, unless somebody has changed them since.
 
     A title names the archive, so a changed one would leave the old archive beside the new.
     """
-    for role, path in (record or {}).get("paths", {}).items():
-        if path not in keep:
+    for role, path in _recorded(record).items():
+        if path not in keep and path not in tree.targets:
             with contextlib.suppress(StemtasksError, OSError):
                 digest = tree.digests.of(path)
-                if digest is not None and list(digest) == (record or {})["outputs"].get(role):
-                    os.unlink(path)
+                if digest is not None and list(digest) == record["outputs"].get(role) and _remove(tree, path):
                     rejected_path(Path(path)).unlink(missing_ok=True)
-                    tree.records.drop("files", path)
+
+
+def _recorded(record: Any) -> dict[str, str]:
+    """Return the paths of a record, whatever it holds."""
+    paths = record.get("paths") if isinstance(record, dict) else None
+    return {role: path for role, path in paths.items() if isinstance(path, str)} if isinstance(paths, dict) else {}
 
 
 def rejected_path(target: Path) -> Path:
     """Return where a file that failed its verification is kept: ``bass.rejected.wav``."""
     return target.with_name(f"{target.stem}.rejected{target.suffix}")
+
+
+def make_room(target: Path) -> None:
+    """Remove what stands where a task's file goes; a folder that holds something is set aside under another name."""
+    if target.is_dir() and not target.is_symlink():
+        try:
+            target.rmdir()
+        except OSError:
+            os.replace(target, target.with_name(f"{target.name}.set-aside"))
+    else:
+        target.unlink(missing_ok=True)
+
+
+def _remove(tree: Tree, path: str) -> bool:
+    """Remove a file of ``build/``, and the folders that it leaves empty; return whether it is gone."""
+    if not _is_inside(Path(path)):
+        return False
+    try:
+        os.unlink(path)
+    except FileNotFoundError:
+        pass
+    except OSError:
+        return False
+    tree.records.drop("files", path)
+    for folder in Path(path).parents:
+        if folder == BUILD:
+            break
+        try:
+            folder.rmdir()
+        except OSError:
+            break
+    return True
+
+
+def _is_inside(path: Path) -> bool:
+    """Return whether a path is one of a product's, and no link on the way leads out of ``build/``."""
+    if ".." in path.parts or path.parts[:1] != BUILD.parts or path.parts[:2] == STATE.parts:
+        return False
+    return path.parent.resolve().is_relative_to(BUILD.resolve())
+
+
+def _files() -> Iterator[str]:
+    """Yield every file of the songs' folders, links not followed."""
+    with contextlib.suppress(OSError):
+        for song in sorted(os.listdir(BUILD)):
+            if song != STATE.name:
+                for folder, _, names in os.walk(BUILD / song):
+                    yield from (f"{Path(folder).as_posix()}/{name}" for name in names)
+
+
+def _shape(path: str) -> Shape | None:
+    """Return the shape of a path inside a song's folder."""
+    parts = PurePosixPath(path).parts
+    return ("/".join(parts[2:-1]), PurePosixPath(path).suffix) if len(parts) > 2 else None
+
+
+def _unrejected(path: str) -> str:
+    """Return the target of which a path is the rejected file, or the path."""
+    stem, _, suffix = path.rpartition(".")
+    return f"{stem.removesuffix('.rejected')}.{suffix}"
+
+
+def _is_read_only(path: str) -> bool:
+    try:
+        mode = os.lstat(path).st_mode
+    except OSError:
+        return False
+    return stat.S_ISREG(mode) and not mode & 0o222

@@ -41,6 +41,8 @@ class Tree:
         self.shared = shared_store(self.settings)
         self.records = Records(state)
         self.digests = Digests(self.records)
+        self.targets: frozenset[str] = frozenset()
+        """The files of all tasks that there are: no record may remove one."""
         self._threads = threading.local()
         self._executors: list[Executor] = []
         sweep(state / "work")

@@ -32,14 +32,18 @@ class BuildReporter(Reporter):
         """Remove the outputs of stems and songs that are not there any more; the store keeps them."""
         super().initialize(tasks, selected)
         self.tasks = [task for task in tasks.values() if task.actions]
-        for task in remove_leftovers(tree(), task_names(songs())):
-            self.removed(task)
+        tree().targets = frozenset(target for task in self.tasks for target in task.targets)
+        removed, self.foreign = remove_leftovers(tree(), task_names(songs()))
+        for name in removed:
+            self.removed(name)
+        for path in self.foreign:
+            sys.stderr.write(f"WARNING: {path}: was not made here and is of no task; keep it in another folder\n")
 
     def complete_run(self) -> None:
         """End the build, and note what it rests on if every task there is came out right."""
         super().complete_run()
         gc.freeze()  # Python's end looks through all objects that are not
-        if {task.name for task in self.tasks} == self.right:
+        if {task.name for task in self.tasks} == self.right and not self.foreign:
             _note({task.name: task.meta["build"] for task in self.tasks}, self.width)
 
 

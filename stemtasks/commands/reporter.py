@@ -75,7 +75,7 @@ class Reporter(ConsoleReporter):  # type: ignore[misc]  # doit has no types
 
     def removed(self, task: str) -> None:
         """Say that what a task had made is not there any more."""
-        self._line("removed", task, "the spec has it no more")
+        self._line("removed", task, "it is of no task any more")
 
     def execute_task(self, task: Any) -> None:
         """Remember that a task runs; on a terminal, show it."""
