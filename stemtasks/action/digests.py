@@ -10,7 +10,7 @@ import threading
 import time
 
 from stemtasks.action.records import Records
-from stemtasks.cache.digest import Digest, Signature, is_of, read_digest, signature
+from stemtasks.cache.digest import Digest, Signature, read_digest, signature
 from stemtasks.errors import AudioError, CacheError
 
 RACY_NS = 50_000_000
@@ -81,7 +81,7 @@ class Digests:
         return self._known[path]
 
     def _read(self, path: str, known: tuple[Signature, Digest] | None) -> Digest | None:
-        """Read the file until it holds still; keep sha256 where xxh3 says that nothing changed."""
+        """Read the file until it holds still; two files of one xxh3 can be made by arithmetic, so sha256 decides."""
         for _ in range(3):
             before = signature(path)
             if before is None:
@@ -89,7 +89,7 @@ class Digests:
             if known is not None and known[0] == before:
                 return known[1]
             try:
-                digest = known[1] if known is not None and is_of(path, known[1]) else read_digest(path)
+                digest = read_digest(path)
             except OSError as error:
                 raise AudioError(f"{path}: cannot be read ({error.strerror})") from None
             if signature(path) == before:

@@ -1,4 +1,4 @@
-"""The digest of a file: xxh3-128 says whether it changed, sha256 whether its bytes are what they claim to be.
+"""The digest of a file: sha256 says what its bytes are, xxh3-128 at a fifth of the time whether they were damaged.
 
 Both are taken in one reading, in constant memory.
 """
