@@ -39,7 +39,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=__version__)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     new = commands.add_parser("new", help="make a folder with a song to start from")
-    new.add_argument("folder", type=Path, help="the folder to make; its name becomes the song's")
+    new.add_argument("folder", help="the folder to make; its name becomes the song's")
     new.set_defaults(run=_new)
     shown = commands.add_parser("schema", help="show what a spec may say: tables, generators, strategies, effects")
     shown.add_argument("name", nargs="?", help="only this kind (effects ...), table (song ...) or name (delay ...)")
@@ -51,7 +51,9 @@ def _parser() -> argparse.ArgumentParser:
 
 def _new(parsed: argparse.Namespace) -> None:
     """Write the template; nothing that is there is overwritten."""
-    folder: Path = parsed.folder
+    if not parsed.folder:
+        raise SpecError("the folder's name is empty; give the song a name: 'stemtasks new my-song'")
+    folder = Path(parsed.folder)
     name = folder.resolve().name
     check_name(name, str(folder))
     files = {
@@ -59,10 +61,12 @@ def _new(parsed: argparse.Namespace) -> None:
         f"spec/{name}.toml": (TEMPLATE / "song.toml").read_text(encoding="utf-8").replace("My Song", _title(name)),
         ".gitignore": "build/\n__pycache__/\n",
     }
-    taken = [file for file in files if (folder / file).exists()]
-    if taken:
-        raise SpecError(f"{folder}: has {', '.join(taken)} already; choose another folder")
     try:
+        if folder.is_dir() and (there := sorted(os.listdir(folder))):
+            raise SpecError(
+                f"{folder}: is a folder with files in it ({', '.join(there[:3])}{' ...' if len(there) > 3 else ''}); "
+                "name one that is not there yet, or write another song into spec/ of a project that is"
+            )
         for file, text in files.items():
             path = folder / file
             path.parent.mkdir(parents=True, exist_ok=True)

@@ -97,6 +97,7 @@ class Proxy:
 
     def __init__(self, port: int, spoil: Spoil) -> None:
         self.spoil = spoil
+        self.piece_bytes, self.pause_seconds = 1 << 30, 0.0  # how answers come: a piece, then a pause
         self.requests: list[tuple[str, str]] = []
         proxy = self
 
@@ -124,7 +125,9 @@ class Proxy:
                     self.send_header("content-length", str(length))
                     self.end_headers()
                     if self.command != "HEAD":
-                        self.wfile.write(body)
+                        for place in range(0, len(body), proxy.piece_bytes):
+                            self.wfile.write(body[place : place + proxy.piece_bytes])
+                            time.sleep(proxy.pause_seconds)
                     if len(body) < length and self.command != "HEAD":
                         self.close_connection = True
                 onward.close()

@@ -234,7 +234,7 @@ def test_a_single_task_is_not_made_of_damaged_inputs(built, data):
     assert "Traceback" not in run.out + run.err
     if data is not None:
         assert run.lines("FAILED") == {
-            "process:song/bass": "spec/song.toml: stems.bass: build/song/timing.json: is not what was made; "
+            "process:song/bass": "spec/song.toml: stems.bass: build/song/timing.json: is not what its task makes now; "
             "run doit without -s to mend it"
         }
     assert built.build().done == {"restored": ["timing:song"], "ran": after("process:song/bass")}
@@ -243,6 +243,16 @@ def test_a_single_task_is_not_made_of_damaged_inputs(built, data):
 def test_a_single_task_is_made_of_what_is_there(built):
     built.edit("cutoff_hz = 800", "cutoff_hz = 900")
     assert built.build("-s", "process:song/bass").done == {"ran": ["process:song/bass"]}
+
+
+def test_a_single_archive_is_not_made_of_stems_that_the_spec_makes_otherwise_now(built):
+    built.edit("cutoff_hz = 800", "cutoff_hz = 900")
+    before = built.products()
+    run = built.doit("-s", "-a", "archive:song")
+    assert run.code != 0
+    (line,) = run.lines("FAILED").values()
+    assert "is not what its task makes now; run doit without -s to mend it" in line
+    assert built.products() == before
 
 
 def test_forgetting_a_task_restores_it(built):

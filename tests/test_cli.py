@@ -34,9 +34,19 @@ def test_a_new_song_builds_at_once(tmp_path, capsys):
 def test_a_new_song_overwrites_nothing(tmp_path, capsys):
     (tmp_path / "dodo.py").write_text("mine")
     assert cli.main(["new", str(tmp_path)]) == 1
-    assert capsys.readouterr().err == f"ERROR: {tmp_path}: has dodo.py already; choose another folder\n"
+    assert capsys.readouterr().err == (
+        f"ERROR: {tmp_path}: is a folder with files in it (dodo.py); "
+        "name one that is not there yet, or write another song into spec/ of a project that is\n"
+    )
     assert (tmp_path / "dodo.py").read_text() == "mine"
     assert [path.name for path in tmp_path.iterdir()] == ["dodo.py"]
+
+
+def test_a_new_song_needs_a_name(capsys):
+    assert cli.main(["new", ""]) == 1
+    assert capsys.readouterr().err == (
+        "ERROR: the folder's name is empty; give the song a name: 'stemtasks new my-song'\n"
+    )
 
 
 def test_a_new_song_has_a_usable_name(tmp_path, capsys):

@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+import unicodedata
 from pathlib import Path
 
 import numpy as np
@@ -206,6 +207,31 @@ def test_an_input_that_was_another_while_its_task_ran_and_is_back_fails_it(slow,
     assert "render.py: changed while it was being read; run doit again" in run.lines("FAILED")[SLOW]
     renders(slow, 0)
     assert SLOW in slow.build().tasks("ran")
+
+
+@pytest.mark.parametrize(("seconds", "db", "more"), [(0.3, -12, ""), (2, -76, "[verify]\nsilence_dbfs = -120\n")])
+def test_what_has_no_loudness_is_delivered_where_none_is_asked_for(project, seconds, db, more):
+    text = f'[song]\nsample_rate = 16000\n[reference]\nduration = {seconds}\n[master]\nloudness_lufs = "off"\n{more}'
+    project.spec(text + '[stems.take]\ngenerator = "file"\nfile = "take.wav"\n')
+    tone = 10 ** (db / 20) * np.sin(2 * np.pi * 440 * np.arange(round(seconds * 16000)) / 16000)
+    soundfile.write(project.folder / "spec/take.wav", tone, 16000, subtype="FLOAT")
+    run = project.build()
+    assert "silent" not in run.out
+    assert run.lines("ran")["mix:song"].startswith("no LUFS figure, peak")
+
+
+@pytest.mark.parametrize(("there", "typed"), [("NFD", "NFC"), ("NFC", "NFD")])
+def test_a_name_in_another_form_of_the_same_letters_finds_the_file(project, there, typed):
+    name = "Prøve é/Gitarre é.wav"
+    project.spec(
+        "[song]\nsample_rate = 16000\n[reference]\nduration = 1\n"
+        f'[stems.take]\ngenerator = "file"\nfile = "{unicodedata.normalize(typed, name)}"\n'
+    )
+    path = project.folder / "spec" / unicodedata.normalize(there, name)
+    path.parent.mkdir()
+    soundfile.write(path, np.random.default_rng(0).uniform(-0.3, 0.3, 16000), 16000)
+    assert "stem:song/take" in project.build().tasks("ran")
+    assert project.build().done == {}
 
 
 def test_a_section_that_fills_nothing_is_told_so(project):

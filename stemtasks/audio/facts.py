@@ -34,5 +34,5 @@ def read_facts(path: str | Path) -> Facts:
 
 
 def level(value: float | None, unit: str) -> str:
-    """Return a level with its unit as a person reads it, or that there is none to measure."""
-    return f"silent ({unit})" if value is None else f"{value:.1f} {unit}"
+    """Return a level with its unit as a person reads it, or that it has no figure: too short or too soft for one."""
+    return f"no {unit} figure" if value is None else f"{value:.1f} {unit}"

@@ -7,10 +7,12 @@ nothing to do never asks. Its messages may quote a signed address and are theref
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import re
 import shutil
 import socket
+import stat
 import time
 import uuid
 from collections.abc import Iterator
@@ -68,7 +70,7 @@ class Folder:
 
     def read(self, name: str) -> Iterator[bytes]:
         """Yield a file's bytes in pieces."""
-        with self._spoken(), open(self.folder / name, "rb", buffering=0) as file:
+        with self._spoken(), open(self.folder / name, "rb", buffering=0, opener=_opened_at_once) as file:
             while piece := file.read(PIECE_BYTES):
                 yield piece
 
@@ -88,6 +90,9 @@ class Folder:
             final, work = self.folder / name, self.folder / "work"
             final.parent.mkdir(parents=True, exist_ok=True)
             work.mkdir(exist_ok=True)
+            # others may write here too: a link of theirs must not lead this write elsewhere
+            if not all(place.resolve().is_relative_to(self.folder.resolve()) for place in (final.parent, work)):
+                raise PermissionError
             temporary = work / f"{socket.gethostname()}-{os.getpid()}-{uuid.uuid4().hex}"
             try:
                 if isinstance(content, bytes):
@@ -126,6 +131,15 @@ class Folder:
             for path in (self.folder / "work").iterdir():
                 if time.time() - path.stat().st_mtime > STALE_SECONDS:
                     path.unlink()
+
+
+def _opened_at_once(path: str, flags: int) -> int:
+    """Open a file without waiting for anybody; raise for a named pipe or a device, which would never end."""
+    descriptor = os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise OSError(errno.EINVAL, "it holds what is no file")
+    return descriptor
 
 
 class Bucket:

@@ -61,7 +61,7 @@ class Shared:
         self.reading, self.writing = Direction(), Direction()
         self._table = settings.cache
         self._secret = settings.signing_key
-        self._readers = ThreadPoolExecutor(THREADS, thread_name_prefix="shared-read")
+        self._reading_slots = threading.Semaphore(THREADS)
         self._writers = ThreadPoolExecutor(THREADS, thread_name_prefix="shared-write")
         self._uploads: list[Future[bool]] = []
         self._bad: set[str] = set()
@@ -79,11 +79,11 @@ class Shared:
             return False
         digests = {Digest(**digest) for digest in entry["outputs"].values()}
         coming = [
-            self._readers.submit(self._request, self.reading, lambda digest=digest: self._download(digest, store))
+            self._ask(lambda digest=digest: self._download(digest, store), self._patience(digest.bytes))  # type: ignore[misc]
             for digest in digests
             if not store.blob_path(digest.sha256).exists()
         ]
-        arrived = [future.result() for future in coming]
+        arrived = [wait() for wait in coming]
         if not all(arrived):
             # this run will make it, and then put it right
             self._bad.add(_entry_name(key))
@@ -100,17 +100,16 @@ class Shared:
         if entry is None:
             return None
         digests = {Digest(**digest) for digest in entry["outputs"].values()}
-        sizes = self._readers.map(
-            lambda digest: self._request(self.reading, lambda: self._remote().size(_blob_name(digest))), digests
-        )
-        return entry if all(size == digest.bytes for size, digest in zip(sizes, digests, strict=True)) else None
+        names = {_blob_name(digest): digest.bytes for digest in digests}
+        asked = {name: self._ask(lambda name=name: self._remote().size(name), self._patience()) for name in names}  # type: ignore[misc]
+        return entry if all(wait() == names[name] for name, wait in asked.items()) else None
 
     def _entry(self, key: str, roles: frozenset[str] | None) -> dict[str, Any] | None:
         """Return a key's entry that can be trusted and has these roles, or None."""
         name = _entry_name(key)
         if self.reading.off:
             return None
-        raw = self._readers.submit(self._request, self.reading, lambda: self._look_up(name)).result()
+        raw = self._ask(lambda: self._look_up(name), self._patience())()
         if raw is None:
             return None
         try:
@@ -169,6 +168,36 @@ class Shared:
             if self._opened is None:
                 self._opened = remote_of(self._table)
             return self._opened
+
+    def _patience(self, size_bytes: int = 0) -> float:
+        """Return how long an answer of a size is waited for, in seconds."""
+        return 2 * self._table.timeout_seconds + size_bytes / SLOWEST_BYTES_PER_SECOND
+
+    def _ask(self, request: Callable[[], Answer], patience: float) -> Callable[[], Answer | None]:
+        """Begin to read something, and return a function that waits for the answer, ``patience`` seconds at most.
+
+        The deadline is kept by who waits: a store that sends a byte now and then, or a file system that hangs, may hold
+        the request's own thread for ever, which then ends with the process.
+        """
+        answer: Future[Answer | None] = Future()
+        deadline = time.monotonic() + patience
+
+        def ask() -> None:
+            with self._reading_slots:
+                try:
+                    answer.set_result(self._request(self.reading, request))
+                except BaseException as error:
+                    answer.set_exception(error)
+
+        def wait() -> Answer | None:
+            try:
+                return answer.result(max(0.0, deadline - time.monotonic()))
+            except TimeoutError:
+                self.reading.failure("it is too slow")
+                return None
+
+        threading.Thread(target=ask, name="shared-read", daemon=True).start()
+        return wait
 
     def _request(self, direction: Direction, request: Callable[[], Answer]) -> Answer | None:
         """Return a request's answer, or None if there is none, and remember how it went."""

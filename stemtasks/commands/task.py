@@ -10,7 +10,7 @@ from typing import Any
 
 from doit.exceptions import TaskFailed
 
-from stemtasks.action.perform import audit, intact, located, perform, up_to_date
+from stemtasks.action.perform import audit, located, perform, up_to_date
 from stemtasks.action.workplace import workplace
 from stemtasks.commands import options
 from stemtasks.commands.project import tree
@@ -37,17 +37,25 @@ class UpToDate:
         self.audited = random.random() < options.audited_fraction
         return self.answer and not self.audited
 
-    def made(self) -> bool:
-        """Return whether the outputs are those of the record, of whatever inputs; ``doit -s`` asks no more."""
-        record = tree().records.get("tasks", self.job.task)
-        return isinstance(record, dict) and intact(self.job, tree(), record)
-
     def __repr__(self) -> str:
         return f"the record of {self.job.task}, its inputs and outputs"
 
 
 _makers: dict[str, UpToDate] = {}
-"""The task that makes a path; with ``doit -s`` it is not asked whether it is up to date."""
+"""The task that makes a path; with ``doit -s`` doit does not ask whether it is up to date."""
+
+
+def _stale(path: str, asked: set[str]) -> str:
+    """Return the first file, of those that one is made of and itself, that is not what its task makes now; or nothing.
+
+    A file of no task is as it is. A task that doit asked is made by now, or has failed, and this one would not run.
+    """
+    maker = _makers.get(path)
+    if maker is None or maker.answer is not None or path in asked:
+        return ""
+    asked.update(maker.job.outputs.values())
+    before = next((stale for each in maker.job.inputs.values() if (stale := _stale(each, asked))), "")
+    return before or ("" if up_to_date(maker.job, tree()) else path)
 
 
 class Build:
@@ -63,10 +71,11 @@ class Build:
         """Return None when the outputs are right, or doit's failure with one line for a user's mistake."""
         if os.getpid() != PROCESS:
             return TaskFailed("doit's process runner cannot share the records; use threads ('doit -P thread')")
-        for path in self.job.inputs.values():
-            maker = _makers.get(path)
-            if maker is not None and maker.answer is None and not maker.made():
-                return TaskFailed(f"{self.job.where}: {path}: is not what was made; run doit without -s to mend it")
+        asked: set[str] = set()
+        stale = next((stale for path in self.job.inputs.values() if (stale := _stale(path, asked))), "")
+        if stale:
+            found = f"{stale}: is not what its task makes now; run doit without -s to mend it"
+            return TaskFailed(f"{self.job.where}: {found}")
         done, audited = self.uptodate.answer is True, self.uptodate.audited
         try:
             if done and audited:

@@ -62,6 +62,9 @@ MINOR_CHORDS = EITHER_CASE | {
 
 _NOTE = re.compile(r"([A-G])(##?|bb?)?(-1|[0-9])")
 _KEY = re.compile(r"([A-G])([#b]?) ([a-z]+(?: [a-z]+)?)")
+_CHORD_SYMBOL = re.compile(
+    r"[A-G][#b]?(?=.)(?:m|maj|min|M|dim|aug|sus|add|\+|°|ø)?(?:[24679]|11|13)?(?:b5)?(?:/[A-G][#b]?)?"
+)
 _CHORD = re.compile(r"([b#]{0,2})(VII|III|VI|IV|II|V|I|vii|iii|vi|iv|ii|v|i)([^/]*)")
 
 
@@ -73,6 +76,11 @@ def accidental(marks: str) -> int:
 def midi_number(name: str) -> int:
     """Return the MIDI number of a note such as ``A4``, ``C#3``, ``Bb2``; SpecError if it is none."""
     match = _NOTE.fullmatch(name)
+    if match is None and _CHORD_SYMBOL.fullmatch(name):
+        raise SpecError(
+            f"'{name}' is a chord's symbol; a chord is written by its degree, capital if major and small if minor: "
+            "I, vi, V7, IVmaj7, V7/vi"
+        )
     if match is None:
         raise SpecError(f"'{name}' is not a note; a note is A to G, # or b if any, and an octave -1 to 9: A4, C#3, Bb2")
     letter, marks, octave = match.groups()
@@ -107,12 +115,24 @@ class Key:
         return 12 * octaves + steps + accidental(marks)
 
 
+def _meant(text: str) -> str:
+    """Return the key that a text in another form means: 'Am', 'a minor', 'A♭ Major'; nothing if none is clear."""
+    match = re.fullmatch(r"([A-Ga-g])([#b]?) ?(.*)", text.replace("♭", "b").replace("♯", "#"))
+    if match is None:
+        return ""
+    scale = {"": "major", "m": "minor", "min": "minor", "maj": "major", "M": "major"}.get(match[3], match[3].lower())
+    return f"{match[1].upper()}{match[2]} {scale}" if scale in SCALES else ""
+
+
 def parse_key(text: str) -> Key:
     """Return the key that ``G major``, ``Ab minor``, ``E dorian`` or ``F# harmonic minor`` names; SpecError if none."""
     match = _KEY.fullmatch(text.strip())
     if match is None or match[3] not in SCALES:
+        meant = _meant(text.strip())
+        hint = f"; did you mean '{meant}'?" if meant else ""
+        scales = ", ".join(SCALES)
         raise SpecError(
-            f"'{text}' is not a key; a key is a tonic and a scale, such as 'Ab major'; scales: {', '.join(SCALES)}"
+            f"'{text}' is not a key; a key is a tonic and a scale, such as 'Ab major'; scales: {scales}{hint}"
         )
     return Key((LETTERS[match[1]] + accidental(match[2])) % 12, SCALES[match[3]])
 

@@ -221,7 +221,7 @@ def _checked_union(value: Any, annotation: Any, where: str, sample_rate: int | N
         try:
             return _checked(value, option, where, sample_rate)
         except SpecError:
-            if type(value) is _plain(option):
+            if type(value) is _plain(option) or (type(value) is int and _plain(option) is float):
                 raise
     return _checked(value, options[-1], where, sample_rate, whole)
 

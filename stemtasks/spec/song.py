@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import os
+import unicodedata
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -78,7 +80,7 @@ class Song:
 
     def input(self, path: str) -> str:
         """Return where a file of the spec lies, named from its own folder; a built one as its task names it."""
-        file = self.path.parent / path
+        file = _as_on_disk(self.path.parent / path)
         with contextlib.suppress(ValueError, OSError):
             return (BUILD / file.resolve().relative_to(BUILD.resolve())).as_posix()
         return file.as_posix()
@@ -135,3 +137,26 @@ class Song:
     def processed_limits(self, stem: Stem) -> dict[str, Any]:
         """Return the limits of a stem as it is delivered."""
         return self.limits(stem.verify, self.song.channels, self.song.subtype)
+
+
+def _as_on_disk(file: Path) -> Path:
+    """Return a file under the name that it has on disk, where that is another form of the same letters.
+
+    macOS writes an accent as a letter of its own (NFD), most keyboards write both as one (NFC).
+    """
+    if os.path.lexists(file):
+        return file
+    found = Path()
+    for part in file.parts:
+        name = part
+        if not os.path.lexists(found / part):
+            form = unicodedata.normalize("NFC", part)
+            try:
+                same = [there for there in os.listdir(found) if unicodedata.normalize("NFC", there) == form]
+            except (OSError, ValueError):
+                return file
+            if len(same) != 1:
+                return file
+            name = same[0]
+        found /= name
+    return found

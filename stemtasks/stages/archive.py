@@ -110,7 +110,7 @@ def verify(facts: dict[str, Any], limits: dict[str, Any]) -> list[str]:
 def _loudness_failures(master: dict[str, Any], limits: dict[str, Any]) -> list[str]:
     facts, wanted, ceiling = master["measurements"], master["loudness_lufs"], master["ceiling_dbtp"]
     found = []
-    if wanted is not None and abs(facts["lufs"] - wanted) > limits["loudness_tolerance_lu"]:
+    if wanted is not None and (facts["lufs"] is None or abs(facts["lufs"] - wanted) > limits["loudness_tolerance_lu"]):
         tolerance = limits["loudness_tolerance_lu"]
         found.append(f"its loudness is {facts['lufs']} LUFS, {wanted} within {tolerance} LU is asked")
     if facts["true_peak_dbtp"] > ceiling:

@@ -214,8 +214,9 @@ def spoilt(project, server):
     project.build(env=server.environment())
     proxies = []
 
-    def build(spoil, mode="read", name="clone", env=None):
+    def build(spoil, mode="read", name="clone", env=None, piece_bytes=1 << 30, pause_seconds=0.0):
         proxy = Proxy(server.port, spoil)
+        proxy.piece_bytes, proxy.pause_seconds = piece_bytes, pause_seconds
         proxies.append(proxy)
         other = clone(project, name, QUICK)
         run = other.doit(env={**server.environment(proxy.port), "STEMTASKS_CACHE_MODE": mode, **(env or {})})
@@ -295,6 +296,36 @@ def test_a_store_that_drips_is_given_up(spoilt):
     run, _ = spoilt(slow)
     assert run.tasks("ran")
     assert len(run.err.splitlines()) == 1
+
+
+def test_a_store_that_sends_a_byte_now_and_then_is_given_up_in_its_time(spoilt):
+    # an entry of some 400 bytes would take 200 s, longer than this waits for the build
+    run, _ = spoilt(lambda *_: None, piece_bytes=1, pause_seconds=0.5)
+    assert run.tasks("ran") == ALL
+    assert "it is too slow, so reading is off for the rest of this run" in warned(run)
+
+
+def test_named_pipes_and_links_in_a_shared_folder_neither_hang_nor_steer_a_write(project, folder):
+    small(project)
+    project.build(env=folder)
+    shared, outside = Path(folder["STEMTASKS_CACHE"]), project.folder.parent / "outside"
+    for entry in files_in(shared, "entries"):
+        entry.unlink()
+        os.mkfifo(entry)
+    other = clone(project, "clone")
+    run = other.doit(env=folder, timeout=60)
+    assert run.code == 0, run.err
+    assert other.products() == project.products()
+
+    shutil.rmtree(shared)
+    shared.mkdir()
+    outside.mkdir()
+    (shared / "blobs").symlink_to(outside)
+    (shared / "entries").symlink_to(outside)
+    run = clone(project, "third").doit(env=folder)
+    assert run.code == 0
+    assert not files_in(outside, "")
+    assert "it refuses writing, so it was only read" in warned(run)
 
 
 def test_nobody_there_is_one_line(project):

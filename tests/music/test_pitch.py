@@ -168,3 +168,19 @@ def test_smooth_voicing_has_the_same_pitch_classes_and_never_moves_more_than_roo
     smooth = pitch.voiced(chord, "smooth", previous)
     assert sorted(note % 12 for note in smooth) == sorted(note % 12 for note in chord)
     assert movement(smooth) <= movement(chord)
+
+
+@pytest.mark.parametrize("symbol", ["Am", "Cm7", "Bbmaj7", "F#m7b5", "Gsus4", "D/F#"])
+def test_a_chords_symbol_is_told_how_chords_are_written(symbol):
+    with pytest.raises(SpecError, match="is a chord's symbol; a chord is written by its degree"):
+        pitch.midi_number(symbol)
+
+
+@pytest.mark.parametrize(
+    ("text", "meant"),
+    [("Am", "A minor"), ("A Minor", "A minor"), ("c minor", "C minor"), ("A♭ major", "Ab major"), ("Gmaj", "G major")],
+)
+def test_a_key_in_another_form_is_told_the_right_one(text, meant):
+    with pytest.raises(SpecError, match=f"did you mean '{meant}'"):
+        pitch.parse_key(text)
+    assert pitch.parse_key(meant)

@@ -87,6 +87,11 @@ WRONG = {
         "unknown table 'sonk'; known: archive, master, mix, reference, ",
     ),
     "unknown key": ("bpm = 120", "bmp = 120", "song: unknown key 'bmp'; known: "),
+    "loudness without its sign": (
+        "[stems.bass]",
+        "[master]\nloudness_lufs = 14\n[stems.bass]",
+        "master.loudness_lufs: 14 is outside -60 to -5 LUFS",
+    ),
     "nearest key": ("bpm = 120", "bmp = 120", "; did you mean 'bpm'?"),
     "bpm of 0": ("bpm = 120", "bpm = 0", "song.bpm: 0 is outside 10 to 1000 beats/min"),
     "bpm a string": (
