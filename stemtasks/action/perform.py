@@ -169,13 +169,16 @@ class _Action:
     def check_inputs_are_the_same(self) -> None:
         """Refuse what was made of inputs that are no longer what the key says, or were something else for a while.
 
-        The stamps tell that. A product's ctime changes with its count of links too, which the stores may add to.
+        The stamps tell that. A product's ctime changes with its count of links too, which the stores add to, so of a
+        product size, mtime and inode count; nobody else writes to it while the lock is held.
         """
         for role, path in self.job.inputs.items():
             before, after = self.stamps[path], signature(path)
             if before is not None and after is not None and Path(path).parts[:1] == BUILD.parts:
-                after = after._replace(ctime_ns=before.ctime_ns)
-            if before != after or self.tree.digests.of(path) != self.inputs[role]:
+                changed = before._replace(ctime_ns=after.ctime_ns) != after
+            else:
+                changed = before != after or self.tree.digests.of(path) != self.inputs[role]
+            if changed:
                 raise AudioError(f"{path}: changed while it was being read; run doit again")
 
     def verify_anew(self, record: dict[str, Any]) -> None:
