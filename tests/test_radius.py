@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+
+import pytest
 
 from tests.three_stems import ALL, STEMS, after
 
@@ -159,3 +162,20 @@ def test_a_stage_is_one_file_and_one_line_in_dodo(built, package):
     assert sorted(run.tasks("removed")) == COUNTS
     assert not (built.folder / "build/song/counts").exists()
     assert len(run.tasks("up to date")) == len(ALL)
+
+
+@pytest.mark.parametrize("how", ["within its second", "its time put back"])
+def test_an_edit_that_pythons_own_cache_does_not_see_is_run(built, package, monkeypatch, how):
+    monkeypatch.delenv("PYTHONDONTWRITEBYTECODE", raising=False)
+    path = package / "effects/highpass.py"
+    text = path.read_text()
+    assert text.count('"highpass", order') == 1
+    os.utime(path, (1_700_000_000, 1_700_000_000))
+    built.build("-a", "-s", "process:song/pad")  # leaves a .pyc of the source as it is
+    path.write_text(text.replace('"highpass", order', '"lowpass",  order'))
+    at = 1_700_000_000 + (0.5 if how == "within its second" else 0)
+    os.utime(path, (at, at))
+    assert built.build().done == {"ran": after("process:song/pad")}, "the edit was not heard"
+    path.write_text(text)
+    os.utime(path, (at, at))
+    assert built.build().done == {"restored": after("process:song/pad")}

@@ -17,7 +17,7 @@ from concurrent.futures import Executor
 from pathlib import Path
 from typing import Any
 
-from stemtasks import plugins
+from stemtasks import loading, plugins  # noqa: F401 - loading first, so that what follows is loaded by it
 from stemtasks.progress import process_groups
 from stemtasks.spec import parts
 
