@@ -2,7 +2,8 @@
 
 Python takes a ``.pyc`` for its source's if size and whole seconds of the time agree: an edit within a second, or one
 whose time was put back, runs the old code under the new code's key. Here a ``.pyc`` has a digest of the source in place
-of its time. Importing this module is all there is to do; ``graph.py`` and the workers do so first.
+of its time. Importing this module is all there is to do; ``graph.py`` and the workers do so first. Parts of installed
+packages, and the few modules that doit has imported before, are loaded by Python's own rule.
 """
 
 from __future__ import annotations

@@ -29,7 +29,7 @@ class BuildReporter(Reporter):
     """The reporter of a build."""
 
     def initialize(self, tasks: dict[str, Any], selected: list[str]) -> None:
-        """Remove the outputs of stems and songs that are not there any more; the store keeps them."""
+        """Remove what is of no task any more, which the store keeps, and name what was not made here."""
         super().initialize(tasks, selected)
         self.tasks = [task for task in tasks.values() if task.actions]
         tree().targets = frozenset(target for task in self.tasks for target in task.targets)
