@@ -17,17 +17,31 @@ from collections.abc import Iterator
 from functools import cache
 from importlib.metadata import PackageNotFoundError, distribution, packages_distributions
 from pathlib import Path
+from typing import Any
 
 from stemtasks.plugins import PARTS
 
 PACKAGE = "stemtasks"
 ROOT = Path(__file__).parent
-IMPORT = re.compile(
-    r"^[ \t]*(?:from[ \t]+([\w.]+)[ \t]+import[ \t]+(\([^)]*\)|[^\n#(]+)|import[ \t]+([^\n#]+))", re.MULTILINE
-)
+IMPORT = r"(?m)^[ \t]*(?:from[ \t]+([\w.]+)[ \t]+import[ \t]+(\([^)]*\)|[^\n#(]+)|import[ \t]+([^\n#]+))"
 """An import statement; parsing every module with ``ast`` took longer than a whole build with nothing to do."""
-FOR_TYPES = re.compile(r"^if (?:typing\.)?TYPE_CHECKING:\n(?:[ \t]+[^\n]*\n|\n)+", re.MULTILINE)
-VERSION = re.compile(r"^Version:[ \t]*(\S+)", re.MULTILINE)
+FOR_TYPES = r"(?m)^if (?:typing\.)?TYPE_CHECKING:\n(?:[ \t]+[^\n]*\n|\n)+"
+VERSION = r"(?m)^Version:[ \t]*(\S+)"
+
+
+_known: dict[str, list[Any]] = {}
+"""What was found in a source before, by a digest of it: taking it apart again takes longer than reading it."""
+_used: dict[str, list[Any]] = {}
+
+
+def recall(found: Any) -> None:
+    """Take what an earlier run has found: it is true of the very same source, Python and way of looking."""
+    _known.update(found if isinstance(found, dict) else {})
+
+
+def learnt() -> dict[str, list[Any]] | None:
+    """Return what this run has found, for ``recall`` in the next; None where that is what was recalled."""
+    return None if _used.keys() <= _known.keys() else _used
 
 
 def files() -> list[Path]:
@@ -41,7 +55,7 @@ def deciding(code: frozenset[str]) -> dict[str, str]:
     """Return what decides what some code makes: digests by source file, versions by library, and Python's."""
     sources, libraries = reached_from(code)
     return {
-        **{_shown(name): hashlib.sha256(_text(name).encode()).hexdigest() for name in sorted(sources)},
+        **{_shown(name): _found(name)[0] for name in sorted(sources)},
         **{library: _version(library) for library in sorted(libraries)},
         "python": ".".join(platform.python_version_tuple()[:2]),
     }
@@ -126,15 +140,12 @@ def _imported_by(name: str) -> tuple[frozenset[str], frozenset[str]]:
     top = name.partition(":")[0].partition(".")[0]
     local = top != PACKAGE and _is_local(top)
     own, libraries = set(), set() if top == PACKAGE or local else {top}
-    text = _text(name)
-    for source, names, plain in IMPORT.findall(FOR_TYPES.sub("", text) if "TYPE_CHECKING" in text else text):
-        listed = [part.split()[0] for part in (names or plain).strip("()").split(",") if part.strip()]
-        for module in [source, *(f"{source}.{part}" for part in listed)] if source else listed:
-            imported = module.partition(".")[0]
-            if imported in (PACKAGE, top) or (local and _is_local(imported)):
-                own |= {module, *_parents(module)}
-            elif imported not in sys.stdlib_module_names:
-                libraries.add(imported)
+    for module in _found(name)[1]:
+        imported = module.partition(".")[0]
+        if imported in (PACKAGE, top) or (local and _is_local(imported)):
+            own |= {module, *_parents(module)}
+        elif imported not in sys.stdlib_module_names:
+            libraries.add(imported)
     return frozenset(module for module in own if _decides(module)), frozenset(libraries)
 
 
@@ -151,14 +162,35 @@ def _decides(module: str) -> bool:
 
 
 @cache
-def _text(name: str) -> str:
-    """Return the source of a module, or of a function in one and of what that uses there."""
+def _found(name: str) -> list[Any]:
+    """Return a digest of the source of a module, or of a function in one and of what that uses there; and its imports.
+
+    Imports are names as they stand, each perhaps a module's and perhaps of something in one.
+    """
     module, _, function = name.partition(":")
     file = file_of(module)
-    if file is None:
-        return ""
-    text = file.read_text(encoding="utf-8")
-    return _extract(text, function) if function else text
+    source = b"" if file is None else file.read_bytes()
+    known = hashlib.sha256(b"\0".join((_way_of_looking(), function.encode(), source))).hexdigest()
+    if known not in _known:
+        text = source.decode("utf-8").replace("\r\n", "\n").replace("\r", "\n")
+        text = _extract(text, function) if function and text else text
+        _used[known] = [hashlib.sha256(text.encode()).hexdigest(), sorted(_imports(text))]
+    else:
+        _used[known] = _known[known]
+    return _used[known]
+
+
+@cache
+def _way_of_looking() -> bytes:
+    """Return what decides what is found in a source: this file, and Python, whose syntax it is."""
+    return hashlib.sha256(Path(__file__).read_bytes() + sys.version.encode()).digest()
+
+
+def _imports(text: str) -> Iterator[str]:
+    """Yield what a source imports, at any indentation, but for types."""
+    for source, names, plain in re.findall(IMPORT, re.sub(FOR_TYPES, "", text) if "TYPE_CHECKING" in text else text):
+        listed = [part.split()[0] for part in (names or plain).strip("()").split(",") if part.strip()]
+        yield from [source, *(f"{source}.{part}" for part in listed)] if source else listed
 
 
 def _extract(text: str, function: str) -> str:
@@ -184,7 +216,7 @@ def _statements(text: str) -> tuple[list[ast.stmt], dict[str, int]]:
     """
     statements: list[ast.stmt] = []
     binding: dict[str, int] = {}
-    for statement in ast.parse(FOR_TYPES.sub(lambda block: "\n" * block[0].count("\n"), text)).body:
+    for statement in ast.parse(re.sub(FOR_TYPES, lambda block: "\n" * block[0].count("\n"), text)).body:
         if isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant):
             continue
         binding.update(dict.fromkeys(_bound(statement), len(statements)))
@@ -223,7 +255,7 @@ def _version(library: str) -> str:
         if not names:
             return _unpackaged(library)
         installed = distribution(names[0])
-    said = VERSION.search(installed.read_text("METADATA") or "")
+    said = re.search(VERSION, installed.read_text("METADATA") or "")
     return said[1] if said else installed.version
 
 

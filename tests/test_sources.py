@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import ast
+import json
+import os
+import shutil
+import subprocess
 import sys
 from pathlib import Path
 
@@ -191,3 +195,36 @@ def test_a_library_is_known_by_its_distribution_also_where_that_has_another_name
     assert sources._version("_pytest") == sources._version("pytest") == pytest.__version__
     assert sources._version("imageio_ffmpeg").count(".") == 2
     assert sources._version("no_such_library_at_all") == "not installed"
+
+
+FRESH = """
+import json, sys
+from stemtasks import sources
+from stemtasks.spec import parts
+looked, look = [], sources._imports
+sources._imports = lambda text: looked.append(text) or look(text)
+sources.recall(json.loads(sys.argv[1]))
+digests = [sources.digest(frozenset([parts.stage(stage, "run")])) for stage in parts.stages()]
+print(json.dumps([digests, sources.learnt(), len(looked)]))
+"""
+
+
+def fresh(tree, recalled):
+    """Return (digests, what is learnt, how many sources were taken apart) of a new process in a copy of the package."""
+    environment = {**os.environ, "PYTHONPATH": str(tree)}
+    command = [sys.executable, "-P", "-c", FRESH, json.dumps(recalled)]
+    return json.loads(subprocess.run(command, env=environment, check=True, capture_output=True, text=True).stdout)
+
+
+def test_a_source_is_taken_apart_once_and_anew_when_it_changed(tmp_path):
+    shutil.copytree(ROOT, tmp_path / "stemtasks", ignore=shutil.ignore_patterns("__pycache__"))
+    digests, found, looked = fresh(tmp_path, {})
+    assert looked == len(found) > 20
+    assert fresh(tmp_path, found) == [digests, None, 0]
+    changed = tmp_path / "stemtasks/stages/mix.py"
+    changed.write_text(changed.read_text().replace("def run(", "def run(\n    "))
+    after, _, looked = fresh(tmp_path, found)
+    assert looked == 1
+    assert [stage for stage, *pair in zip(parts.stages(), digests, after, strict=True) if len({*pair}) > 1] == ["mix"]
+    (tmp_path / "stemtasks/sources.py").write_text((ROOT / "sources.py").read_text() + "\n")
+    assert fresh(tmp_path, found)[2] == len(found)

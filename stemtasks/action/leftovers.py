@@ -38,11 +38,10 @@ def remove_leftovers(tree: Tree, wanted: Collection[str]) -> tuple[list[str], li
                 discard(tree, record)
                 tree.records.drop("tasks", task)
                 removed.append(task)
-    shapes = {shape for target in targets if (shape := _shape(target)) is not None}
+    others = [path for path in _files() if path not in targets and _unrejected(path) not in targets]
+    shapes = {shape for target in targets if others and (shape := _shape(target)) is not None}
     foreign = []
-    for path in _files():
-        if path in targets or _unrejected(path) in targets:
-            continue
+    for path in others:
         if _shape(path) in shapes and (_is_read_only(path) or _unrejected(path) != path):
             if _remove(tree, path):
                 removed.append(path)
@@ -127,7 +126,8 @@ def _files() -> Iterator[str]:
         for song in sorted(os.listdir(BUILD)):
             if song != STATE.name:
                 for folder, _, names in os.walk(BUILD / song):
-                    yield from (f"{Path(folder).as_posix()}/{name}" for name in names)
+                    within = Path(folder).as_posix()
+                    yield from (f"{within}/{name}" for name in names)
 
 
 def _shape(path: str) -> Shape | None:

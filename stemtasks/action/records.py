@@ -104,11 +104,10 @@ class Records:
 
     def get(self, table: str, name: str) -> Any:
         """Return a row's body, or None."""
-        rows, texts = self._rows[table], self._texts[table]
-        if name not in rows and (text := texts.get(name)) is not None:
+        rows = self._rows[table]
+        if name not in rows and (text := self._texts[table].pop(name, None)) is not None:
             with contextlib.suppress(ValueError, TypeError, RecursionError):
                 rows[name] = json.loads(text)
-            texts.pop(name, None)
         return rows.get(name)
 
     def keys(self) -> set[str]:

@@ -11,6 +11,7 @@ from concurrent.futures import Executor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from stemtasks import sources
 from stemtasks.action.digests import Digests
 from stemtasks.action.records import Records
 from stemtasks.cache.settings import Settings
@@ -19,6 +20,9 @@ from stemtasks.errors import WorkerError
 
 if TYPE_CHECKING:
     from stemtasks.cache.shared import Shared
+
+FOUND = "found"
+"""The row of what was found in the sources, beside a row a digest of them."""
 
 StoreName = Literal["", "local", "shared"]
 
@@ -41,6 +45,7 @@ class Tree:
         self.shared = shared_store(self.settings)
         self.records = Records(state)
         self.digests = Digests(self.records)
+        sources.recall(self.records.get("sources", FOUND))
         self.targets: frozenset[str] = frozenset()
         """The files of all tasks that there are: no record may remove one."""
         self._threads = threading.local()
@@ -77,6 +82,8 @@ class Tree:
         """End a build: its executors, its uploads, the store's growth; return what a person should know."""
         while self._executors:  # one after another: Python ends many at once with a race
             self._executors.pop().shutdown()
+        if found := sources.learnt():
+            self.records.put("sources", FOUND, found)
         said: list[str] = []
         if self.shared is not None:
             said = self.shared.finish()

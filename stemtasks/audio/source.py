@@ -81,7 +81,8 @@ class Source:
                     # libsndfile 1.2 lands elsewhere when it seeks in Vorbis or MP3 from the middle, but not from 0
                     self._file.seek(0)
                 self._position = self._file.seek(start)
-            block: Narrow = self._file.read(frames, dtype=self._dtype, always_2d=True)
+            block: Narrow = np.empty((frames, self.channels), dtype=self._dtype)
+            block = block[: self._file.buffer_read_into(block, dtype=self._dtype)]
         except soundfile.LibsndfileError as error:
             reason = error.error_string.rstrip(".") or "it is damaged or cut short"
             raise AudioError(

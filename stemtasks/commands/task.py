@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import inspect
 import os
 import random
@@ -71,6 +72,9 @@ class Build:
         """Return None when the outputs are right, or doit's failure with one line for a user's mistake."""
         if os.getpid() != PROCESS:
             return TaskFailed("doit's process runner cannot share the records; use threads ('doit -P thread')")
+        if not gc.isenabled():
+            gc.freeze()
+            gc.enable()
         asked: set[str] = set()
         stale = next((stale for path in self.job.inputs.values() if (stale := _stale(path, asked))), "")
         if stale:
