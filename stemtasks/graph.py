@@ -6,7 +6,6 @@ import os
 from collections.abc import Iterator
 from typing import Any
 
-from stemtasks import loading  # noqa: F401 - first, so that what follows is loaded by it
 from stemtasks.action.pipeline import jobs_of
 from stemtasks.action.workers import processes
 from stemtasks.commands.build import BuildReporter

@@ -15,10 +15,12 @@ import re
 import sys
 from collections.abc import Iterator
 from functools import cache
-from importlib.metadata import PackageNotFoundError, distribution, packages_distributions
+from importlib.machinery import EXTENSION_SUFFIXES, SOURCE_SUFFIXES
+from importlib.metadata import Distribution, PackageNotFoundError, distribution, packages_distributions
 from pathlib import Path
 from typing import Any
 
+from stemtasks import loading, seen
 from stemtasks.plugins import PARTS
 
 PACKAGE = "stemtasks"
@@ -42,12 +44,6 @@ def recall(found: Any) -> None:
 def learnt() -> dict[str, list[Any]] | None:
     """Return what this run has found, for ``recall`` in the next; None where that is what was recalled."""
     return None if _used.keys() <= _known.keys() else _used
-
-
-def files() -> list[Path]:
-    """Return every source file of this package, and the folders that they are in."""
-    found = [file for file in ROOT.rglob("*.py") if "__pycache__" not in file.parts]
-    return [*found, *{file.parent for file in found}]
 
 
 @cache
@@ -96,7 +92,11 @@ def file_of(module: str) -> Path | None:
     if home is None:
         return None
     base = home.joinpath(*module.split("."))
-    return next((file for file in (base.with_suffix(".py"), base / "__init__.py") if file.is_file()), None)
+    files = base.with_suffix(".py"), base / "__init__.py"
+    if home != ROOT.parent:  # where one that is not there may be tomorrow
+        for file in files:
+            seen.add(file)
+    return next((file for file in files if file.is_file()), None)
 
 
 @cache
@@ -113,7 +113,12 @@ def _home(top: str) -> Path | None:
 @cache
 def _is_local(top: str) -> bool:
     """Return whether a package or a module lies beside ``dodo.py``, where what a project's own parts import may lie."""
-    if top == PARTS or Path(f"{top}.py").is_file() or Path(top, "__init__.py").is_file():
+    if top == PARTS:
+        return True
+    files = Path(f"{top}.py"), Path(top, "__init__.py")
+    for file in files:
+        seen.add(file)
+    if any(file.is_file() for file in files):
         return True
     # a folder without a file of its own is a package too, unless one that has such a file is installed
     return Path(top).is_dir() and not any(Path(place, "__init__.py").is_file() for place in _places(top))
@@ -169,7 +174,7 @@ def _found(name: str) -> list[Any]:
     """
     module, _, function = name.partition(":")
     file = file_of(module)
-    source = b"" if file is None else file.read_bytes()
+    source = b"" if file is None else loading.source(file)
     known = hashlib.sha256(b"\0".join((_way_of_looking(), function.encode(), source))).hexdigest()
     if known not in _known:
         text = source.decode("utf-8").replace("\r\n", "\n").replace("\r", "\n")
@@ -247,24 +252,37 @@ def _shown(name: str) -> str:
 
 @cache
 def _version(library: str) -> str:
-    """Return what a library's metadata say of its version; parsing all of them takes ten times as long."""
+    """Return the version of what a library is installed from, as its metadata say it.
+
+    Mostly that has the name that is imported. Going through all that is installed takes a hundred times as long; it
+    finds that ``sklearn`` comes from ``scikit-learn``, and that several distributions fill one package.
+    """
     try:
-        installed = distribution(library)
+        named = distribution(library)
     except PackageNotFoundError:
-        names = packages_distributions().get(library, ())  # 'sklearn' comes from 'scikit-learn'
-        if not names:
-            return _unpackaged(library)
-        installed = distribution(names[0])
+        named = None
+    if named is not None and re.search(rf"(?m)^{re.escape(library)}[/.]", named.read_text("RECORD") or ""):
+        return _said_by(named)
+    names = sorted(set(packages_distributions().get(library, ())))
+    if len(names) == 1:
+        return _said_by(distribution(names[0]))
+    if names:
+        return ", ".join(f"{name} {_said_by(distribution(name))}" for name in names)
+    return _unpackaged(library) if named is None else _said_by(named)
+
+
+def _said_by(installed: Distribution) -> str:
+    """Return the version in a distribution's metadata; parsing all of them takes ten times as long."""
     said = re.search(VERSION, installed.read_text("METADATA") or "")
     return said[1] if said else installed.version
 
 
 def _unpackaged(library: str) -> str:
-    """Return a digest in place of the version of a library that no installed distribution has."""
-    try:
-        found = importlib.util.find_spec(library)
-    except (ImportError, ValueError):
-        found = None
-    if found is None or found.origin is None:
-        return "not installed"
-    return hashlib.sha256(Path(found.origin).read_bytes()).hexdigest()
+    """Return a digest of its files in place of the version of a library that no installed distribution has."""
+    places = [Path(place) for place in _places(library) if place]
+    files = [file for place in places for file in ([place] if place.is_file() else sorted(place.rglob("*")))]
+    digest = hashlib.sha256()
+    for file in files:
+        if file.suffix in (*SOURCE_SUFFIXES, *EXTENSION_SUFFIXES):
+            digest.update(loading.source(file))
+    return digest.hexdigest() if files else "not installed"

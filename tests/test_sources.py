@@ -98,8 +98,10 @@ def test_imports_are_those_that_pythons_parser_finds(module):
 
 @pytest.mark.parametrize("module", [module for module in MODULES if sources.file_of(module).name == "__init__.py"])
 def test_a_package_decides_nothing_because_its_own_file_is_empty(module):
-    (line,) = ast.parse(sources.file_of(module).read_bytes()).body
-    assert isinstance(line.value, ast.Constant)
+    text, *rest = ast.parse(sources.file_of(module).read_bytes()).body
+    assert isinstance(text.value, ast.Constant)
+    # that of all makes sure that what others are loaded from is what is digested
+    assert [ast.unparse(line) for line in rest] == ["from stemtasks import loading"] * (module == "stemtasks")
 
 
 def reached(*code):
@@ -195,6 +197,54 @@ def test_a_library_is_known_by_its_distribution_also_where_that_has_another_name
     assert sources._version("_pytest") == sources._version("pytest") == pytest.__version__
     assert sources._version("imageio_ffmpeg").count(".") == 2
     assert sources._version("no_such_library_at_all") == "not installed"
+
+
+def installed(folder, name, version, *files):
+    """Install files as a distribution of that name."""
+    for file, text in files:
+        (folder / file).parent.mkdir(parents=True, exist_ok=True)
+        (folder / file).write_text(text)
+    metadata = folder / f"{name.replace('-', '_')}-{version}.dist-info"
+    metadata.mkdir(parents=True)
+    (metadata / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n")
+    (metadata / "RECORD").write_text("".join(f"{file},,\n" for file, _ in files))
+
+
+@pytest.fixture
+def site(tmp_path, monkeypatch):
+    """Return a folder that Python imports from, and in which no earlier answer holds."""
+    monkeypatch.syspath_prepend(tmp_path)
+    for answered in (sources._version, sources._is_local, sources._home):
+        monkeypatch.setattr(sources, answered.__name__, answered.__wrapped__)
+    return tmp_path
+
+
+def test_a_distribution_that_only_has_the_name_of_a_library_is_not_taken_for_it(site):
+    installed(site, "reverbs", "1.0", ("springs/__init__.py", ""))
+    installed(site, "dsp-reverbs", "2.5", ("reverbs/__init__.py", ""))
+    assert sources._version("reverbs") == "2.5"
+    assert sources._version("springs") == "1.0"
+
+
+def test_a_library_that_several_distributions_fill_has_the_versions_of_all(site):
+    installed(site, "synths-core", "1.0", ("synths/core.py", ""))
+    installed(site, "synths-extra", "3.1", ("synths/extra.py", ""))
+    assert sources._version("synths") == "synths-core 1.0, synths-extra 3.1"
+
+
+def test_a_library_of_no_distribution_is_known_by_all_its_files(site, monkeypatch):
+    monkeypatch.setattr(sources.loading, "_sources", {})
+    (site / "grains").mkdir()
+    for name in ("__init__.py", "cloud.py", "notes.txt"):
+        (site / "grains" / name).write_text("")
+    first = sources._version("grains")
+    changed = []
+    for name in ("cloud.py", "notes.txt"):
+        (site / "grains" / name).write_text("GAIN = 2.0\n")
+        monkeypatch.setattr(sources.loading, "_sources", {})
+        changed.append(sources._version("grains") != first)
+        first = sources._version("grains")
+    assert changed == [True, False]
 
 
 FRESH = """

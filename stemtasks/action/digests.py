@@ -6,17 +6,15 @@ Size, mtime, ctime and inode together are the reason not to read a file again: m
 from __future__ import annotations
 
 import contextlib
+import os
 import threading
-import time
+from pathlib import Path
 
+from stemtasks.action.clock import Clock
 from stemtasks.action.records import Records
 from stemtasks.cache.digest import Digest, Signature, read_digest, signature
 from stemtasks.errors import AudioError, CacheError
 
-RACY_NS = 50_000_000
-"""A file changed less than this before it was read could change again within one tick of its clock."""
-COARSE_NS = 2_000_000_000
-"""The same where a file system counts whole seconds, or two as FAT does."""
 MOST_NAMES = 8
 """Of one file: more are not kept track of, and read again when they are asked for."""
 
@@ -26,6 +24,7 @@ class Digests:
 
     def __init__(self, records: Records) -> None:
         self._records = records
+        self.clock = Clock(records.path.parent)
         self._known: dict[str, tuple[Signature, Digest]] = {}
         self._names: dict[int, list[str]] = {}
         self._locks: dict[str, threading.Lock] = {}
@@ -50,10 +49,14 @@ class Digests:
         found = self._known.get(path)
         return found and found[0]
 
-    def publish(self, path: str, digest: Digest) -> None:
-        """Take the digest of a file that this process has just put in place."""
+    def publish(self, file: Path, path: str, digest: Digest) -> None:
+        """Give a file of a known digest its name; one that is young is read again by whoever asks next."""
+        self._known.pop(path, None)
+        before = signature(file)
+        settled = self.clock.settled(file, before, by_mtime=True)
+        os.replace(file, path)
         now = signature(path)
-        if now is None:
+        if now is None or before is None or not settled or now != before._replace(ctime_ns=now.ctime_ns):
             return
         self._keep(path, now, digest)
         # its new name has changed the times of a file that has others
@@ -88,20 +91,14 @@ class Digests:
                 return None
             if known is not None and known[0] == before:
                 return known[1]
+            settled = self.clock.settled(path, before)
             try:
                 digest = read_digest(path)
             except OSError as error:
                 raise AudioError(f"{path}: cannot be read ({error.strerror})") from None
             if signature(path) == before:
                 # a file younger than a tick of its clock is read again by whoever asks next
-                if not _racy(before, time.time_ns()):
+                if settled:
                     self._keep(path, before, digest)
                 return digest
         raise AudioError(f"{path}: keeps changing while it is read; close what writes it and run doit again")
-
-
-def _racy(at: Signature, now_ns: int) -> bool:
-    """Return whether a file could change now and keep its signature; times far in the past or future cannot recur."""
-    stamps = (at.mtime_ns, at.ctime_ns)
-    tick_ns = RACY_NS if any(stamp % 1_000_000_000 for stamp in stamps) else COARSE_NS
-    return any(abs(now_ns - stamp) <= tick_ns for stamp in stamps)

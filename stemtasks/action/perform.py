@@ -203,9 +203,8 @@ def _publish(job: Job, tree: Tree, work: dict[str, Path], made: dict[str, Digest
     for role, file in work.items():
         target = Path(job.outputs[role])
         target.parent.mkdir(parents=True, exist_ok=True)
-        os.replace(file, target)
+        tree.digests.publish(file, job.outputs[role], made[role])
         rejected_path(target).unlink(missing_ok=True)
-        tree.digests.publish(job.outputs[role], made[role])
 
 
 def _facts(outputs: dict[str, Path]) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from concurrent.futures import Executor
 from pathlib import Path
 from typing import Any
 
-from stemtasks import loading, plugins  # noqa: F401 - loading first, so that what follows is loaded by it
+from stemtasks import loading, plugins
 from stemtasks.progress import process_groups
 from stemtasks.spec import parts
 
@@ -28,6 +28,9 @@ os.environ["OPENBLAS_NUM_THREADS"] = "1"
 
 def run_stage(stage: str, inputs: dict[str, Path], outputs: dict[str, Path], params: dict[str, Any]) -> None:
     """Run a stage by name; all arguments are plain data, so that an executor can carry them elsewhere."""
+    loading.Finder.ours = True  # also in a worker, which has no dodo.py
+    for reference in params.get("parts", {}).values():
+        loading.follow(reference)
     plugins.load(parts.stage(stage, "run"))(inputs, outputs, params)
 
 

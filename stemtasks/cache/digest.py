@@ -14,6 +14,8 @@ from typing import NamedTuple, Self
 
 import xxhash
 
+from stemtasks.seen import Stamp
+
 CHUNK_BYTES = 1 << 20
 
 
@@ -25,13 +27,8 @@ class Digest(NamedTuple):
     sha256: str
 
 
-class Signature(NamedTuple):
-    """Why a file need not be read again."""
-
-    bytes: int
-    mtime_ns: int
-    ctime_ns: int
-    inode: int
+Signature = Stamp
+"""Why a file need not be read again."""
 
 
 def signature(path: str | Path) -> Signature | None:

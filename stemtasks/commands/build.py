@@ -3,26 +3,18 @@
 from __future__ import annotations
 
 import gc
+import os
 import sys
-import sysconfig
 import time
-from os.path import join
-from pathlib import Path
 from typing import Any
 
-from stemtasks import sources
-from stemtasks.action.keys import code_of
+from stemtasks import loading, seen
 from stemtasks.action.leftovers import remove_leftovers
 from stemtasks.action.pipeline import task_names
-from stemtasks.cache import settings
 from stemtasks.commands import note
 from stemtasks.commands.project import songs, tree
 from stemtasks.commands.reporter import Reporter, line
-from stemtasks.job import Job
-from stemtasks.paths import SPEC, STATE
-from stemtasks.plugins import PARTS
-
-BEGUN_NS = time.time_ns()
+from stemtasks.paths import STATE
 
 
 class BuildReporter(Reporter):
@@ -31,6 +23,7 @@ class BuildReporter(Reporter):
     def initialize(self, tasks: dict[str, Any], selected: list[str]) -> None:
         """Remove what is of no task any more, which the store keeps, and name what was not made here."""
         super().initialize(tasks, selected)
+        seen.stop()
         self.tasks = [task for task in tasks.values() if task.actions]
         tree().targets = frozenset(target for task in self.tasks for target in task.targets)
         removed, self.foreign = remove_leftovers(tree(), task_names(songs()))
@@ -48,29 +41,36 @@ class BuildReporter(Reporter):
 
 
 def _note(builds: dict[str, Any], width: int) -> None:
-    """Leave a note of all that this build rests on, unless a part of it is not known for certain."""
+    """Leave a note of all that this build rests on, unless a part of it is not known for certain.
+
+    What was read must have been older, when this process began, than a tick of its disk's clock.
+    """
     jobs = [build.job for build in builds.values()]
-    paths = {path for job in jobs for path in (*job.inputs.values(), *job.outputs.values())}
-    known = {path: tree().digests.known(path) for path in paths}
-    if not all(known.values()):
+    known = {path: tree().digests.known(path) for job in jobs for path in (*job.inputs.values(), *job.outputs.values())}
+    if seen.unsure or not all(known.values()):
+        return
+    read = _read()
+    settled, ago_ns = tree().digests.clock.settled, time.monotonic_ns() - seen.BEGUN_NS
+    if any(seen.stamp(path) != at or (at and not settled(path, at, ago_ns=ago_ns)) for path, at in read.items()):
         return
     recorded = {name: build.recorded() for name, build in builds.items()}
     lines = "".join(line("up to date", name, width, summary) for name, (summary, _) in recorded.items())
     said = note.Said(lines, len(builds), sum(seconds for _, seconds in recorded.values()))
-    note.leave(STATE, known, files_read(jobs), BEGUN_NS, said)
+    note.leave(STATE, {**known, **read}, loading.looks_at_environment(), said)
 
 
-def files_read(jobs: list[Job]) -> list[str | Path]:
-    """Return the files and folders that decided what there was to build: specs, settings, sources, parts."""
-    code = {module for job in jobs for module in sources.reached_from(code_of(job))[0]}
-    used = [file for module in sorted(code) if (file := sources.file_of(module.partition(":")[0]))]
-    folders: list[str | Path] = [PARTS, *Path(PARTS).glob("*")]
-    return ["dodo.py", settings.FILE, SPEC, *SPEC.glob("*.toml"), *folders, *_of_project(), *sources.files(), *used]
+def _read() -> dict[str, seen.Stamp | None]:
+    """Return the stamps of what this process has read, and of the folders that it imports from.
 
-
-def _of_project() -> list[str]:
-    """Return the files of modules that ``dodo.py`` has imported from elsewhere than where libraries are installed."""
-    files = {getattr(module, "__file__", None) or "" for module in list(sys.modules.values())}
-    folders = [sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib")]
-    installed = tuple(join(folder, "") for folder in (*folders, str(sources.ROOT)))
-    return sorted(file for file in files if file.endswith(".py") and not file.startswith(installed))
+    What is in our own state is not among it. Of what is installed only sources that are digested are: a library that
+    changes changes its folder.
+    """
+    state = os.path.abspath(STATE)
+    folders = {folder: seen.stamp(folder) for folder in note.folders_of_imports()}
+    return folders | {
+        path: stamp
+        for path, stamp in seen.stamps.items()
+        if (path in loading.read() or not loading.is_installed(path))
+        and not path.startswith(state)
+        and "__pycache__" not in path
+    }

@@ -1,12 +1,12 @@
 """A note of what the last build rests on, read before anything else is loaded.
 
-Of every file that its answer rests on (inputs and outputs, specs, settings, sources, where libraries are installed)
-it has the size, mtime, ctime and inode, and it has what the build said. While all of them stand, a build could say
-nothing else. Whatever may write to the tree removes the note first, so a note that is there also says that nothing
-has been at work since. It is a shortcut and nothing rests on it: one that is damaged, from another version or of
-another Python is no note.
+Of every file that its answer rests on (inputs and outputs, and whatever was read: specs, settings, sources, data of
+``dodo.py``, where libraries are installed) it has the size, mtime, ctime and inode from before it was read, and it has
+what the build said. While all of them stand, a build could say nothing else. Whatever may write to the tree removes the
+note first, so a note that is there also says that nothing has been at work since. It is a shortcut and nothing rests on
+it: one that is damaged, from another version or of another Python is no note.
 
-    build/.stemtasks/unchanged    a checksum of what follows, and JSON: files, circumstances, said
+    build/.stemtasks/unchanged    a checksum of what follows, and JSON: files, links, circumstances, said
 """
 
 from __future__ import annotations
@@ -15,18 +15,19 @@ import contextlib
 import json
 import os
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
 import xxhash
 
+from stemtasks import seen
 from stemtasks.errors import CacheError
 
-FORMAT = "2"
+FORMAT = "3"
 FILE = "unchanged"
-SETTLED_NS = 2_000_000_000
-"""A file is taken as what this process read if it is older than the process by this, the coarsest clock's tick."""
+FOLDERS_OF_IMPORTS = tuple(sys.path)
+"""Where this Python imports from, before doit has added the folder of ``dodo.py``."""
 
 
 class Said(NamedTuple):
@@ -37,18 +38,19 @@ class Said(NamedTuple):
     saved: float
 
 
-def leave(
-    state: Path, known: Mapping[str, Sequence[int] | None], read: Iterable[str | Path], since_ns: int, said: Said
-) -> None:
-    """Leave a note, unless a file of ``read``, or a folder of libraries, may have changed since this process read it.
+def leave(state: Path, files: Mapping[str, seen.Stamp | None], environment_counts: bool, said: Said) -> None:
+    """Leave a note; a disk that is full or read-only has none.
 
-    ``known`` are stamps of files that were compared with what is recorded of them; ``since_ns`` is when this
-    process began. A disk that is full or read-only has no note.
+    ``files`` are stamps by path of all that the build rests on; ``environment_counts`` says that ``dodo.py`` may look
+    at the environment.
     """
-    stamps = {str(path): _stamp(str(path)) for path in (*read, *_folders_of_imports())}
-    if any(stamp is not None and max(stamp[1:3]) > since_ns - SETTLED_NS for stamp in stamps.values()):
-        return
-    text = json.dumps({"files": {**known, **stamps}, "circumstances": _circumstances(), "said": said})
+    noted = {
+        "files": files,
+        "links": seen.links,
+        "circumstances": _circumstances(environment_counts),
+        "said": said,
+    }
+    text = json.dumps(noted)
     with contextlib.suppress(OSError):
         (state / FILE).write_text(f"{_mark(text)}\n{text}", encoding="ascii")
 
@@ -58,10 +60,14 @@ def recall(state: Path) -> Said | None:
     try:
         mark, _, text = (state / FILE).read_text(encoding="ascii").partition("\n")
         noted = json.loads(text) if mark == _mark(text) else {}
-        stamps = noted["files"].items()
-        if noted["circumstances"] == _circumstances() and all(_stamp(path) == stamp for path, stamp in stamps):
+        circumstances = noted["circumstances"]
+        if (
+            circumstances == _circumstances(bool(circumstances[-1]))
+            and all(_listed(seen.stamp(path)) == stamp for path, stamp in noted["files"].items())
+            and all(os.readlink(path) == target for path, target in noted["links"].items())
+        ):
             return Said(*noted["said"])
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+    except (OSError, ValueError, LookupError, TypeError, AttributeError):
         pass
     return None
 
@@ -74,29 +80,30 @@ def remove(state: Path) -> None:
         raise CacheError(f"{state / FILE}: cannot be removed ({error.strerror}); make its folder writable") from None
 
 
+def _listed(stamp: seen.Stamp | None) -> list[int] | None:
+    """Return a stamp as JSON gives it back."""
+    return None if stamp is None else [*stamp]
+
+
 def _mark(text: str) -> str:
     return xxhash.xxh3_128_hexdigest(f"{FORMAT}\0{text}".encode())
 
 
-def _stamp(path: str) -> list[int] | None:
-    """Return what changes with a file, or with the list of a folder's files; None where there is neither."""
-    try:
-        status = os.stat(path)
-    except (OSError, ValueError):
-        return None
-    return [status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino]
-
-
-def _circumstances() -> list[object]:
-    """Return what decides the answer beside files: this Python, where it imports from, and settings that it is given.
+def _circumstances(environment_counts: bool) -> list[object]:
+    """Return what decides the answer beside files: this program, this Python, where it imports from, its settings.
 
     The signing key is not among them: whether files are as recorded does not depend on it.
     """
-    given = sorted(item for item in os.environ.items() if item[0].startswith("STEMTASKS_"))
-    settings = json.dumps([item for item in given if item[0] != "STEMTASKS_CACHE_KEY"])
-    return [sys.version, sys.prefix, _folders_of_imports(), xxhash.xxh3_128_hexdigest(settings.encode())]
+    given = [item for item in sorted(os.environ.items()) if item[0] not in _OF_A_SHELL]
+    settings = json.dumps([item for item in given if item[0].startswith("STEMTASKS_")])
+    whole = xxhash.xxh3_128_hexdigest(json.dumps(given).encode()) if environment_counts else ""
+    python = [os.path.dirname(os.path.dirname(os.path.abspath(__file__))), sys.version, sys.prefix]
+    return [*python, folders_of_imports(), xxhash.xxh3_128_hexdigest(settings.encode()), whole]
 
 
-def _folders_of_imports() -> list[str]:
-    """Return where Python imports from, without the folders of ``dodo.py`` and of the program, which come and go."""
-    return sorted({entry for entry in sys.path if entry} - {os.getcwd(), os.path.dirname(sys.argv[0])})
+_OF_A_SHELL = ("STEMTASKS_CACHE_KEY", "_", "OLDPWD", "SHLVL")
+
+
+def folders_of_imports() -> list[str]:
+    """Return where Python imports from, without the folder of the program, which comes and goes."""
+    return sorted({os.path.abspath(entry) for entry in FOLDERS_OF_IMPORTS} - {os.path.dirname(sys.argv[0])})

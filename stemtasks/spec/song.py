@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from stemtasks import seen
 from stemtasks.errors import SpecError
 from stemtasks.paths import BUILD
 from stemtasks.spec.tables import MasterTable, MixTable, ReferenceTable, SectionTable, SongTable, StemTable, VerifyTable
@@ -82,7 +83,9 @@ class Song:
         """Return where a file of the spec lies, named from its own folder; a built one as its task names it."""
         file = _as_on_disk(self.path.parent / path)
         with contextlib.suppress(ValueError, OSError):
-            return (BUILD / file.resolve().relative_to(BUILD.resolve())).as_posix()
+            built = (BUILD / file.resolve().relative_to(BUILD.resolve())).as_posix()
+            seen.follow(file)
+            return built
         return file.as_posix()
 
     def length(self, length: float | str) -> tuple[float, str]:

@@ -9,14 +9,14 @@ import signal
 import subprocess
 import sys
 import time
-from types import ModuleType
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from stemtasks import seen
+from stemtasks.action.clock import FINE_NS
 from stemtasks.commands import note as notes
-from stemtasks.commands.note import SETTLED_NS
 from tests import examples
 from tests.pipeline import tasks_of
 from tests.project import Project, Run
@@ -44,7 +44,7 @@ code = DoitMain().run(sys.argv[1:])
 print("answered from the note" if "stemtasks.graph" not in sys.modules else "looked")
 sys.exit(code)
 """
-SETTLED = SETTLED_NS / 1e9 + 0.1
+SETTLED = FINE_NS / 1e9 + 0.1
 
 
 def ask(project, *arguments, env=None):
@@ -137,6 +137,7 @@ def test_a_build_whose_files_share_bytes_leaves_a_note_that_holds(noted):
         if not how:
             shutil.rmtree(song)
         noted.build(*how)
+        noted.build()  # which reads what was young when it was published
         assert (song / "aligned/lead.wav").samefile(song / "stems/lead.wav")
         assert note(noted).exists()
         assert ask(noted)[1], how
@@ -148,7 +149,10 @@ def test_the_answer_imports_no_part_that_loads_or_builds(noted):
         [sys.executable, "-c", code.replace("sys.exit(code)", "")], cwd=noted.folder, capture_output=True, check=True
     )
     commands = (f"commands.{name}" for name in ("note", "options", "reporter", "run", "signals"))
-    loaded = {"stemtasks", *(f"stemtasks.{name}" for name in ("commands", *commands, "errors", "paths", "progress"))}
+    loaded = {
+        "stemtasks",
+        *(f"stemtasks.{name}" for name in ("commands", *commands, "errors", "loading", "paths", "progress", "seen")),
+    }
     assert done.stderr.decode() == f"{sorted(loaded)}\n"
 
 
@@ -290,17 +294,113 @@ def test_a_killed_build_leaves_no_note(noted):
     noted.build()
 
 
-def test_a_spec_that_is_younger_than_the_build_by_less_than_a_clock_may_show_leaves_no_note(noted):
-    touch_spec(noted)
+def test_what_is_younger_than_the_process_leaves_no_note(noted):
+    dodo = noted.folder / "dodo.py"
+    text = dodo.read_text()
+    dodo.write_text(text.replace("from stemtasks", "open('spec/song.toml', 'a').close()\nfrom stemtasks", 1))
+    time.sleep(SETTLED)
     noted.build()
-    assert not note(noted).exists()
+    assert note(noted).exists()
+    dodo.write_text(text.replace("from stemtasks", "__import__('os').utime('spec/song.toml')\nfrom stemtasks", 1))
+    time.sleep(SETTLED)
+    for _ in range(2):
+        noted.build()
+        assert not note(noted).exists()
+    dodo.write_text(text)
     time.sleep(SETTLED)
     noted.build()
     assert ask(noted)[1]
 
 
+def test_what_changes_after_it_was_read_leaves_no_note_however_old_it_pretends_to_be(noted):
+    with (noted.folder / "dodo.py").open("a") as dodo:
+        dodo.write(
+            "import atexit, pathlib, os\n\n\n"
+            "def task_zz():\n"
+            "    spec = pathlib.Path('spec/song.toml')\n"
+            "    spec.write_text(spec.read_text() + '\\n')\n"
+            "    os.utime(spec, (1, 1))\n"
+            "    yield from ()\n"
+        )
+    time.sleep(SETTLED)
+    for _ in range(2):
+        noted.build()
+        assert not note(noted).exists()
+
+
+READING = {
+    "a file": ("open('data.json').read()", "data.json"),
+    "a folder": ("list(__import__('pathlib').Path('data').iterdir())", "data/new"),
+    "through os": ("__import__('os').close(__import__('os').open('data.json', 0))", "data.json"),
+}
+
+
+@pytest.mark.parametrize("how", READING)
+def test_data_that_dodo_reads_is_in_the_note(noted, how):
+    code, changed = READING[how]
+    (noted.folder / "data").mkdir()
+    (noted.folder / "data.json").write_text("1")
+    dodo = noted.folder / "dodo.py"
+    dodo.write_text(dodo.read_text() + f"\n{code}\n")
+    time.sleep(SETTLED)
+    noted.build()
+    assert ask(noted)[1]
+    (noted.folder / changed).write_text("2")
+    assert not ask(noted)[1]
+
+
+def test_a_dodo_file_that_runs_a_program_is_always_looked_at(noted):
+    with (noted.folder / "dodo.py").open("a") as dodo:
+        dodo.write("\nimport subprocess\nsubprocess.run(['true'])\n")
+    time.sleep(SETTLED)
+    noted.build()
+    assert not ask(noted)[1]
+
+
+def test_a_dodo_file_that_looks_at_the_environment_is_looked_at_when_that_changes(noted):
+    with (noted.folder / "dodo.py").open("a") as dodo:
+        dodo.write("\nimport os\nWHERE = os.environ.get('STUDIO')\n")
+    time.sleep(SETTLED)
+    noted.build()
+    assert ask(noted)[1]
+    assert not ask(noted, env={"STUDIO": "two"})[1]
+
+
+def test_a_dodo_file_saved_twice_within_a_second_is_the_one_that_runs(noted):
+    dodo = noted.folder / "dodo.py"
+    text = dodo.read_text() + "\nprint('%s')\n"
+    for said in ("one", "two", "six"):
+        dodo.write_text(text % said)
+        os.utime(dodo, (1e9, 1e9))
+        assert ask(noted)[0].out.splitlines()[0] == said
+
+
+@pytest.mark.parametrize("link", ["the file", "its folder"])
+def test_a_link_to_another_product_is_looked_at(noted, link):
+    other = SPEC.replace('file = "take.wav"', 'file = "audio/lead.wav"').replace('"off"', '"off" # another')
+    noted.spec(other.replace('generator = "tone"', 'generator = "tone"\nnote = "C4"'), "another")
+    audio, stems = noted.folder / "spec/audio", noted.folder / "build/song"
+    if link == "the file":
+        audio.mkdir()
+        audio = audio / "lead.wav"
+        before, after = stems / "stems/lead.wav", stems / "processed/take.wav"
+    else:
+        before, after = stems / "stems", stems / "processed"
+    audio.symlink_to(before)
+    for _ in range(3):
+        assert noted.doit().code == 0
+        time.sleep(SETTLED)
+    assert ask(noted)[1]
+    audio.unlink()
+    audio.symlink_to(after)
+    run, from_note = ask(noted)
+    assert (run.code, from_note) == (0, False)
+    # in the other folder the file of that name has the same bytes
+    assert run.done.get("ran", [])[:1] == (["archive:another"] if link == "the file" else [])
+
+
 def test_a_note_that_cannot_be_written_is_no_failure(tmp_path):
-    notes.leave(tmp_path / "not there", {}, [], 0, notes.Said("", 0, 0.0))
+    notes.leave(tmp_path / "not there", {}, False, notes.Said("", 0, 0.0))
     assert notes.recall(tmp_path / "not there") is None
 
 
@@ -314,7 +414,7 @@ def pristine(tmp_path_factory):
     said = notes.Said("up to date  stem:song/lead\n", 1, 2.5)
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
-        notes.leave(folder, {}, files, time.time_ns() + 2 * SETTLED_NS, said)
+        notes.leave(folder, {str(file): seen.stamp(file) for file in files}, False, said)
         assert notes.recall(folder) == said
         yield folder, said
 
@@ -346,14 +446,3 @@ def test_a_note_in_another_form_with_a_right_mark_is_none(tmp_path, monkeypatch,
     text = json.dumps(noted)
     (tmp_path / "unchanged").write_text(f"{notes._mark(text)}\n{text}")
     assert notes.recall(tmp_path) is None
-
-
-def test_a_module_in_a_folder_named_like_that_of_the_libraries_is_the_projects(monkeypatch):
-    from stemtasks.commands import build
-
-    helper = ModuleType("helper")
-    helper.__file__ = f"{sys.prefix}-songs/helper.py"
-    monkeypatch.setitem(sys.modules, "helper", helper)
-    found = build._of_project()
-    assert helper.__file__ in found
-    assert not {pytest.__file__, json.__file__, build.__file__} & set(found)
