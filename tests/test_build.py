@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 import soundfile
 
+from tests import slow_song
 from tests.pipeline import STAGES, tasks_of
 from tests.three_stems import ALL, SPEC, STEMS, after
 
@@ -300,3 +301,17 @@ def test_the_manifest_of_the_archive_names_no_path_of_this_machine(built):
     data = archive.read_bytes()
     assert str(built.folder).encode() not in data
     assert json.dumps(str(Path.home())).strip('"').encode() + b"/" not in data
+
+
+def test_equal_tasks_of_two_songs_are_made_once_also_at_the_same_time(project):
+    log = project.folder / "renders.log"
+    slow_song.renders(project, 0.6, f"open({str(log)!r}, 'a').write('x')\n{slow_song.RENDER}")
+    for name in ("one", "two"):
+        project.spec(slow_song.SPEC.format(python=sys.executable), name)
+    run = project.doit("-n", "2")
+    assert run.code == 0, run.err
+    assert log.read_text() == "x"
+    # each archive has its song's name in it
+    pairs = {task.replace("two", "one") for task in run.done["ran"]} - {"archive:one"}
+    assert len(run.done["ran"]) == len(pairs) + 2
+    assert len(run.done["restored"]) == len(pairs)

@@ -81,7 +81,7 @@ def perform(
     discard_unchanged(tree, record, job.outputs.values())
     for target in map(Path, job.outputs.values()):
         make_room(target)
-    with working(job, tree) as work:
+    with tree.alone(action.key), working(job, tree) as work:
         made = None if forced else action.restored(work)
         if made is None:
             made = action.rendered(work)

@@ -6,7 +6,7 @@ import contextlib
 import os
 import shutil
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import Executor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -49,6 +49,8 @@ class Tree:
         self.targets: frozenset[str] = frozenset()
         """The files of all tasks that there are: no record may remove one."""
         self._threads = threading.local()
+        self._lock = threading.Lock()
+        self._keys: dict[str, threading.Lock] = {}
         self._executors: list[Executor] = []
         sweep(state / "work")
         self.store.sweep()
@@ -65,6 +67,14 @@ class Tree:
             self._threads.executor = None
             reason = f"{type(error).__name__}: {' '.join(str(error).split())}"
             raise WorkerError(f"what ran it was lost ({reason}); run doit again") from None
+
+    @contextlib.contextmanager
+    def alone(self, key: str) -> Iterator[None]:
+        """Let equal tasks of two songs come one after another: the store has for the second what the first made."""
+        with self._lock:
+            lock = self._keys.setdefault(key, threading.Lock())
+        with lock:
+            yield
 
     def restore(self, key: str, work: dict[str, Path]) -> tuple[Restored | None, StoreName]:
         """Put a key's outputs in place from the local store, else from the shared one by way of it."""
