@@ -15,7 +15,8 @@ import os
 import threading
 import time
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
+from queue import SimpleQueue
 from typing import Any, TypeVar
 
 import xxhash
@@ -32,6 +33,8 @@ FAILURES = 3
 TOLERATED = 0.1
 """A direction with more failures than this share of its requests is switched off; a single lost request is not it."""
 SLOWEST_BYTES_PER_SECOND = 500_000
+OVERDUE_SECONDS = 0.2
+"""How often a build that waits for its uploads looks whether one hangs."""
 Answer = TypeVar("Answer")
 
 
@@ -52,6 +55,36 @@ class Direction:
         self.off = self.off or (self.failed >= FAILURES and self.failed >= TOLERATED * (self.answered + self.failed))
 
 
+class Upload:
+    """A key's way into the store, and whether all of it arrived."""
+
+    def __init__(self, send: Callable[[], bool], patience: float) -> None:
+        self._send = send
+        self._patience = patience
+        self._deadline = float("inf")
+        self._arrived: Future[bool] = Future()
+
+    def run(self) -> None:
+        """Send it."""
+        self._deadline = time.monotonic() + self._patience
+        try:
+            self._arrived.set_result(self._send())
+        except BaseException as error:
+            self._arrived.set_exception(error)
+
+    def arrived(self, seconds: float = 0.0) -> bool | None:
+        """Return whether all arrived, or None if that is not known in so many seconds."""
+        try:
+            return self._arrived.result(seconds)
+        except TimeoutError:
+            return None
+
+    @property
+    def overdue(self) -> bool:
+        """Whether it has been on its way for longer than anybody should wait."""
+        return not self._arrived.done() and time.monotonic() > self._deadline
+
+
 class Shared:
     """A shared store as one run sees it."""
 
@@ -62,8 +95,9 @@ class Shared:
         self._table = settings.cache
         self._secret = settings.signing_key
         self._reading_slots = threading.Semaphore(THREADS)
-        self._writers = ThreadPoolExecutor(THREADS, thread_name_prefix="shared-write")
-        self._uploads: list[Future[bool]] = []
+        self._writers: list[threading.Thread] = []
+        self._waiting: SimpleQueue[Upload] = SimpleQueue()
+        self._uploads: list[Upload] = []
         self._bad: set[str] = set()
         self._untrusted = 0
         self._lock = threading.Lock()
@@ -122,14 +156,33 @@ class Shared:
             return None
         return entry
 
-    def push(self, key: str, store: Store, replace: bool = False) -> Future[bool] | None:
+    def push(self, key: str, store: Store, replace: bool = False) -> Upload | None:
         """Begin to send a key's entry and blobs; ``replace`` sends what is there already too."""
         entry = store.entry(key)
         if not self.writable or entry is None:
             return None
-        upload = self._writers.submit(self._upload, key, entry, store, replace)
+        size_bytes = sum(Digest(**output).bytes for output in entry["outputs"].values())
+        upload = Upload(lambda: self._upload(key, entry, store, replace), self._patience(size_bytes))
         self._uploads.append(upload)
+        self._waiting.put(upload)
+        if len(self._writers) < THREADS:
+            # one that hangs ends with the process
+            self._writers.append(threading.Thread(target=self._write, name="shared-write", daemon=True))
+            self._writers[-1].start()
         return upload
+
+    def _write(self) -> None:
+        while True:
+            self._waiting.get().run()
+
+    def arrived(self, upload: Upload) -> bool:
+        """Wait for an upload, and return whether all of it arrived; the first that is overdue ends the writing."""
+        while (arrived := upload.arrived(OVERDUE_SECONDS)) is None:
+            if any(each.overdue for each in self._uploads):
+                self.writing.failure("it is too slow")
+                self.writing.off = True
+                return upload.arrived() or False
+        return arrived
 
     def counted(self) -> tuple[int, int, int] | None:
         """Return how many blobs and entries the store holds and their bytes, or None if it does not say."""
@@ -142,10 +195,8 @@ class Shared:
 
     def finish(self) -> list[str]:
         """Wait until all is sent, and return at most one line on what did not work."""
-        for upload in self._uploads:
-            upload.result()
-        sent = self._uploads
-        self._uploads = []
+        missing = sum(not self.arrived(upload) for upload in self._uploads)
+        sent, self._uploads = len(self._uploads), []
         phrases = []
         for direction, what in ((self.reading, "reading"), (self.writing, "writing")):
             if direction.off:
@@ -156,9 +207,8 @@ class Shared:
             phrases.append("it refuses writing, so it was only read")
         if self.reading.refused and not self.reading.answered:
             phrases.append("it refuses reading; check the credentials")
-        missing = sum(not upload.result() for upload in sent)
         if missing and not self.writing.refused:
-            phrases.append(f"{missing} of {len(sent)} tasks are not in it; 'stemtasks cache push' sends them")
+            phrases.append(f"{missing} of {sent} tasks are not in it; 'stemtasks cache push' sends them")
         if self._untrusted:
             phrases.append(f"{self._untrusted} entries without the right signature were not used")
         return [f"WARNING: shared store {self.address}: {'; '.join(phrases)}"] if phrases else []

@@ -121,7 +121,7 @@ def _replace(parsed: argparse.Namespace) -> None:
 def _send(tree: Tree, keys: dict[str, str], force: bool) -> None:
     shared = _shared(tree, writes=True)
     begun = {task: shared.push(key, tree.store, replace=force) for task, key in keys.items()}
-    failed = sorted(task for task, upload in begun.items() if upload is None or not upload.result())
+    failed = sorted(task for task, upload in begun.items() if upload is None or not shared.arrived(upload))
     lines = shared.finish()
     if failed:
         why = lines[0].removeprefix("WARNING: ") if lines else "the local store has lost them; run 'doit -s -a TASK'"

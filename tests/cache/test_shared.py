@@ -328,6 +328,33 @@ def test_named_pipes_and_links_in_a_shared_folder_neither_hang_nor_steer_a_write
     assert "it refuses writing, so it was only read" in warned(run)
 
 
+HANGING = """
+import sys, threading
+from stemtasks.cache.remote import Folder
+Folder.write = lambda self, name, content: threading.Event().wait()
+from doit.doit_cmd import DoitMain
+sys.exit(DoitMain().run([]))
+"""
+
+
+def test_a_store_that_takes_no_byte_any_more_costs_its_time_and_no_build(project, folder):
+    small(project)
+    (project.folder / "stemtasks.toml").write_text(QUICK)
+    done = subprocess.run(
+        [sys.executable, "-c", HANGING],
+        cwd=project.folder,
+        env={**os.environ, **folder},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+    assert "8 ran; " in done.stdout
+    (line,) = done.stderr.splitlines()
+    assert "it is too slow, so writing is off for the rest of this run; " in line
+    assert line.endswith("8 of 8 tasks are not in it; 'stemtasks cache push' sends them")
+
+
 def test_nobody_there_is_one_line(project):
     small(project)
     (project.folder / "stemtasks.toml").write_text(QUICK)
