@@ -16,7 +16,7 @@ from stemtasks.action.digests import Digests
 from stemtasks.action.records import Records
 from stemtasks.cache.settings import Settings
 from stemtasks.cache.store import Restored, Store
-from stemtasks.errors import WorkerError
+from stemtasks.errors import CacheError, WorkerError
 
 if TYPE_CHECKING:
     from stemtasks.cache.shared import Shared
@@ -93,7 +93,8 @@ class Tree:
         while self._executors:  # one after another: Python ends many at once with a race
             self._executors.pop().shutdown()
         if found := sources.learnt():
-            self.records.put("sources", FOUND, found)
+            with contextlib.suppress(CacheError):  # the next run finds it again
+                self.records.put("sources", FOUND, found)
         said: list[str] = []
         if self.shared is not None:
             said = self.shared.finish()

@@ -19,13 +19,13 @@ import time
 from collections import Counter
 from pathlib import Path
 
-from stemtasks.commands.note import SETTLED_NS
+from stemtasks.action.clock import FINE_NS
 from tests.project import Project
 from tests.storm.damage import Damage
 from tests.storm.song import Song
 
 HANG_SECONDS = 120
-RESTING_SECONDS = SETTLED_NS / 1e9 + 0.1
+RESTING_SECONDS = FINE_NS / 1e9 + 0.1
 COMMANDS: list[list[str]] = [
     [], [], [], ["-n", "1"], ["-n", "0"], ["--continue", "-n", "2"], ["-a"], ["-a", "mix:song"], ["mix"], ["align:*"],
     ["-s", "process"], ["timing:song"], ["clean"], ["clean", "--forget"], ["forget"], ["forget", "--all"],
