@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 
 import pytest
 
+from tests.held import Hold
+from tests.test_own_parts import TREMOLO, own
 from tests.three_stems import ALL, STEMS, after
 
 NOTHING = (
@@ -179,3 +182,38 @@ def test_an_edit_that_pythons_own_cache_does_not_see_is_run(built, package, monk
     path.write_text(text)
     os.utime(path, (at, at))
     assert built.build().done == {"restored": after("process:song/pad")}
+
+
+EDITS = {
+    "effects/highpass.py": ('"highpass", order', '"lowpass", order'),
+    "parts/effects/my_tremolo.py": ("DEPTH - ", "DEPTH + "),
+    "helping.py": ("0.5", "0.6"),
+}
+
+
+@pytest.mark.parametrize("place", EDITS)
+def test_an_edit_while_a_build_runs_is_in_no_file_of_that_build(built, package, tmp_path, place):
+    own(built, "effects/my_tremolo.py", "from helping import DEPTH\n" + TREMOLO.replace("0.5 - 0.5", "DEPTH - 0.5"))
+    (built.folder / "helping.py").write_text("DEPTH = 0.5\n")
+    built.edit('{ name = "highpass", ', '{ name = "my_tremolo" }, { name = "highpass", ')
+    built.build()
+    expected = built.products()
+    shutil.rmtree(built.folder / "build")
+    path = (package if place.startswith("effects/") else built.folder) / place
+    text = path.read_text()
+    old, new = EDITS[place]
+    assert text.count(old) == 1
+    hold = Hold(tmp_path / "markers")
+    hold.mark("align")
+    process = built.start(env=hold.env)
+    hold.wait("align", process)
+    path.write_text(text.replace(old, new))
+    hold.release("align")
+    out, err = process.communicate(timeout=60)
+    assert (process.returncode, err) == (0, b""), out.decode()
+    assert built.products() == expected
+    assert built.build().tasks("ran")[-1] == "process:song/pad"
+    assert built.products() != expected
+    path.write_text(text)
+    assert list(built.build().done) == ["restored"]
+    assert built.products() == expected
