@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 import stemtasks
+from stemtasks.action import workers  # noqa: F401 - before a test imports numpy, which gets one thread, as in a build
 from tests import slow_song
 from tests.project import Project
 from tests.three_stems import ALL, SPEC
@@ -18,7 +19,15 @@ from tests.three_stems import ALL, SPEC
 RECORDINGS = Path(os.environ.get("STEMTASKS_RECORDINGS", Path(__file__).parents[2] / "shared" / "audio"))
 
 
-LONGEST = ("test_songs.py", "test_note.py", "test_shared.py", "test_filtering.py", "test_state.py", "test_failures.py")
+LONGEST = (
+    "test_songs.py",
+    "test_cluster.py",
+    "test_note.py",
+    "test_shared.py",
+    "test_filtering.py",
+    "test_state.py",
+    "test_failures.py",
+)
 """A file's tests run in one process, which makes its costly fixtures once; the longest begin first."""
 
 

@@ -93,7 +93,7 @@ def hold(tmp_path):
 def killed(project, hold, stage, number):
     """Change what a stage is made of, and kill the build while the stage is writing; return what doit said."""
     write(project, SOURCE[stage], "longer")
-    hold.mark(stage, half=True)
+    hold.mark(stage, how="half")
     process = project.start(env=hold.env)
     hold.wait(stage, process)
     os.killpg(process.pid, number)

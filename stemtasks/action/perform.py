@@ -154,7 +154,7 @@ class _Action:
 
     def compare(self, kept: dict[str, Path]) -> None:
         """Run the stage once more and compare with what is kept."""
-        with working(self.job, self.tree, "-audit") as work:
+        with working(self.job, self.tree) as work:
             made = run_job(self.job, self.tree, work, self.inputs, self.on_frames)
             for role, file in work.items():
                 if made[role] != read_digest(kept[role]):

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 FOUND = "found"
 """The row of what was found in the sources, beside a row a digest of them."""
+QUOTED_CHARACTERS = 200
 
 StoreName = Literal["", "local", "shared"]
 
@@ -52,21 +53,31 @@ class Tree:
         self._lock = threading.Lock()
         self._keys: dict[str, threading.Lock] = {}
         self._executors: list[Executor] = []
+        self._beginning = threading.Lock()
         sweep(state / "work")
         self.store.sweep()
 
     def submit(self, *call: Any) -> Any:
         """Return what a call returns where jobs run; ``WorkerError`` if it is lost, and the next has a new worker."""
-        assert self.executor is not None
+        if getattr(self._threads, "executor", None) is None:
+            self._threads.executor = self._begun()
         try:
-            if getattr(self._threads, "executor", None) is None:
-                self._threads.executor = self.executor()
-                self._executors.append(self._threads.executor)
             return self._threads.executor.submit(*call).result()
         except Exception as error:
             self._threads.executor = None
-            reason = f"{type(error).__name__}: {' '.join(str(error).split())}"
-            raise WorkerError(f"what ran it was lost ({reason}); run doit again") from None
+            raise WorkerError(f"what ran it was lost ({_said(error)}); run doit again") from None
+
+    def _begun(self) -> Executor:
+        """Return a new executor; threads ask one after another, so that they can share a connection."""
+        assert self.executor is not None
+        with self._beginning:
+            try:
+                self._executors.append(self.executor())
+            except Exception as error:
+                raise WorkerError(
+                    f"where jobs run cannot be reached ({_said(error)}); start it, or change run_in(...) in dodo.py"
+                ) from None
+            return self._executors[-1]
 
     @contextlib.contextmanager
     def alone(self, key: str) -> Iterator[None]:
@@ -123,6 +134,12 @@ def shared_store(settings: Settings) -> Shared | None:
     from stemtasks.cache.shared import Shared  # noqa: PLC0415
 
     return Shared(settings)
+
+
+def _said(error: Exception) -> str:
+    """Return an error in one line."""
+    text = " ".join(f"{type(error).__name__}: {error}".split()).removesuffix(":")
+    return text if len(text) <= QUOTED_CHARACTERS else f"{text[:QUOTED_CHARACTERS]}…"
 
 
 def sweep(folder: Path) -> None:

@@ -9,10 +9,12 @@ import os
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
-from stemtasks import progress
+from stemtasks import progress, sources
+from stemtasks.action.keys import code_of
 from stemtasks.action.tree import Tree
-from stemtasks.action.workers import attempt, run_stage
+from stemtasks.action.workers import attempt, run_stage, stamp
 from stemtasks.cache.digest import Ahead, Digest
 from stemtasks.job import Job, canonical
 
@@ -20,22 +22,29 @@ OnFrames = Callable[[int], None]
 """Told how many frames a job has written so far."""
 
 
-def workplace(job: Job, tree: Tree) -> Path:
-    """Return the folder in which a job of this process writes, on the disk of its outputs."""
-    return tree.state / "work" / f"{os.getpid()}-{hashlib.sha256(job.task.encode()).hexdigest()[:12]}"
-
-
 @contextlib.contextmanager
-def working(job: Job, tree: Tree, part: str = "") -> Iterator[dict[str, Path]]:
-    """Give each output a path in the job's workplace, or in one beside it, and remove the folder after."""
-    folder = workplace(job, tree)
-    folder = folder.with_name(folder.name + part)
-    shutil.rmtree(folder, ignore_errors=True)
+def working(job: Job, tree: Tree) -> Iterator[dict[str, Path]]:
+    """Give each output a path in a workplace, a folder of a name that is never used again, and remove it after.
+
+    What runs elsewhere may be late, and write when its job was long done by another: it finds no folder of its own.
+    """
+    folder = tree.state / "work" / f"{_place_of(job)}-{os.urandom(8).hex()}"
     folder.mkdir(parents=True)
     try:
         yield {role: folder / f"{role}{Path(path).suffix}" for role, path in job.outputs.items()}
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def abandon(job: Job, tree: Tree) -> None:
+    """Remove what a job of this process has written so far."""
+    for folder in (tree.state / "work").glob(f"{_place_of(job)}-*"):
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _place_of(job: Job) -> str:
+    """Return how the names of a job's workplaces begin, while this process lives."""
+    return f"{os.getpid()}-{hashlib.sha256(job.task.encode()).hexdigest()[:12]}"
 
 
 def run_job(
@@ -44,7 +53,7 @@ def run_job(
     """Run a job's stage here, or hand it to the tree's executor, and return the digests of what it made.
 
     Its parameters have the inputs' digests added, so that no stage need hash what it reads, and the references of the
-    parts that it calls; both are in the key. An executor gets paths that hold in any folder.
+    parts that it calls; both are in the key.
     """
     sha256 = {role: digest.sha256 for role, digest in inputs.items()}
     params = json.loads(canonical({**job.params, "sha256": sha256, "parts": job.parts}))
@@ -58,13 +67,33 @@ def run_job(
                 progress.on_frames.reset(tokens[0])
                 progress.on_final.reset(tokens[1])
         else:
-            read = {role: Path(path).absolute() for role, path in sorted(job.inputs.items())}
-            written = {role: path.absolute() for role, path in work.items()}
-            error = tree.submit(attempt, job.stage, read, written, params)
-            if error is not None:
-                raise error
+            _run_elsewhere(job, tree, work, params)
         known = {_identity(job.inputs[role]): digest for role, digest in inputs.items()}
         return {role: known.get(_identity(path)) or ahead.digest(path) for role, path in work.items()}
+
+
+def _run_elsewhere(job: Job, tree: Tree, work: dict[str, Path], params: dict[str, Any]) -> None:
+    """Have a worker run a job's stage, and take what the attempt made that came back.
+
+    An executor may run a job twice where it has lost a worker. Each attempt writes in a folder of its own inside the
+    workplace, so that one that is late, or was stopped and wakes, cannot write into what was taken of another.
+    """
+    folder = next(iter(work.values())).parent
+    code = code_of(job)
+    order = {
+        "stage": job.stage,
+        "inputs": {role: [os.path.abspath(path), *stamp(path)] for role, path in sorted(job.inputs.items())},
+        "folder": os.path.abspath(folder),
+        "outputs": {role: path.name for role, path in work.items()},
+        "params": params,
+        "code": sorted(code),
+        "deciding": sources.deciding(code),
+    }
+    made = tree.submit(attempt, json.dumps(order))
+    if isinstance(made, Exception):
+        raise made
+    for path in work.values():
+        os.replace(folder / made / path.name, path)
 
 
 def _identity(path: str | Path) -> tuple[int, int]:

@@ -6,13 +6,12 @@ import gc
 import inspect
 import os
 import random
-import shutil
 from typing import Any
 
 from doit.exceptions import TaskFailed
 
 from stemtasks.action.perform import audit, located, perform, up_to_date
-from stemtasks.action.workplace import workplace
+from stemtasks.action.workplace import abandon
 from stemtasks.commands import options
 from stemtasks.commands.project import tree
 from stemtasks.errors import StemtasksError
@@ -108,7 +107,7 @@ class Build:
 
     def abandon(self) -> None:
         """Remove what a running job has written so far."""
-        shutil.rmtree(workplace(self.job, tree()), ignore_errors=True)
+        abandon(self.job, tree())
 
     def _on_frames(self, frames: int) -> None:
         self.frames = frames

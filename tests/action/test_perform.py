@@ -252,10 +252,10 @@ def measured(number):
 def test_a_stage_and_its_mistake_travel_between_processes(tree, executor):
     tree.executor = executor
     assert perform(measured(2), tree).summary == "96000 frames, 0:02.000"
-    missing = {"file": Path("missing.wav")}
-    error = tree.submit(attempt, "reference", missing, {}, {"sample_rate": 48000})
-    assert isinstance(error, AudioError)
-    assert str(error).startswith("missing.wav: ")
+    Path("words.wav").write_text("I am not a WAV")
+    job = Job(**{**vars(measured(1)), "inputs": {"file": "words.wav"}, "params": {"sample_rate": 48000}})
+    with pytest.raises(AudioError, match=r"words\.wav: cannot be read as audio"):
+        perform(job, tree)
 
 
 def test_a_worker_that_dies_fails_its_own_job_in_one_line_and_the_next_has_a_new_one(tree):
@@ -295,5 +295,5 @@ def test_a_matrix_product_takes_one_thread_here_and_in_a_worker_whatever_the_env
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=tree.state)
     assert done.stdout == "1 []\n"
     tree.executor = processes
-    assert tree.submit(attempt, "no such stage", {}, {}, {}) is not None
+    assert tree.submit(attempt, "no order") is not None
     assert tree.submit(os.getenv, "OPENBLAS_NUM_THREADS") == "1"

@@ -167,7 +167,7 @@ def stopped(process, number=signal.SIGINT):
 @pytest.mark.parametrize("threads", ["0", "1", "2"])
 def test_a_signal_ends_a_running_build_with_a_line_and_what_was_finished_is_kept(project, hold, number, threads):
     project.spec(SPEC)
-    hold.mark("mix", half=True)
+    hold.mark("mix", how="half")
     process = project.start("-n", threads, env=hold.env)
     hold.wait("mix", process)
     assert stopped(process, number) == [f"stopped while running mix:song; {STOPPED}"]

@@ -19,17 +19,19 @@ class Hold:
             "PYTHONPATH": os.pathsep.join(path for path in paths if path),
         }
 
-    def mark(self, stage: str, half: bool = False) -> None:
-        """Hold up the tasks of a stage from now on."""
-        (self.folder / stage).write_text("half" if half else "")
+    def mark(self, stage: str, how: str = "") -> None:
+        """Hold up the tasks of a stage from now on, or do with them what ``sitecustomize.py`` has a word for."""
+        (self.folder / stage).write_text(how)
 
-    def wait(self, stage: str, process) -> None:
-        """Return once a task of the stage is held up."""
+    def wait(self, stage: str, process, what: str = "held") -> int:
+        """Return the number of the process whose task is held up, once it is, or once it is past that."""
         deadline = time.monotonic() + 60
-        while not (self.folder / f"{stage}.held").exists():
+        path = self.folder / f"{stage}.{what}"
+        while not path.exists():
             assert process.poll() is None, b"".join(process.communicate()).decode()
             assert time.monotonic() < deadline, f"{stage} was not reached"
             time.sleep(0.01)
+        return int(path.read_text() or 0)
 
     def release(self, stage: str) -> None:
         """Let the stage go on."""
