@@ -12,10 +12,15 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from tests.project import Project
+from tests.project import Project, Run
 from tests.s3_servers import command_of
 
-QUIET = {"DASK_DISTRIBUTED__DIAGNOSTICS__NVML": "False", "DASK_DISTRIBUTED__SCHEDULER__ALLOWED_FAILURES": "2"}
+QUIET = {
+    "DASK_DISTRIBUTED__DIAGNOSTICS__NVML": "False",
+    "DASK_DISTRIBUTED__SCHEDULER__ALLOWED_FAILURES": "2",
+    "OPENBLAS_NUM_THREADS": "1",  # as Dask's nanny sets it
+}
+HANG_SECONDS = 200
 GUIDE = Path(__file__).parents[1] / "docs/workers.md"
 
 
@@ -26,7 +31,7 @@ class Cluster:
         self.file = folder / "scheduler.json"
         self.folder = folder
         self.workers: list[subprocess.Popen[bytes]] = []
-        self.scheduler = self._started("scheduler", "--port", "0")
+        self.scheduler = self._started("scheduler", "--port", "0", "--idle-timeout", "300 s")
 
     def _started(
         self, program: str, *arguments: str, env: dict[str, str] | None = None, folder: Path | None = None
@@ -36,7 +41,7 @@ class Cluster:
             return subprocess.Popen(
                 [command_of("dask"), program, *common, *arguments],
                 cwd=folder or self.folder,
-                env={**os.environ, "OPENBLAS_NUM_THREADS": "1", **QUIET, **(env or {})},
+                env={**os.environ, **QUIET, "DASK_TEMPORARY_DIRECTORY": str(self.folder), **(env or {})},
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
@@ -51,10 +56,11 @@ class Cluster:
             time.sleep(0.02)
         return str(json.loads(self.file.read_text())["address"])
 
-    def worker(self, project: Project, env: dict[str, str] | None = None) -> subprocess.Popen[bytes]:
+    def worker(self, project: Project, env: dict[str, str] | None = None, *more: str) -> subprocess.Popen[bytes]:
         """Start a worker in a project's folder, which takes one job at a time."""
-        options = ["--nthreads", "1", "--no-nanny", "--local-directory", str(self.folder), "--memory-limit", "0"]
-        self.workers.append(self._started("worker", *options, env=env, folder=project.folder))
+        # where the tests themselves are killed, the scheduler ends when nothing is asked of it, and they end with it
+        options = ["--nthreads", "1", "--no-nanny", "--death-timeout", "30", "--memory-limit", "0"]
+        self.workers.append(self._started("worker", *options, *more, env=env, folder=project.folder))
         return self.workers[-1]
 
     def replace_the_dead(self, project: Project, env: dict[str, str]) -> int:
@@ -64,6 +70,20 @@ class Cluster:
             self.workers.remove(worker)
             self.worker(project, env)
         return len(dead)
+
+    def build(self, project: Project, env: dict[str, str]) -> tuple[Run, int]:
+        """Run doit with a new worker for each that dies, and return how many did."""
+        process, died = project.start(), 0
+        deadline = time.monotonic() + HANG_SECONDS
+        try:
+            while process.poll() is None:
+                died += self.replace_the_dead(project, env)
+                assert time.monotonic() < deadline, (self.folder / "log").read_text()
+                time.sleep(0.02)
+        finally:
+            process.kill()
+            out, err = process.communicate()
+        return Run(process.returncode, out.decode(), err.decode()), died + self.replace_the_dead(project, env)
 
     def lose_all(self) -> None:
         """Have the scheduler take all workers for lost, as it does with one that it has not heard of for minutes."""

@@ -6,7 +6,6 @@ import filecmp
 import os
 import shutil
 import signal
-import time
 from pathlib import Path
 
 import pytest
@@ -83,14 +82,9 @@ def test_a_worker_that_is_killed_in_the_middle_of_each_stage_changes_no_byte(slo
         hold.mark(stage, "die")
     for _ in range(2):
         cluster.worker(slow, hold.env)
-    process = slow.start()
-    killed = 0
-    while process.poll() is None:
-        killed += cluster.replace_the_dead(slow, hold.env)
-        time.sleep(0.02)
-    out, err = process.communicate()
-    assert (process.returncode, err) == (0, b""), out.decode()
-    assert killed == len(STAGES)
+    run, died = cluster.build(slow, hold.env)
+    assert (run.code, run.err) == (0, ""), run.out
+    assert died == len(STAGES)
     slow.assert_clean()
     assert slow.products() == expected
     assert slow.build().done == {}
@@ -103,18 +97,13 @@ def test_a_job_that_kills_its_workers_is_one_line_and_the_next_build_is_right(sl
     hold = Hold(tmp_path / "markers")
     hold.mark("mix", "die again")
     cluster.worker(slow, hold.env)
-    process = slow.start()
-    while process.poll() is None:
-        cluster.replace_the_dead(slow, hold.env)
-        time.sleep(0.02)
-    out, err = process.communicate()
-    (line,) = [line for line in out.decode().splitlines() if line.startswith("FAILED")]
-    assert "what ran it was lost (KilledWorker: Attempted to run task " in line
-    assert line.endswith("; run doit again")
-    assert err == b""
+    run, died = cluster.build(slow, hold.env)
+    (line,) = run.lines("FAILED").values()
+    assert line.startswith("spec/song.toml: mix: what ran it was lost (KilledWorker: Attempted to run task ")
+    assert line.endswith("…); run doit again")
+    assert (run.code, run.err, died) == (1, "", 3)
     slow.assert_clean()
     hold.release("mix")
-    cluster.replace_the_dead(slow, hold.env)
     assert slow.build().tasks("ran") == ["archive:song", "master:song", "mix:song"]
     assert slow.products() == expected
 
@@ -135,7 +124,7 @@ def test_what_a_worker_writes_that_was_stopped_and_wakes_late_is_in_no_file(join
         assert b"; what was finished is kept: run doit again to go on\n" in process.communicate(timeout=20)[1]
         joined.assert_clean()
         process = joined.start()
-    out, err = process.communicate(timeout=60)
+    out, err = process.communicate(timeout=dask_cluster.HANG_SECONDS)
     assert (process.returncode, err) == (0, b""), out.decode()
     hold.release("stem")
     late.send_signal(signal.SIGCONT)
@@ -186,6 +175,13 @@ def test_a_worker_that_is_older_than_an_edit_refuses_what_it_has_loaded_before(j
     cluster.worker(joined)
     assert joined.build().done == {"ran": after(BASS)}
     assert joined.products() == expected
+
+
+def test_a_worker_that_was_given_its_modules_early_is_judged_by_those(joined, cluster, package):
+    cluster.worker(joined, None, "--preload", "stemtasks.effects.lowpass")
+    assert joined.build("-a", "-s", "stem:song/bass").tasks("ran") == ["stem:song/bass"]
+    sounds(package)
+    assert " has other code than this build: effects/lowpass.py; " in joined.doit().lines("FAILED")[BASS]
 
 
 def test_parts_and_what_they_import_from_beside_dodo_are_those_of_the_build(joined, cluster):
