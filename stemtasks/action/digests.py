@@ -61,7 +61,8 @@ class Digests:
         self._keep(path, now, digest)
         # its new name has changed the times of a file that has others
         for other in tuple(self._names[now.inode]):
-            if other != path and self._known[other][1] == digest and signature(other) == now:
+            known = self._known.get(other)
+            if other != path and known is not None and known[1] == digest and signature(other) == now:
                 self._keep(other, now, digest)
 
     def _learn(self, path: str, at: Signature, digest: Digest) -> None:

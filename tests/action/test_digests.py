@@ -101,3 +101,18 @@ def test_of_two_files_with_one_xxh3_each_is_known_by_its_sha256(tmp_path):
     path.write_bytes(second)
     assert known.of(str(path)) == of(second)
     assert Digests(Records(tmp_path / "state")).of(str(path)) == of(second)
+
+
+def test_a_file_keeps_its_other_names_when_one_of_them_becomes_another_files(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    known = Digests(Records(tmp_path / "state"))
+    old, link, young = Path("old"), Path("link"), Path("young")
+    old.write_bytes(b"old")
+    os.utime(old, (1e9, 1e9))
+    os.link(old, link)
+    known.publish(old, "first", of(b"old"))
+    young.write_bytes(b"young")
+    known.publish(young, "first", of(b"young"))
+    known.publish(link, "second", of(b"old"))
+    assert known.of("first") == of(b"young")
+    assert known.of("second") == of(b"old")

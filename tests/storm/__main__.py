@@ -103,7 +103,9 @@ class Storm:
         self.song.write()
         run = self._settled(self.project)
         clean = Project(self.folder / "clean")
-        shutil.copytree(self.project.folder / "spec", clean.folder / "spec", dirs_exist_ok=True)
+        for name in ("spec", "parts"):
+            shutil.copytree(self.project.folder / name, clean.folder / name, symlinks=True, dirs_exist_ok=True)
+        shutil.copy(self.project.folder / "dodo.py", clean.folder)
         began = time.monotonic()
         expected = self._settled(clean)
         self.usual_seconds = time.monotonic() - began
@@ -111,12 +113,14 @@ class Storm:
             raise BrokenError(
                 f"exit code {run.code}, clean {expected.code}:\n{run.out}{run.err}\nclean:\n{expected.out}"
             )
-        found = self.project.products()
-        for name, data in clean.products().items():
+        found, wanted = self.project.products(), clean.products()
+        for name, data in wanted.items():
             if found.get(name) != data:
                 raise BrokenError(
                     f"build/{name} is {'other bytes' if name in found else 'missing'}:\n{run.out}{run.err}"
                 )
+        if run.code == 0 and (old := found.keys() - wanted.keys()):
+            raise BrokenError(f"of no task: {sorted(old)}:\n{run.out}{run.err}")
         state = self.project.folder / "build" / ".stemtasks"
         left = [str(path) for place in ("work", "store/work") for path in (state / place).glob("*")]
         if left:

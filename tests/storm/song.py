@@ -21,6 +21,15 @@ with wave.open(sys.argv[1], "wb") as out:
     out.setnchannels(1), out.setsampwidth(2), out.setframerate(8000)
     out.writeframes(struct.pack("<8h", *{levels}) * 1000)
 """
+PART = """
+from stemtasks.audio.blocks import Blocks, Stream
+
+
+def mine(blocks: Blocks, stream: Stream) -> Blocks:
+    \"\"\"Make it softer.\"\"\"
+    for block in blocks:
+        yield block * {gain}
+"""
 MODULES = [
     "effects/lowpass", "effects/gain", "strategies/loop", "generators/tone", "generators/file", "stages/mix",
     "stages/align", "stages/timing", "dsp/sections", "audio/source", "graph", "commands/reporter",
@@ -39,13 +48,14 @@ class Song:
         self.env = {"PYTHONPATH": str(self.package.parent)}
         self.chance = chance
         self.edited = 0
+        self.dodo = (self.project.folder / "dodo.py").read_text()
         self.title, self.subtype, self.loudness, self.offset, self.fault = "Storm", "PCM_16", "-18.0", 0.02, ""
         self.stems = {
             "bass": {"generator": '"tone"', "note": '"A2"'},
             "take": {"generator": '"file"', "file": '"take.wav"', "align": '"loop"'},
             "drums": {"generator": '"drums"', "patterns": '{ default = { kick = "x...x..." } }'},
         }
-        for change in (self.recording, self.reference, self.program):
+        for change in (self.recording, self.reference, self.program, self._part, self._link):
             change()
         self.write()
 
@@ -81,6 +91,9 @@ class Song:
             "input: recording": self.recording,
             "input: reference": self.reference,
             "input: program": self.program,
+            "input: link": self._link,
+            "dodo: workers or threads": self._workers,
+            "source: part": self._part,
             "source: comment": self._comment,
             "source: sound": self._sound,
         }
@@ -101,6 +114,7 @@ class Song:
         phase = self.chance.choice(["minimum", "zero"])
         chain = [f'{{ name = "lowpass", cutoff_hz = {self.chance.randrange(300, 3000, 100)}, phase = "{phase}" }}']
         chain += ['{ name = "delay", beats = 0.5 }'] * self.chance.randrange(2)
+        chain += ['{ name = "mine" }'] * self.chance.randrange(2)
         return f"[{', '.join(chain)}]"
 
     def _pattern(self) -> None:
@@ -114,6 +128,7 @@ class Song:
         made = [
             {"generator": '"tone"', "note": f'"{self.chance.choice("CDEFG")}4"', "duration": "0.5", "align": '"loop"'},
             {"generator": '"command"', "command": program, "inputs": '["render.py"]'},
+            {"generator": '"file"', "file": '"link.wav"', "align": '"loop"'},
         ]
         if len(self.stems) < 5:
             self.stems[self._name()] = self.chance.choice(made)
@@ -160,6 +175,24 @@ class Song:
             self.project.folder / "spec" / "render.py",
             RENDER.format(levels=[*levels, *(-level for level in levels)]).encode(),
         )
+
+    def _link(self) -> None:
+        """Point a link to another recording, or to a product."""
+        path = self.project.folder / "spec/link.wav"
+        path.unlink(missing_ok=True)
+        product = f"../build/song/{self.chance.choice(['stems', 'aligned'])}/{min(self.stems)}.wav"
+        path.symlink_to(self.chance.choice(["take.wav", "ref.wav", product]))
+
+    def _workers(self) -> None:
+        """Have jobs run in worker processes, or in threads again."""
+        ends = self.chance.choice(["", "\nfrom stemtasks.graph import processes, run_in\n\nrun_in(processes)\n"])
+        self._put(self.project.folder / "dodo.py", (self.dodo + ends).encode())
+
+    def _part(self) -> None:
+        """Write another effect of the project's own, of the same size."""
+        path = self.project.folder / "parts/effects/mine.py"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self._put(path, PART.format(gain=self.chance.choice(["0.5", "0.7", "0.9"])).encode())
 
     def _put(self, path: Path, data: bytes) -> None:
         """Write a file: in its place or by renaming, sometimes with the times it had."""
