@@ -64,7 +64,9 @@ def test_the_demo_is_byte_for_byte_what_threads_make(tmp_path, cluster):
     dask_cluster.join(elsewhere, cluster)
     for _ in range(2):
         cluster.worker(elsewhere)
-    assert elsewhere.build().done == threads.build().done
+    runs = [project.doit(timeout=600) for project in (elsewhere, threads)]
+    assert [(run.code, run.err) for run in runs] == [(0, ""), (0, "")], runs[0].out
+    assert runs[0].done == runs[1].done
     built, expected = (
         sorted(path.relative_to(project.folder).as_posix() for path in (project.folder / "build/demo").rglob("*.*"))
         for project in (elsewhere, threads)
