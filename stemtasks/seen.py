@@ -27,6 +27,8 @@ stamps: dict[str, Stamp | None] = {}
 """By absolute path; None where there was no file."""
 links: dict[str, str] = {}
 """Where links on the way to a file pointed that a task knows under its real name."""
+variables: set[str] = set()
+"""Names of variables of the environment that were asked for."""
 unsure: set[str] = set()
 """What was done that may decide something and leaves no stamp."""
 
@@ -51,6 +53,12 @@ def add(path: str | os.PathLike[str]) -> None:
     absolute = os.path.abspath(path)
     if absolute not in stamps:
         stamps[absolute] = stamp(absolute)
+
+
+def variable(name: str) -> str | None:
+    """Return the value of a variable of the environment, and note that it was asked for."""
+    variables.add(name)
+    return os.environ.get(name)
 
 
 def follow(path: str | os.PathLike[str]) -> None:

@@ -9,11 +9,23 @@ therefore only use ``Annotated``, ``Any``, ``Literal``, the builtins and the nam
 
 from __future__ import annotations
 
+import difflib
 import re
+import string
 from dataclasses import dataclass
 from typing import Annotated
 
 NOTE = re.compile(r"([A-Ga-g])([#b]{0,2})(-1|[0-9])")
+VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
+SIGNING_KEY = "STEMTASKS_CACHE_KEY"
+ENVIRONMENT = {
+    "LANG": "C.UTF-8",
+    "OMP_NUM_THREADS": "1",  # sums in another order are other bytes
+    "PATH": "/usr/local/bin:/usr/bin:/bin",
+    "PYTHONHASHSEED": "0",
+    "TZ": "UTC",
+}
+"""What a program has in its environment wherever it runs, beside HOME and TMPDIR, a folder of its own."""
 DURATION = re.compile(r"(?:(\d+):)?(\d+):(\d{1,2}(?:\.\d+)?)|(\d+(?:\.\d+)?) *(s|bars?|beats?)", re.ASCII)
 
 
@@ -33,10 +45,82 @@ class Range:
 
 @dataclass(frozen=True)
 class InputPath:
-    """A file the stage reads, relative to the spec's folder; its content is part of the key, its path is not."""
+    """A file the stage reads, relative to the spec's folder; its content is part of the key.
+
+    Its path is not, unless it is one of a list: those may be named by patterns and folders, and have their names too.
+    """
 
     def __str__(self) -> str:
         return "a path relative to the spec's folder"
+
+
+@dataclass(frozen=True)
+class CommandLine:
+    """A program and its arguments, in which these ``placeholders`` stand for what is known only when it runs.
+
+    The program, what interprets it, and the files that arguments name are part of the key by their content.
+    """
+
+    placeholders: str
+
+    def __str__(self) -> str:
+        return "a program and its arguments"
+
+    def problem(self, value: list[str]) -> str | None:
+        """Return what is wrong with a value, or None."""
+        known = sorted(self.placeholders.split())
+        if not value or not value[0]:
+            return "is empty; name the program first, then its arguments"
+        used = set()
+        if "{" in value[0].replace("{{", "") and not re.fullmatch(r"\{python\}|\{inputs?\}|\{input\}/.+", value[0]):
+            return f"{value[0]!r}: the program is a name on PATH, an absolute path, {{python}}, or {{input}}"
+        for argument in value:
+            if "\0" in argument:
+                return "an argument holds a NUL character, which no program can be given; remove it"
+            try:
+                named = [name for _, name in pieces_of(argument) if name is not None]
+            except ValueError as error:
+                return f"{argument!r}: {error}; a literal brace is doubled: {{{{ or }}}}"
+            for name in named:
+                if name not in known:
+                    close = difflib.get_close_matches(name, known, 1)
+                    hint = f"did you mean {{{close[0]}}}? " if close else ""
+                    listed = ", ".join(f"{{{each}}}" for each in known)
+                    found = f"{argument!r}: unknown placeholder {{{name}}}; {hint}known: {listed}"
+                    return f"{found}; a literal brace is doubled: {{{{ or }}}}"
+                if name == "inputs" and argument != "{inputs}":
+                    return f"{argument!r}: {{inputs}} becomes one argument for each file, so it must be one by itself"
+            used |= set(named)
+        if "output" not in used:
+            return "no argument holds {output}, the file it has to write; add it where the program wants it"
+        return None
+
+
+def pieces_of(argument: str) -> list[tuple[str, str | None]]:
+    """Return an argument as texts, each with the name of the placeholder after it; raises ``ValueError``."""
+    pieces = []
+    for literal, name, form, conversion in string.Formatter().parse(argument):
+        if form or conversion:
+            raise ValueError(f"{{{name}}} takes no format")
+        pieces.append((literal, name))
+    return pieces
+
+
+@dataclass(frozen=True)
+class VariableName:
+    """Names of environment variables, whose values are part of the key."""
+
+    def __str__(self) -> str:
+        return "names of environment variables"
+
+    def problem(self, value: list[str]) -> str | None:
+        """Return what is wrong with a value, or None."""
+        for name in value:
+            if not VARIABLE.fullmatch(name):
+                return f"{name!r} is no variable's name: letters, digits and _ alone; its value comes from outside"
+            if name == SIGNING_KEY:
+                return f"{name} signs what this build trusts, and is handed to no program; remove it"
+        return None
 
 
 @dataclass(frozen=True)
@@ -96,5 +180,6 @@ Cents = Annotated[float, Range(-1200.0, 1200.0, "cents")]
 Octave = Annotated[int, Range(-1, 9)]
 File = Annotated[str, InputPath()]
 Files = Annotated[list[str], InputPath()]
+Variables = Annotated[list[str], VariableName()]
 Note = Annotated[str, NoteName()]
 Length = Annotated[float | str, Duration()]

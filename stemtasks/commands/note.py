@@ -6,7 +6,7 @@ what the build said. While all of them stand, a build could say nothing else. Wh
 note first, so a note that is there also says that nothing has been at work since. It is a shortcut and nothing rests on
 it: one that is damaged, from another version or of another Python is no note.
 
-    build/.stemtasks/unchanged    a checksum of what follows, and JSON: files, links, circumstances, said
+    build/.stemtasks/unchanged    a checksum of what follows, and JSON: files, links, variables, circumstances, said
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import contextlib
 import json
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
@@ -24,7 +24,7 @@ import xxhash
 from stemtasks import seen
 from stemtasks.errors import CacheError
 
-FORMAT = "3"
+FORMAT = "4"
 FILE = "unchanged"
 FOLDERS_OF_IMPORTS = tuple(sys.path)
 """Where this Python imports from, before doit has added the folder of ``dodo.py``."""
@@ -47,7 +47,8 @@ def leave(state: Path, files: Mapping[str, seen.Stamp | None], environment_count
     noted = {
         "files": files,
         "links": seen.links,
-        "circumstances": _circumstances(environment_counts),
+        "variables": sorted(seen.variables),
+        "circumstances": _circumstances(environment_counts, seen.variables),
         "said": said,
     }
     text = json.dumps(noted)
@@ -62,7 +63,7 @@ def recall(state: Path) -> Said | None:
         noted = json.loads(text) if mark == _mark(text) else {}
         circumstances = noted["circumstances"]
         if (
-            circumstances == _circumstances(bool(circumstances[-1]))
+            circumstances == _circumstances(bool(circumstances[-1]), noted["variables"])
             and all(_listed(seen.stamp(path)) == stamp for path, stamp in noted["files"].items())
             and all(os.readlink(path) == target for path, target in noted["links"].items())
         ):
@@ -89,13 +90,14 @@ def _mark(text: str) -> str:
     return xxhash.xxh3_128_hexdigest(f"{FORMAT}\0{text}".encode())
 
 
-def _circumstances(environment_counts: bool) -> list[object]:
+def _circumstances(environment_counts: bool, variables: Collection[str]) -> list[object]:
     """Return what decides the answer beside files: this program, this Python, where it imports from, its settings.
 
-    The signing key is not among them: whether files are as recorded does not depend on it.
+    No value of the environment is written down. The signing key is not among them: whether files are as recorded does not depend on it.
     """
     given = [item for item in sorted(os.environ.items()) if item[0] not in _OF_A_SHELL]
-    settings = json.dumps([item for item in given if item[0].startswith("STEMTASKS_")])
+    asked = [(name, os.environ.get(name)) for name in sorted(variables)]
+    settings = json.dumps([asked, [item for item in given if item[0].startswith("STEMTASKS_")]])
     whole = xxhash.xxh3_128_hexdigest(json.dumps(given).encode()) if environment_counts else ""
     python = [os.path.dirname(os.path.dirname(os.path.abspath(__file__))), sys.version, sys.prefix]
     return [*python, folders_of_imports(), xxhash.xxh3_128_hexdigest(settings.encode()), whole]

@@ -20,9 +20,9 @@ from typing import Annotated, Any, Literal
 from stemtasks import units
 from stemtasks.errors import SpecError
 from stemtasks.spec import parts
-from stemtasks.units import Duration, InputPath, NoteName, Range
+from stemtasks.units import CommandLine, Duration, InputPath, NoteName, Range, VariableName
 
-RESERVED = ("timeline", "seed")
+RESERVED = ("timeline", "seed", "paths", "variables")
 NO_DEFAULT = object()
 
 
@@ -38,7 +38,11 @@ class Parameter:
     @property
     def reads_files(self) -> bool:
         """Return whether the value names files, whose content the key takes."""
-        return any(isinstance(mark, InputPath) for mark in marks(self.annotation))
+        return self.is_a(InputPath)
+
+    def is_a(self, mark: type) -> bool:
+        """Return whether its annotation has a mark of that kind."""
+        return any(isinstance(each, mark) for each in marks(self.annotation))
 
 
 @dataclass(frozen=True)
@@ -241,7 +245,7 @@ def _check_mark(value: Any, mark: Any, where: str, sample_rate: int | None) -> N
             )
         if not mark.low <= value <= mark.high:
             raise SpecError(f"{where}: {value:g} is outside {mark}")
-    elif isinstance(mark, (NoteName, Duration)):
+    elif isinstance(mark, (NoteName, Duration, CommandLine, VariableName)):
         problem = mark.problem(value)
         if problem:
             raise SpecError(f"{where}: {problem}")

@@ -9,6 +9,7 @@ from stemtasks.audio.facts import level
 from stemtasks.audio.limits import failures
 from stemtasks.job import Job
 from stemtasks.spec import schema
+from stemtasks.spec.outside import outside
 
 if TYPE_CHECKING:
     from stemtasks.spec.song import Song, Stem
@@ -30,28 +31,24 @@ def job(song: Song, stem: Stem) -> Job:
         limits["duration_s"] = round(seconds, 9)
         if "timeline" in drawn.wants:
             frames = round(seconds * song.song.sample_rate)
-    arguments = dict(generator.arguments)
-    inputs = {"timing": song.product("timing.json")} if "timeline" in drawn.wants else {}
-    for parameter in drawn.parameters:
-        if parameter.reads_files:
-            named = arguments.pop(parameter.name)
-            listed = {parameter.name: named} if isinstance(named, str) else {}
-            if isinstance(named, list):
-                listed = {f"{parameter.name}/{index}": path for index, path in enumerate(named)}
-            inputs |= {role: song.input(path) for role, path in listed.items()}
+    found = outside(song, drawn, generator.arguments)
+    timing = {"timing": song.product("timing.json")} if "timeline" in drawn.wants else {}
     seed = stem.table.seed if stem.table.seed is not None else song.seed("stem", stem.name)
     return Job(
         task=f"stem:{song.name}/{stem.name}",
         stage="stem",
-        inputs=inputs,
+        inputs=timing | found.inputs,
         outputs=song.audio("stems", stem.name),
         params={
             "generator": generator.name,
-            "arguments": arguments,
+            "arguments": found.arguments,
             "sample_rate": song.song.sample_rate,
             "channels": channels,
             "frames": frames,
             "seed": seed if "seed" in drawn.wants else None,
+            "environment": found.environment,
+            "packages": found.packages,
+            **({"mistake": found.mistake} if found.mistake else {}),
         },
         limits=limits,
         parts={f"generators/{generator.name}": generator.reference},
@@ -65,9 +62,12 @@ def run(inputs: dict[str, Path], outputs: dict[str, Path], params: dict[str, Any
     from stemtasks.audio.facts import write_facts
     from stemtasks.audio.levels import measure_levels
     from stemtasks.audio.wav import write_wav
+    from stemtasks.errors import SpecError
     from stemtasks.plugins import call
     from stemtasks.timeline import Timeline
 
+    if "mistake" in params:
+        raise SpecError(params["mistake"])
     timeline = Timeline.load(inputs["timing"]) if "timing" in inputs else None
     frames = params["frames"]
     if frames is None:
@@ -77,21 +77,18 @@ def run(inputs: dict[str, Path], outputs: dict[str, Path], params: dict[str, Any
         params["parts"][f"generators/{params['generator']}"],
         stream,
         arguments=params["arguments"] | _files(inputs),
-        offered={"timeline": timeline, "seed": params["seed"]},
+        offered={"timeline": timeline, "seed": params["seed"], "paths": inputs, "variables": params["environment"]},
     )
     write_wav(outputs["audio"], blocks, stream.sample_rate, stream.channels)
     write_facts(outputs["facts"], measure_levels(outputs["audio"]))
 
 
 def _files(inputs: dict[str, Path]) -> dict[str, Any]:
-    """Return the arguments that are files: role 'file', or roles 'inputs/0', 'inputs/1' and so on."""
-    files: dict[str, Any] = {}
-    for role, path in sorted(inputs.items(), key=lambda item: (len(item[0]), item[0])):
-        name, listed, _ = role.partition("/")
-        if listed:
-            files.setdefault(name, []).append(str(path))
-        elif name != "timing":
-            files[name] = str(path)
+    """Return the arguments that are files: role 'file', or roles 'inputs/0/NAME', 'inputs/1/NAME' and so on."""
+    files: dict[str, Any] = {role: str(path) for role, path in inputs.items() if "/" not in role and role != "timing"}
+    listed = [role for role in inputs if "/" in role and not role.startswith("run/")]
+    for role in sorted(listed, key=lambda role: (int(role.split("/")[1]), role)):
+        files.setdefault(role.partition("/")[0], []).append(str(inputs[role]))
     return files
 
 
