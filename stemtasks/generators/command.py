@@ -30,6 +30,8 @@ QUOTED_CHARACTERS = 200
 COPIED_BYTES = 16 << 20
 """A larger input is linked to: it is no script, which would find others beside where its link leads."""
 UMASK = 0o022
+DATE = 946_684_800
+"""Of all that is copied, in seconds: 2000-01-01."""
 CODES = re.compile(
     r"(?:\x1b\[|\x9b)[0-?]*[ -/]*[@-~]"  # CSI: colours, the cursor
     r"|(?:\x1b[]PX^_]|[\x90\x98\x9d-\x9f]).*?(?:\x07|\x1b\\|\x9c|$)"  # OSC, DCS and the like: titles, links
@@ -146,6 +148,7 @@ def _placed(paths: Mapping[str, Path], folder: Path) -> list[str]:
         else:
             shutil.copyfile(path, place)
             place.chmod(0o755 if os.access(path, os.X_OK) else 0o644)
+            os.utime(place, (DATE, DATE))
     return list(arguments)
 
 
@@ -219,8 +222,6 @@ def _run(
         process.wait()
         process_groups.discard(process.pid)
         reader.join(timeout=1.0)  # a child in a session of its own may hold the pipe open for ever
-        if not reader.is_alive():
-            process.stdout.close()
     said = log.quoted(shown)
     if not in_time:
         raise CommandError(
@@ -282,6 +283,7 @@ def _is_being_written(path: Path) -> bool:
         if not path.is_file():
             return False
         with open(path, "rb") as file:
+            fcntl.fcntl(file, fcntl.F_SETSIG, signal.SIGURG)  # by default, who writes now would end this process
             fcntl.fcntl(file, fcntl.F_SETLEASE, fcntl.F_RDLCK)
     except OSError as error:
         return error.errno == errno.EAGAIN
@@ -298,13 +300,14 @@ class _Log:
         self._in_traceback = False
 
     def read(self, pipe: IO[bytes]) -> None:
-        """Read to the end, so that the program never waits for a reader."""
+        """Read to the end and close it, so that the program never waits for a reader."""
         rest = b""
-        while chunk := os.read(pipe.fileno(), 65536):
-            *lines, rest = LINE_END.split(rest + chunk)
-            for line in lines:
-                self._take(line)
-            rest = rest[-KEPT_BYTES:]
+        with pipe:
+            while chunk := os.read(pipe.fileno(), 65536):
+                *lines, rest = LINE_END.split(rest + chunk)
+                for line in lines:
+                    self._take(line)
+                rest = rest[-KEPT_BYTES:]
         self._take(rest)
 
     def _take(self, line: bytes) -> None:

@@ -55,27 +55,26 @@ def outside(song: Song, schema: Schema, arguments: dict[str, Any]) -> Outside:
     """Return what a generator's arguments name outside the spec; a file that is not there is an input all the same."""
     found = Outside(dict(arguments))
     try:
-        for parameter in schema.parameters:
-            _take(song, parameter, arguments[parameter.name], found)
-        for parameter in schema.parameters:
-            if parameter.is_a(CommandLine):
-                _Programs(song, found).take(arguments[parameter.name])
+        for parameter in schema.outside:
+            _take(song, parameter, found)
     except SpecError as error:
         found.mistake = str(error)
     return found
 
 
-def _take(song: Song, parameter: Parameter, value: Any, found: Outside) -> None:
+def _take(song: Song, parameter: Parameter, found: Outside) -> None:
     name = parameter.name
-    if parameter.reads_files:
-        del found.arguments[name]
-        if isinstance(value, str):
-            found.inputs[name] = song.input(value)
-        for index, entry in enumerate(value if isinstance(value, list) else ()):
-            _Entry(song, f"{name}[{index}]", found).take(entry, f"{name}/{index}")
-    elif parameter.is_a(VariableName):
-        del found.arguments[name]
+    if parameter.is_a(CommandLine):
+        return _Programs(song, found).take(found.arguments[name])
+    value = found.arguments.pop(name)
+    if parameter.is_a(VariableName):
         _take_variables(found, value or [], name)
+    elif isinstance(value, str):
+        found.inputs[name] = song.input(value)
+    else:
+        for index, entry in enumerate(value or ()):
+            _Entry(song, f"{name}[{index}]", found).take(entry, f"{name}/{index}")
+    return None
 
 
 def _take_variables(found: Outside, names: list[str], where: str) -> None:

@@ -14,7 +14,7 @@ import types
 import typing
 from collections.abc import Mapping
 from dataclasses import MISSING, dataclass, fields
-from functools import cache
+from functools import cache, cached_property
 from typing import Annotated, Any, Literal
 
 from stemtasks import units
@@ -53,6 +53,12 @@ class Schema:
     doc: str
     parameters: tuple[Parameter, ...]
     wants: frozenset[str] = frozenset()
+
+    @cached_property
+    def outside(self) -> tuple[Parameter, ...]:
+        """Return the parameters that name what lies outside the spec, what a command needs first."""
+        kinds = ((InputPath, VariableName), (CommandLine,))
+        return tuple(each for kind in kinds for each in self.parameters if any(map(each.is_a, kind)))
 
 
 @cache

@@ -180,6 +180,20 @@ def test_a_large_input_is_not_copied(scratch, tmp_path):
         assert said.endswith(f"it said: {not copied} {size}")
 
 
+def test_the_date_of_an_input_decides_nothing(scratch, tmp_path):
+    (tmp_path / "preset").write_text("mine")
+    code = "import os, sys; print(os.stat(sys.argv[1]).st_mtime); sys.exit(1)"
+    said = {failure(scratch, python(code, "{input}", "{output}"), inputs=[tmp_path / "preset"])}
+    os.utime(tmp_path / "preset", (1, 1))
+    said.add(failure(scratch, python(code, "{input}", "{output}"), inputs=[tmp_path / "preset"]))
+    assert len(said) == 1
+
+
+def test_a_text_is_hashed_the_same_each_time(scratch):
+    said = {failure(scratch, python("print(hash('a')); import sys; sys.exit(1)", "{output}")) for _ in range(2)}
+    assert len(said) == 1
+
+
 def test_the_users_input_cannot_be_changed_through_its_copy(scratch, tmp_path):
     (tmp_path / "preset").write_text("mine")
     failure(scratch, python("import sys; open(sys.argv[1], 'w')", "{input}", "{output}"), inputs=[tmp_path / "preset"])
