@@ -93,7 +93,8 @@ def _mark(text: str) -> str:
 def _circumstances(environment_counts: bool, variables: Collection[str]) -> list[object]:
     """Return what decides the answer beside files: this program, this Python, where it imports from, its settings.
 
-    No value of the environment is written down. The signing key is not among them: whether files are as recorded does not depend on it.
+    No value of the environment is written down. The signing key is not among them: whether files are as recorded does
+    not depend on it.
     """
     given = [item for item in sorted(os.environ.items()) if item[0] not in _OF_A_SHELL]
     asked = [(name, os.environ.get(name)) for name in sorted(variables)]

@@ -1,8 +1,8 @@
 """What a generator takes from outside the spec: files, by name, pattern or folder; a program; environment variables.
 
 All of it decides what is made, so all of it is in the key: files and programs by content, files of a list by name too,
-variables by value. What there is, is asked anew whenever a song becomes jobs; where it was asked is noted (``seen``), so
-that a build with nothing to do knows when to ask again.
+variables by value. What there is, is asked anew whenever a song becomes jobs, and where it was asked is noted
+(``seen.py``), so that a build with nothing to do knows when to ask again.
 """
 
 from __future__ import annotations
