@@ -26,6 +26,8 @@ from stemtasks.units import ENVIRONMENT, CommandLine, Files, Range, Variables, p
 
 POLL_SECONDS = 0.05
 KEPT_BYTES = 8192
+LOOKED_BYTES = 16 << 20
+"""Of a longer output, not each line is looked at: it comes faster than that."""
 QUOTED_CHARACTERS = 200
 COPIED_BYTES = 16 << 20
 """A larger input is linked to: it is no script, which would find others beside where its link leads."""
@@ -301,9 +303,11 @@ class _Log:
 
     def read(self, pipe: IO[bytes]) -> None:
         """Read to the end and close it, so that the program never waits for a reader."""
-        rest = b""
+        rest, count = b"", 0
         with pipe:
             while chunk := os.read(pipe.fileno(), 65536):
+                count += len(chunk)
+                chunk = chunk if count < LOOKED_BYTES else chunk[-KEPT_BYTES:]
                 *lines, rest = LINE_END.split(rest + chunk)
                 for line in lines:
                     self._take(line)

@@ -26,7 +26,7 @@ from stemtasks.spec.schema import Parameter, Schema
 from stemtasks.spec.song import Song
 from stemtasks.units import ENVIRONMENT, SIGNING_KEY, VARIABLE, CommandLine, VariableName, pieces_of
 
-MOST_FILES = 50_000
+MOST_FILES, MOST_FOLDERS = 100_000, 100
 MAGIC = re.compile(r"[*?[]")
 PYTHON = re.compile(r"pythonw?[\d.]*t?(\.exe)?")
 WORD = re.compile(r"""(?<![^\s=:,;'"`(<])/[^\s=:,;'"`()<>|&]+""")
@@ -97,6 +97,7 @@ class _Entry:
 
     def __init__(self, song: Song, where: str, found: Outside) -> None:
         self.song, self.where, self.found = song, where, found
+        self.listed = 0
 
     def take(self, entry: str, role: str) -> None:
         """Add its files, each as ``role/NAME``; of a folder as ``role/FOLDER//NAME``, because it is one argument.
@@ -128,8 +129,9 @@ class _Entry:
     def _add_all(self, base: str, parts: list[str], role: str) -> None:
         if _in_build(base):
             raise SpecError(f"{self.where}: {base} is in {BUILD}/, where files come and go; name each file")
+        parts = [part for place, part in enumerate(parts) if part != "**" or parts[place + 1 : place + 2] != ["**"]]
         if parts[-1] == "**":
-            parts = [*parts, "*"]
+            parts.append("*")
         above = frozenset(identity for folder in (BUILD, base) if (identity := _identity(folder)))
         names = sorted(set(self._matching(base, "", parts, above)))
         for name in names or ["/".join(parts[1:] if parts[0] == "**" else parts)]:
@@ -141,8 +143,6 @@ class _Entry:
         if not _is_text(path):
             raise SpecError(f"{self.where}: {path!r}: the name is not UTF-8; rename it")
         self.found.inputs[role] = path
-        if len(self.found.inputs) > MOST_FILES:
-            raise SpecError(f"{self.where}: is more than {MOST_FILES} files; name a smaller folder or pattern")
 
     def _matching(self, base: str, name: str, parts: list[str], above: frozenset[tuple[int, int]]) -> Iterator[str]:
         """Yield the files below ``base/name`` that match, by name from ``base``; links are followed, circles are not.
@@ -159,7 +159,7 @@ class _Entry:
             is_hidden = entry.name.startswith(".") and not first.startswith(".")
             if is_hidden or not (first == "**" or _fits(entry.name, first)):
                 continue
-            if not entry.is_dir():
+            if not _is_folder(entry):
                 if not rest:
                     yield inner
             elif first == "**" or rest:
@@ -170,11 +170,25 @@ class _Entry:
     def _listed(self, folder: str) -> list[os.DirEntry[str]]:
         try:
             with os.scandir(folder) as entries:
-                return list(entries)
+                listed = list(entries)
         except (FileNotFoundError, NotADirectoryError):
             return []
         except OSError as error:
             raise SpecError(f"{self.where}: {folder} cannot be listed ({error.strerror})") from None
+        self.listed += len(listed)
+        if self.listed > MOST_FILES or folder.count("/") > MOST_FOLDERS:
+            raise SpecError(
+                f"{self.where}: more than {MOST_FILES} files, or {MOST_FOLDERS} folders in each other, would be gone "
+                "through; name a smaller folder"
+            )
+        return listed
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:
+        return False
 
 
 def _fits(name: str, pattern: str) -> bool:

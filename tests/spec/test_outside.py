@@ -156,12 +156,19 @@ def test_names_that_are_no_text_are_a_mistake():
     assert mistake_of("*.wav") == "inputs[0]: 'spec/\\udcff.wav': the name is not UTF-8; rename it"
 
 
-def test_more_files_than_anybody_needs_are_a_mistake(monkeypatch):
-    monkeypatch.setattr(outside, "MOST_FILES", 2)
+def test_more_files_than_anybody_needs_are_a_mistake(here, monkeypatch):
+    monkeypatch.setattr(outside, "MOST_FILES", 3)
     write("spec/a.wav", "spec/b.wav")
     assert len(files_of("*.wav")) == 2
     write("spec/c.wav")
-    assert mistake_of("*.wav") == "inputs[0]: is more than 2 files; name a smaller folder or pattern"
+    words = "inputs[0]: more than 3 files, or 100 folders in each other, would be gone through; name a smaller folder"
+    assert mistake_of("*.wav") == words
+    monkeypatch.undo()
+    monkeypatch.chdir(here)
+    folder = here / "spec" / "/".join("d" * 150)
+    folder.mkdir(parents=True)
+    assert mistake_of("d/**/*.wav").startswith("inputs[0]: more than 100000 files, or 100 folders in each other")
+    assert mistake_of("**/**/**/*.wav").startswith("inputs[0]: more than")
 
 
 def test_where_files_may_come_is_looked_at():
