@@ -34,7 +34,8 @@ WORD = re.compile(r"""(?<![^\s=:,;'"`(<])/[^\s=:,;'"`()<>|&]+""")
 NOT_STORED = ("/proc/", "/sys/", "/dev/")
 SHELL_VARIABLE = re.compile(rf"\$\{{?({VARIABLE.pattern})", re.ASCII)
 
-OWN_VARIABLES = {*ENVIRONMENT, "HOME", "TMPDIR", SIGNING_KEY}
+OWN_VARIABLES = {*ENVIRONMENT, "HOME", "TMPDIR", "PWD", "OLDPWD", "SHLVL", SIGNING_KEY}
+"""What a program is given, or a shell sets, is not what the build has."""
 
 
 @dataclass
@@ -289,7 +290,7 @@ class _Programs:
     def _add_packages(self, python: str) -> None:
         """Add the versions of all that is installed for a Python, without asking it."""
         prefix = Path(python).parent.parent
-        homes = [prefix, Path("/usr/local")] if prefix == Path("/usr") else [prefix]
+        homes = [prefix, Path("/usr/local")] if prefix in (Path("/usr"), Path("/")) else [prefix]
         for folder in sorted(folder for home in homes for folder in home.glob("lib*/python*/*-packages")):
             seen.add(folder)
             for info in sorted([*folder.glob("*.dist-info"), *folder.glob("*.egg-info")]):

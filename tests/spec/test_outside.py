@@ -306,7 +306,7 @@ def test_variables_have_their_values(monkeypatch):
     monkeypatch.setenv("ONE", "1")
     monkeypatch.setenv("TWO", "")
     monkeypatch.delenv("THREE", raising=False)
-    job = job_of("/bin/sh", "$THREE ${{FOUR}} $HOME $PATH $0 $STEMTASKS_CACHE_KEY", environment=["ONE", "TWO"])
+    job = job_of("/bin/sh", "$THREE ${{FOUR}} $HOME $PATH $PWD $0 $STEMTASKS_CACHE_KEY", environment=["ONE", "TWO"])
     assert job.params["environment"] == {"ONE": "1", "TWO": "", "THREE": None, "FOUR": None}
     assert seen.variables == {"ONE", "TWO", "THREE", "FOUR"}
     monkeypatch.setenv("TWO", "\udcff")
