@@ -12,6 +12,10 @@ from pathlib import Path
 DODO = Path(__file__).parents[1] / "dodo.py"
 
 
+class BrokenError(Exception):
+    """Something that must hold of a tree did not."""
+
+
 @dataclass(frozen=True)
 class Run:
     """What one doit command did."""
@@ -92,6 +96,19 @@ class Project:
         assert run.err == "", run.err
         self.assert_clean()
         return run
+
+    def half_made(self) -> list[str]:
+        """Return what lies about in the state that no build is at work on."""
+        state = self.folder / "build" / ".stemtasks"
+        return [str(path) for place in ("work", "store/work") for path in (state / place).glob("*")]
+
+    def insist(self, expected: dict[str, bytes], said: str, others: bool = False) -> None:
+        """Raise ``BrokenError`` unless there are these products, and no others if there may be none."""
+        found = self.products()
+        for name in sorted(expected if others else {*found, *expected}):
+            if found.get(name) != expected.get(name):
+                what = "lies about" if name not in expected else "has other bytes" if name in found else "is missing"
+                raise BrokenError(f"build/{name} {what}; {said}")
 
     def assert_clean(self) -> None:
         """Insist that no temporary file is left."""

@@ -33,5 +33,5 @@ def test_the_storm_sees_a_wrong_byte(tmp_path, monkeypatch):
         return run
 
     monkeypatch.setattr(weather, "_settled", spoilt)
-    with pytest.raises(BrokenError, match=r"build/song/mix.json is other bytes"):
+    with pytest.raises(BrokenError, match=r"build/song/mix.json has other bytes"):
         weather.compare()

@@ -10,6 +10,7 @@ import os
 import threading
 from pathlib import Path
 
+from stemtasks import durable
 from stemtasks.action.clock import Clock
 from stemtasks.action.records import Records
 from stemtasks.cache.digest import Digest, Signature, read_digest, signature
@@ -50,7 +51,7 @@ class Digests:
         return found and found[0]
 
     def publish(self, file: Path, path: str, digest: Digest) -> None:
-        """Give a file of a known digest its name; one that is young is read again by whoever asks next."""
+        """Give a file that is on the disk its name; one that is young is read again by whoever asks next."""
         self._known.pop(path, None)
         before = signature(file)
         settled = self.clock.settled(file, before, by_mtime=True)
@@ -98,8 +99,8 @@ class Digests:
             except OSError as error:
                 raise AudioError(f"{path}: cannot be read ({error.strerror})") from None
             if signature(path) == before:
-                # a file younger than a tick of its clock is read again by whoever asks next
-                if settled:
+                # a file younger than a tick of its clock, or not yet on the disk, is read again by whoever asks next
+                if settled and durable.synced(path):
                     self._keep(path, before, digest)
                 return digest
         raise AudioError(f"{path}: keeps changing while it is read; close what writes it and run doit again")

@@ -36,7 +36,7 @@ def remove_leftovers(tree: Tree, wanted: Collection[str]) -> tuple[list[str], li
             record = tree.records.get("tasks", task)
             with contextlib.suppress(CacheError):
                 discard(tree, record)
-                tree.records.drop("tasks", task)
+                tree.records.drop("tasks", task, durably=True)
                 removed.append(task)
     others = [path for path in _files() if path not in targets and _unrejected(path) not in targets]
     shapes = {shape for target in targets if others and (shape := _shape(target)) is not None}
@@ -54,7 +54,7 @@ def discard(tree: Tree, record: Any) -> None:
     """Remove the files of a record that are of no task any more, and the rejected ones beside them."""
     for path in _recorded(record).values():
         if path not in tree.targets and _remove(tree, path):
-            rejected_path(Path(path)).unlink(missing_ok=True)
+            _remove(tree, rejected_path(Path(path)).as_posix())
 
 
 def discard_unchanged(tree: Tree, record: Any, keep: Collection[str]) -> None:
@@ -67,7 +67,7 @@ def discard_unchanged(tree: Tree, record: Any, keep: Collection[str]) -> None:
             with contextlib.suppress(StemtasksError, OSError):
                 digest = tree.digests.of(path)
                 if digest is not None and list(digest) == record["outputs"].get(role) and _remove(tree, path):
-                    rejected_path(Path(path)).unlink(missing_ok=True)
+                    _remove(tree, rejected_path(Path(path)).as_posix())
 
 
 def _recorded(record: Any) -> dict[str, str]:

@@ -1,7 +1,7 @@
 """One action: key -> up to date | restore | run the stage, verify, publish, record.
 
-What must hold is in this file's order: the record is dropped before anything is touched, a file is
-verified before it has its name, and the record is written after it has.
+What must hold is in this file's order: the record is dropped before anything is touched, a file is verified and on
+the disk before it has its name, and the record is written after it has, on the disk too.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from stemtasks import plugins, sources
+from stemtasks import durable, plugins, sources
 from stemtasks.action.keys import code_of, content_of, input_digests, key_of, limits_digest
 from stemtasks.action.leftovers import discard_unchanged, make_room, rejected_path
 from stemtasks.action.tree import StoreName, Tree
@@ -77,7 +77,7 @@ def perform(
         action.verify_anew(record)
         return Outcome("verified", record["summary"], time.perf_counter() - started, saved=record["seconds"])
 
-    tree.records.drop("tasks", job.task)
+    tree.records.drop("tasks", job.task, durably=True)
     discard_unchanged(tree, record, job.outputs.values())
     for target in map(Path, job.outputs.values()):
         make_room(target)
@@ -93,6 +93,7 @@ def perform(
         action.check_inputs_are_the_same()
         for file in work.values():
             protect(file)
+            durable.sync(file)
         extra = {"limits": action.limits, "summary": made.summary, "seconds": made.seconds}
         if not made.passed:
             tree.store.keep(action.key, {role: (file, made.digests[role]) for role, file in work.items()}, extra)
@@ -199,12 +200,14 @@ class _Action:
 
 
 def _publish(job: Job, tree: Tree, work: dict[str, Path], made: dict[str, Digest]) -> None:
-    """Give verified files their names."""
+    """Give verified files their names, for good."""
     for role, file in work.items():
         target = Path(job.outputs[role])
         target.parent.mkdir(parents=True, exist_ok=True)
         tree.digests.publish(file, job.outputs[role], made[role])
         rejected_path(target).unlink(missing_ok=True)
+    for folder in {Path(path).parent for path in job.outputs.values()}:
+        durable.sync(folder)
 
 
 def _facts(outputs: dict[str, Path]) -> dict[str, Any]:

@@ -1,6 +1,8 @@
 """What this tree holds: a record per task and a digest per file, in one SQLite database in ``build/``.
 
-WAL, a commit per task, so that a killed build keeps what it finished. Each row carries a checksum of
+WAL, a commit per task, so that a killed build keeps what it finished. What a row speaks of is on the disk before the
+row is written, and a task's row is gone from the disk before its files are touched: after a power loss the last rows
+may be missing, and none says too much. Each row carries a checksum of
 itself, because SQLite has none: a damaged row is a row that is not there. A damaged database is set
 aside and a new one begun; every record can be found again through the store. One JSON file per task
 was rejected for its thousands of opens in a build with nothing to do.
@@ -44,6 +46,7 @@ class Records:
     def __init__(self, folder: Path) -> None:
         self.path = folder / "records.db"
         self._lock = threading.Lock()
+        self._unsettled = False
         self._rows: dict[str, dict[str, Any]] = {table: {} for table in TABLES}
         self._texts: dict[str, dict[str, str]] = {table: {} for table in TABLES}
         try:
@@ -129,11 +132,22 @@ class Records:
         self._write(f"insert or replace into {table} values (?, ?, ?)", (name, text, _mark(table, name, text)))
         self._rows[table][name] = body
 
-    def drop(self, table: str, name: str) -> None:
-        """Remove a row, if there is one."""
+    def drop(self, table: str, name: str, *, durably: bool = False) -> None:
+        """Remove a row, if there is one; ``durably``: return when it is gone from the disk.
+
+        A file system without a journal may bring a removed file back, under its stamp, with the bytes of what took its
+        place: its record must not come back with it.
+        """
         if self.get(table, name) is not None:
             del self._rows[table][name]
-            self._write(f"delete from {table} where name = ?", (name,))
+            self._write(f"delete from {table} where name = ?", (name,), durably)
+
+    def settle(self) -> None:
+        """Return when all rows are on the disk, as far as that is possible."""
+        if self._unsettled:
+            with contextlib.suppress(sqlite3.Error), self._lock:
+                self._connection.execute("pragma wal_checkpoint(passive)")
+            self._unsettled = False
 
     def drop_all(self, table: str) -> None:
         """Remove every row of a table."""
@@ -141,11 +155,13 @@ class Records:
         self._texts[table].clear()
         self._write(f"delete from {table}", ())
 
-    def _write(self, statement: str, values: tuple[str, ...]) -> None:
+    def _write(self, statement: str, values: tuple[str, ...], durably: bool = False) -> None:
         try:
             with self._lock:
                 try:
+                    self._connection.execute(f"pragma synchronous = {'full' if durably else 'normal'}")
                     self._connection.execute(statement, values)
+                    self._unsettled = True
                 except (sqlite3.DatabaseError, UnicodeDecodeError) as error:
                     if not _is_damage(error):
                         raise

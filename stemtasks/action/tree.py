@@ -118,6 +118,7 @@ class Tree:
             from stemtasks.cache.collect import settle  # noqa: PLC0415 - not in a build with nothing to do
 
             settle(self.store, self.settings.cache.max_gb, self.records.keys())
+        self.records.settle()
         return said
 
 

@@ -20,6 +20,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any, Protocol
 
+from stemtasks import durable
 from stemtasks.cache.settings import CacheTable, folder_of
 
 PIECE_BYTES = 1 << 20
@@ -99,6 +100,7 @@ class Folder:
                     temporary.write_bytes(content)
                 else:
                     shutil.copyfile(content, temporary)
+                durable.sync(temporary)
                 os.replace(temporary, final)
             finally:
                 temporary.unlink(missing_ok=True)

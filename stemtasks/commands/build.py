@@ -8,7 +8,7 @@ import sys
 import time
 from typing import Any
 
-from stemtasks import loading, seen
+from stemtasks import durable, loading, seen
 from stemtasks.action.leftovers import remove_leftovers
 from stemtasks.action.pipeline import task_names
 from stemtasks.commands import note
@@ -43,7 +43,8 @@ class BuildReporter(Reporter):
 def _note(builds: dict[str, Any], width: int) -> None:
     """Leave a note of all that this build rests on, unless a part of it is not known for certain.
 
-    What was read must have been older, when this process began, than a tick of its disk's clock.
+    What was read must have been older, when this process began, than a tick of its disk's clock; and it is on the disk
+    before the note is.
     """
     jobs = [build.job for build in builds.values()]
     known = {path: tree().digests.known(path) for job in jobs for path in (*job.inputs.values(), *job.outputs.values())}
@@ -52,6 +53,8 @@ def _note(builds: dict[str, Any], width: int) -> None:
     read = _read()
     settled, ago_ns = tree().digests.clock.settled, time.monotonic_ns() - seen.BEGUN_NS
     if any(seen.stamp(path) != at or (at and not settled(path, at, ago_ns=ago_ns)) for path, at in read.items()):
+        return
+    if not all(durable.synced(path) for path, at in read.items() if at):
         return
     recorded = {name: build.recorded() for name, build in builds.items()}
     lines = "".join(line("up to date", name, width, summary) for name, (summary, _) in recorded.items())

@@ -22,6 +22,7 @@ from typing import NamedTuple
 import xxhash
 
 from stemtasks import seen
+from stemtasks.durable import sync
 from stemtasks.errors import CacheError
 
 FORMAT = "4"
@@ -74,9 +75,12 @@ def recall(state: Path) -> Said | None:
 
 
 def remove(state: Path) -> None:
-    """Remove the note: what it says may not hold any more."""
+    """Remove the note, from the disk too: what it says may not hold any more."""
     try:
-        (state / FILE).unlink(missing_ok=True)
+        (state / FILE).unlink()
+        sync(state)
+    except FileNotFoundError:
+        pass
     except OSError as error:
         raise CacheError(f"{state / FILE}: cannot be removed ({error.strerror}); make its folder writable") from None
 

@@ -20,7 +20,7 @@ from collections import Counter
 from pathlib import Path
 
 from stemtasks.action.clock import FINE_NS
-from tests.project import Project
+from tests.project import BrokenError, Project
 from tests.storm.damage import Damage
 from tests.storm.song import Song
 
@@ -32,10 +32,6 @@ COMMANDS: list[list[str]] = [
     ["list", "--all", "--status"], ["info", "mix:song"], ["--no-wait"],
 ]  # fmt: skip
 SIGNALS = [signal.SIGKILL, signal.SIGKILL, signal.SIGTERM, signal.SIGINT, signal.SIGHUP]
-
-
-class BrokenError(Exception):
-    """Something that must hold did not."""
 
 
 class Storm:
@@ -113,17 +109,8 @@ class Storm:
             raise BrokenError(
                 f"exit code {run.code}, clean {expected.code}:\n{run.out}{run.err}\nclean:\n{expected.out}"
             )
-        found, wanted = self.project.products(), clean.products()
-        for name, data in wanted.items():
-            if found.get(name) != data:
-                raise BrokenError(
-                    f"build/{name} is {'other bytes' if name in found else 'missing'}:\n{run.out}{run.err}"
-                )
-        if run.code == 0 and (old := found.keys() - wanted.keys()):
-            raise BrokenError(f"of no task: {sorted(old)}:\n{run.out}{run.err}")
-        state = self.project.folder / "build" / ".stemtasks"
-        left = [str(path) for place in ("work", "store/work") for path in (state / place).glob("*")]
-        if left:
+        self.project.insist(clean.products(), f"{run.out}{run.err}", others=run.code != 0)
+        if left := self.project.half_made():
             raise BrokenError(f"left half-made: {left}")
         if run.code == 0 and self._settled(self.project).done:
             raise BrokenError("the next build with nothing to do did something")
@@ -132,7 +119,7 @@ class Storm:
             time.sleep(RESTING_SECONDS)
             if self._settled(self.project).done:
                 raise BrokenError("a build after a rest did something")
-            self.kinds["a note was left"] += (state / "unchanged").is_file()
+            self.kinds["a note was left"] += (self.project.folder / "build/.stemtasks/unchanged").is_file()
         self.kinds["compared" if run.code == 0 else "compared, both failed"] += 1
         if run.code:
             self.song.mend()
