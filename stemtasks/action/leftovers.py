@@ -14,6 +14,7 @@ from collections.abc import Collection, Iterator
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from stemtasks import durable
 from stemtasks.action.tree import Tree
 from stemtasks.errors import CacheError, StemtasksError
 from stemtasks.paths import BUILD, STATE
@@ -82,7 +83,12 @@ def rejected_path(target: Path) -> Path:
 
 
 def make_room(target: Path) -> None:
-    """Remove what stands where a task's file goes; a folder that holds something is set aside under another name."""
+    """Remove what stands where a task's file goes; a folder that holds something is set aside under another name.
+
+    It is gone from the disk too when this returns: without a journal its name could come back for what takes its place.
+    """
+    if not os.path.lexists(target):
+        return
     if target.is_dir() and not target.is_symlink():
         try:
             target.rmdir()
@@ -90,6 +96,7 @@ def make_room(target: Path) -> None:
             os.replace(target, target.with_name(f"{target.name}.set-aside"))
     else:
         target.unlink(missing_ok=True)
+    durable.sync(target.parent)
 
 
 def _remove(tree: Tree, path: str) -> bool:
@@ -98,6 +105,7 @@ def _remove(tree: Tree, path: str) -> bool:
         return False
     try:
         os.unlink(path)
+        durable.sync(Path(path).parent)
     except FileNotFoundError:
         pass
     except OSError:

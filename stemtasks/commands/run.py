@@ -14,11 +14,11 @@ from doit.cmd_clean import Clean as DoitClean
 from doit.cmd_forget import Forget as DoitForget
 from doit.cmd_ignore import Ignore as DoitIgnore
 from doit.cmd_run import Run as DoitRun
-from doit.exceptions import InvalidCommand
+from doit.exceptions import InvalidCommand, InvalidDodoFile
 
 from stemtasks.commands import note, options
 from stemtasks.commands.reporter import ending, in_any_script, write
-from stemtasks.paths import STATE
+from stemtasks.paths import BUILD, STATE
 
 # modules, and thousands of tasks, are objects that live to the end: looking through them again and again is a fifth of
 # a build with nothing to do
@@ -105,9 +105,19 @@ class Building(_InTurn, DoitRun):  # type: ignore[misc]  # doit has no types
 
 
 class Clean(_InTurn, DoitClean):  # type: ignore[misc]
-    """``doit clean``."""
+    """``doit clean``; a file that cannot be removed is one line."""
 
     cmd_options = (*DoitClean.cmd_options, NO_WAIT)
+
+    def execute(self, params: Any, args: list[str]) -> Any:
+        """Run doit's own command."""
+        try:
+            return super().execute(params, args)
+        except OSError as error:
+            raise InvalidDodoFile(
+                f"{error.filename or BUILD}: cannot be removed ({error.strerror}); "
+                "make its folder writable, then run doit clean again"
+            ) from None
 
 
 class Forget(_InTurn, DoitForget):  # type: ignore[misc]

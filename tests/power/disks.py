@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import subprocess
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -32,7 +34,7 @@ KINDS = {
     "ext4 writeback": Kind("mkfs.ext4 -qF", "loop,data=writeback"),
     "ext4 writeback, allocating at once": Kind("mkfs.ext4 -qF", "loop,data=writeback,nodelalloc,commit=1"),
     "ext4 without a journal": Kind("mkfs.ext4 -qF -O ^has_journal", check="e2fsck -fy"),
-    "xfs": Kind("mkfs.xfs -qf"),
+    "xfs": Kind("mkfs.xfs -qf", "loop,nouuid"),
     "btrfs": Kind("mkfs.btrfs -qf"),
 }
 
@@ -42,6 +44,15 @@ def run(command: str, *arguments: str | Path, allowed: int = 0) -> None:
     done = subprocess.run([*command.split(), *arguments], capture_output=True, text=True, check=False)
     if done.returncode > allowed:
         raise RuntimeError(f"{command}: {done.stdout}{done.stderr}")
+
+
+def unmount(folder: Path) -> None:
+    """Unmount a folder; who has just read a file of it may keep it for a moment."""
+    for _ in range(50):
+        with contextlib.suppress(RuntimeError):
+            return run("umount", folder)
+        time.sleep(0.1)
+    return run("umount", folder)
 
 
 class Disk:
@@ -71,7 +82,7 @@ class Disk:
         try:
             yield self.folder
         finally:
-            run("umount", self.folder)
+            unmount(self.folder)
 
     def mend(self, image: Path) -> None:
         """Do what a system does before it mounts a disk whose power was lost."""
@@ -96,7 +107,7 @@ def disk(kind: str) -> Iterator[Disk]:
             file.truncate(OUTER_BYTES)
         run("mkfs.xfs -qf -m reflink=1", place / "image")
         run("mount -o loop", place / "image", outer)
-        stack.callback(run, "umount", outer)
+        stack.callback(unmount, outer)
         yield Disk(kind, place)
 
 
