@@ -22,7 +22,6 @@ from typing import NamedTuple
 import xxhash
 
 from stemtasks import seen
-from stemtasks.durable import sync
 from stemtasks.errors import CacheError
 
 FORMAT = "4"
@@ -76,9 +75,11 @@ def recall(state: Path) -> Said | None:
 
 def remove(state: Path) -> None:
     """Remove the note, from the disk too: what it says may not hold any more."""
+    from stemtasks import durable  # noqa: PLC0415 - not in a build with nothing to do
+
     try:
         (state / FILE).unlink()
-        sync(state)
+        durable.sync(state)
     except FileNotFoundError:
         pass
     except OSError as error:
