@@ -14,16 +14,20 @@ import types
 import typing
 from collections.abc import Mapping
 from dataclasses import MISSING, dataclass, fields
-from functools import cache
+from functools import cache, cached_property
 from typing import Annotated, Any, Literal
 
 from stemtasks import units
-from stemtasks.errors import SpecError
+from stemtasks.errors import Mistakes, SpecError, shown
 from stemtasks.spec import parts
-from stemtasks.units import Duration, InputPath, NoteName, Range
+from stemtasks.units import Duration, InputPath, Longest, NoteName, Range
 
 RESERVED = ("timeline", "seed")
 NO_DEFAULT = object()
+LONGEST_NAME = 200
+"""Of what is looked for among names: a longer one is none of them."""
+LONGEST = 100_000
+"""The longest text, and list, where a schema says nothing else: inside a table of patterns, or in a part not ours."""
 
 
 @dataclass(frozen=True)
@@ -50,6 +54,26 @@ class Schema:
     parameters: tuple[Parameter, ...]
     wants: frozenset[str] = frozenset()
 
+    @cached_property
+    def by_name(self) -> dict[str, Parameter]:
+        """Return the parameters by name, in their order."""
+        return {parameter.name: parameter for parameter in self.parameters}
+
+    @cached_property
+    def defaults(self) -> dict[str, Any]:
+        """Return the value of every parameter that is not given, in their order."""
+        return {parameter.name: parameter.default for parameter in self.parameters}
+
+    @cached_property
+    def copied(self) -> list[str]:
+        """Return the names of those whose default could be changed by whoever is given it."""
+        return [name for name, default in self.defaults.items() if isinstance(default, (list, dict))]
+
+    @cached_property
+    def required(self) -> list[str]:
+        """Return the names of those that have no default."""
+        return [name for name, default in self.defaults.items() if default is NO_DEFAULT]
+
 
 @cache
 def of(kind: parts.Kind, name: str) -> Schema:
@@ -66,6 +90,7 @@ def of(kind: parts.Kind, name: str) -> Schema:
             continue
         try:
             value = NO_DEFAULT if default is None else ast.literal_eval(default)
+            value = list(value) if isinstance(value, tuple) else value
             annotation = _evaluate(argument.annotation)
         except (ValueError, TypeError, NameError, AttributeError, SyntaxError) as error:
             raise SpecError(
@@ -136,28 +161,31 @@ def _documented(doc: str) -> dict[str, str]:
 def bind(schema: Schema, table: Mapping[str, Any], where: str, sample_rate: int | None = None) -> dict[str, Any]:
     """Return every parameter's value, defaults filled in.
 
-    Raises ``SpecError`` naming the key, what was found and what is allowed.
+    Raises ``SpecError`` naming each key that is wrong, what was found and what is allowed.
     """
-    known = {parameter.name: parameter for parameter in schema.parameters}
-    for key in table:
-        if key not in known:
-            raise SpecError(f"{where}: {unknown('key', key, known)}")
-    bound = {}
-    for name, parameter in known.items():
-        if name in table:
-            bound[name] = _checked(table[name], parameter.annotation, f"{where}.{name}", sample_rate)
-        elif parameter.default is NO_DEFAULT:
-            raise SpecError(f"{where}: '{name}' is missing; it is {describe(parameter.annotation)}")
-        else:
-            default = parameter.default
-            bound[name] = list(default) if isinstance(default, tuple) else copy.copy(default)
+    mistakes, bound = Mistakes(), dict(schema.defaults)
+    for name in schema.copied:
+        bound[name] = copy.copy(bound[name])
+    for name, value in table.items():
+        parameter = schema.by_name.get(name)
+        try:
+            if parameter is None:
+                raise SpecError(f"{where}: {unknown('key', name, schema.by_name)}")
+            bound[name] = _checked(value, parameter.annotation, f"{where}.{name}", sample_rate)
+        except SpecError as error:
+            mistakes.extend(error.mistakes)
+    for name in schema.required:
+        if name not in table:
+            described = describe(schema.by_name[name].annotation)
+            mistakes.append(f"{where}: '{name}' is missing; it is {described}")
+    mistakes.settle()
     return bound
 
 
 def unknown(what: str, found: str, known: typing.Iterable[str]) -> str:
     """Return the phrase for a name that does not exist, with the nearest one that does."""
     names = sorted(known)
-    close = difflib.get_close_matches(found, names, 1)
+    close = difflib.get_close_matches(found[:LONGEST_NAME], names, 1)
     hint = f"; did you mean '{close[0]}'?" if close else ""
     return f"unknown {what} '{found}'; known: {', '.join(names) or 'none'}{hint}"
 
@@ -183,22 +211,31 @@ def _checked(value: Any, annotation: Any, where: str, sample_rate: int | None, w
     if origin is Literal:
         if value in arguments and isinstance(value, str):
             return value
-        close = difflib.get_close_matches(str(value), arguments, 1)
+        close = difflib.get_close_matches(value[:LONGEST_NAME], arguments, 1) if isinstance(value, str) else []
         hint = f"; did you mean '{close[0]}'?" if close else ""
-        raise SpecError(f"{where}: {value!r} is not one of {', '.join(map(repr, arguments))}{hint}")
+        raise SpecError(f"{where}: {shown(value)} is not one of {', '.join(map(repr, arguments))}{hint}")
     if isinstance(value, int) and abs(value) >= 1 << 63:
         raise SpecError(f"{where}: a whole number of more than 64 bits; expected {describe(whole)}")
     if annotation is float and isinstance(value, int) and not isinstance(value, bool):
         value = float(value)
     plain = origin or annotation
     if plain is not Any and (type(value) is not plain):
-        raise SpecError(f"{where}: {value!r} is {_kind(value)}; expected {describe(whole)}")
+        raise SpecError(f"{where}: {shown(value)} is {_kind(value)}; expected {describe(whole)}")
     if isinstance(value, float) and not math.isfinite(value):
         raise SpecError(f"{where}: {value!r} is not a finite number; expected {describe(whole)}")
+    if plain in (str, list, dict) and len(value) > LONGEST:
+        raise SpecError(f"{where}: is too long ({len(value)}); {LONGEST} are allowed")
     if plain is dict:
         _check_plain(value, where)
     if plain is list and arguments:
-        return [_checked(item, arguments[0], f"{where}[{index}]", sample_rate) for index, item in enumerate(value)]
+        mistakes, items = Mistakes(), []
+        for index, item in enumerate(value):
+            try:
+                items.append(_checked(item, arguments[0], f"{where}[{index}]", sample_rate))
+            except SpecError as error:
+                mistakes.extend(error.mistakes)
+        mistakes.settle()
+        return items
     return value
 
 
@@ -210,8 +247,13 @@ def _check_plain(value: Any, where: str) -> None:
     elif isinstance(value, list):
         for index, item in enumerate(value):
             _check_plain(item, f"{where}[{index}]")
-    elif not isinstance(value, (str, int, float)):
+    elif isinstance(value, str):
+        if len(value) > LONGEST:
+            raise SpecError(f"{where}: has {len(value)} characters; {LONGEST} are allowed")
+    elif not isinstance(value, (int, float)):
         raise SpecError(f"{where}: {value} is {_kind(value)}; write it in quotes")
+    elif not abs(value) < 1 << 63:
+        raise SpecError(f"{where}: {shown(value)} is no number that a file can hold")
 
 
 def _checked_union(value: Any, annotation: Any, where: str, sample_rate: int | None, whole: Any) -> Any:
@@ -241,14 +283,14 @@ def _check_mark(value: Any, mark: Any, where: str, sample_rate: int | None) -> N
             )
         if not mark.low <= value <= mark.high:
             raise SpecError(f"{where}: {value:g} is outside {mark}")
-    elif isinstance(mark, (NoteName, Duration)):
+    elif isinstance(mark, (NoteName, Duration, Longest)):
         problem = mark.problem(value)
         if problem:
             raise SpecError(f"{where}: {problem}")
     elif isinstance(mark, InputPath):
         for path in [value] if isinstance(value, str) else value:
             if not path or "\0" in path:
-                raise SpecError(f"{where}: {path!r} names no file")
+                raise SpecError(f"{where}: {shown(path)} names no file")
 
 
 def _kind(value: Any) -> str:
@@ -260,7 +302,7 @@ def describe(annotation: Any) -> str:
     """Return what a key accepts, in words: 'a number, 1 to 24000 Hz'."""
     origin, arguments = typing.get_origin(annotation), typing.get_args(annotation)
     if origin is Annotated:
-        marks = [str(mark) for mark in annotation.__metadata__]
+        marks = [str(mark) for mark in annotation.__metadata__ if not isinstance(mark, Longest) or mark.is_told]
         return ", ".join([describe(arguments[0]), *marks])
     if origin is typing.Union or isinstance(annotation, types.UnionType):
         return " or ".join(describe(option) for option in arguments if option is not type(None))
