@@ -27,7 +27,10 @@ class _Foretold(DoitCmdBase):  # type: ignore[misc]
         chosen = _with_what_they_need(control.tasks, control.selected_tasks)
         jobs = [control.tasks[name].meta["build"].job for name in chosen if "build" in (control.tasks[name].meta or {})]
         asked = {task for name in pos_args or () for task in _group(control.tasks, name)}
-        self._say(forecast(jobs, tree()), asked)
+        metas = {name: control.tasks[name].meta or {} for name in chosen}
+        broken = {meta["spec"]: name for name, meta in reversed(metas.items()) if "spec" in meta}
+        failing = [Forecast(name, "fail", [control.tasks[name].doc]) for name in broken.values()]
+        self._say(forecast(jobs, tree()) + failing, asked)
         for line in tree().finish():
             sys.stderr.write(f"{line}\n")
         self.dep_manager.close()

@@ -17,7 +17,8 @@ from stemtasks.commands import lock, note, options, signals
 from stemtasks.commands.reporter import in_any_script
 from stemtasks.errors import StemtasksError
 from stemtasks.paths import SPEC, STATE
-from stemtasks.spec.reading import read_songs
+from stemtasks.spec.files import with_what_needs_broken
+from stemtasks.spec.reading import Broken, read_all
 from stemtasks.spec.song import Song
 
 _executors: list[Callable[[], Executor]] = []
@@ -28,16 +29,28 @@ def run_in(executor: Callable[[], Executor]) -> None:
     _executors[:] = [executor]
 
 
+def songs() -> list[Song]:
+    """Return every song of ``spec/`` that can be built."""
+    return _specs()[0]
+
+
+def broken() -> list[Broken]:
+    """Return every song of ``spec/`` that cannot."""
+    return _specs()[1]
+
+
 @cache
-def songs() -> tuple[Song, ...]:
-    """Return every song of ``spec/``; what is wrong with them, or with the records, ends doit with a line."""
+def _specs() -> tuple[list[Song], list[Broken]]:
+    """Return what is in ``spec/``; where there is nothing, or the records cannot be used, doit ends with a line."""
     in_any_script()
     gc.disable()  # songs and tasks live to the end, and looking through them took a sixth of the time; work enables it
     try:
         tree()
-        return tuple(read_songs(SPEC))
+        read = with_what_needs_broken(*read_all(SPEC))
     except StemtasksError as error:
         raise InvalidDodoFile(str(error)) from None
+    options.goes_on = bool(read[1])
+    return read
 
 
 @cache

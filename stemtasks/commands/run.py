@@ -5,6 +5,7 @@ Little is imported here: ``doit`` with nothing to do ends in ``Run`` before song
 
 from __future__ import annotations
 
+import functools
 import gc
 import sys
 import time
@@ -102,6 +103,13 @@ class Building(_InTurn, DoitRun):  # type: ignore[misc]  # doit has no types
             raise InvalidCommand(f"-n: {params['num_process']} tasks at a time would build nothing; give 1 or more")
         options.audited_fraction = params["audit"]
         return super().execute(params, args)
+
+    @functools.wraps(DoitRun._execute)
+    def _execute(self, **given: Any) -> Any:
+        """Run the tasks, which are known by now, and whether a song is among them that cannot be read."""
+        result = super()._execute(**{**given, "continue_": given["continue_"] or options.goes_on})
+        # doit calls it an error, and not a failure, that what needs a failed task is not run
+        return 1 if result == 2 and not given["continue_"] and options.errors == 0 else result
 
 
 class Clean(_InTurn, DoitClean):  # type: ignore[misc]
