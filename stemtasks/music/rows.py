@@ -58,7 +58,7 @@ def grooves(patterns: dict[str, Any], sections: list[str], steps_per_bar: int) -
     return read
 
 
-def remarks(read: dict[str, Groove], steps_per_bar: int) -> Iterator[str]:
+def uneven(read: dict[str, Groove], steps_per_bar: int) -> Iterator[str]:
     """Yield what is allowed and seldom meant: a row that does not come out even with the bar."""
     for name, groove in read.items():
         for voice, row in groove.rows.items():

@@ -262,9 +262,9 @@ def _stem(name: str, table: Any, song: SongTable | None, verify: dict[str, Any])
     common = STEM_KEYS.by_name.keys()
     source = align = own_verify = None
     effects: list[Named] = []
-    bound: dict[str, Any] = {}
+    own_keys = {"generator": "", **{key: table[key] for key in table if key in common}}
+    bound = schema.bound_with(mistakes, STEM_KEYS, own_keys, where)
     with mistakes:
-        bound = schema.bind(STEM_KEYS, {"generator": "", **{key: table[key] for key in table if key in common}}, where)
         _needs_tempo(bound["duration"], song, f"{where}.duration")
     with mistakes:
         generator = _chosen("generators", "generator", table.get("generator"), where)
@@ -274,16 +274,15 @@ def _stem(name: str, table: Any, song: SongTable | None, verify: dict[str, Any])
                 mistakes.append(f"{where}: {schema.unknown(f'key (for generator {generator!r})', key, common | own)}")
         arguments = {key: value for key, value in table.items() if key in own}
         source = _bound("generators", generator, arguments, where, sample_rate)
-    if bound:
+    with mistakes:
+        align = _named("strategies", "strategy", bound["align"], f"{where}.align", sample_rate)
+    for index, effect in enumerate(bound["effects"]):
         with mistakes:
-            align = _named("strategies", "strategy", bound["align"], f"{where}.align", sample_rate)
-        for index, effect in enumerate(bound["effects"]):
-            with mistakes:
-                effects.append(_named("effects", "name", effect, f"{where}.effects[{index}]", sample_rate))
-        with mistakes:
-            own_verify = VerifyTable(
-                **schema.bind(schema.of_table(VerifyTable), {**verify, **bound["verify"]}, f"{where}.verify")
-            )
+            effects.append(_named("effects", "name", effect, f"{where}.effects[{index}]", sample_rate))
+    with mistakes:
+        own_verify = VerifyTable(
+            **schema.bind(schema.of_table(VerifyTable), {**verify, **bound["verify"]}, f"{where}.verify")
+        )
     mistakes.settle()
     assert source and align and own_verify
     return Stem(name, StemTable(**bound), source, align, tuple(effects), own_verify)

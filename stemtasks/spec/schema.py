@@ -163,7 +163,17 @@ def bind(schema: Schema, table: Mapping[str, Any], where: str, sample_rate: int 
 
     Raises ``SpecError`` naming each key that is wrong, what was found and what is allowed.
     """
-    mistakes, bound = Mistakes(), dict(schema.defaults)
+    mistakes = Mistakes()
+    bound = bound_with(mistakes, schema, table, where, sample_rate)
+    mistakes.settle()
+    return bound
+
+
+def bound_with(
+    mistakes: Mistakes, schema: Schema, table: Mapping[str, Any], where: str, sample_rate: int | None = None
+) -> dict[str, Any]:
+    """Return what ``bind`` does, noting what is wrong; in its place stands the default."""
+    bound = dict(schema.defaults)
     for name in schema.copied:
         bound[name] = copy.copy(bound[name])
     for name, value in table.items():
@@ -178,7 +188,6 @@ def bind(schema: Schema, table: Mapping[str, Any], where: str, sample_rate: int 
         if name not in table:
             described = describe(schema.by_name[name].annotation)
             mistakes.append(f"{where}: '{name}' is missing; it is {described}")
-    mistakes.settle()
     return bound
 
 
