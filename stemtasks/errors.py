@@ -19,7 +19,7 @@ class SpecError(StemtasksError):
 
     def __init__(self, *mistakes: str) -> None:
         super().__init__(*mistakes)
-        self.mistakes = tuple(map(_line, mistakes))
+        self.mistakes = tuple(dict.fromkeys(map(_line, mistakes)))
 
     def __str__(self) -> str:
         first, *more = self.mistakes
@@ -83,4 +83,3 @@ class _Shown(reprlib.Repr):
 
 
 shown = _Shown().repr
-

@@ -8,9 +8,9 @@ from typing import Any
 
 from stemtasks.action.pipeline import jobs_of
 from stemtasks.action.workers import processes
+from stemtasks.commands.broken import tasks_of_broken
 from stemtasks.commands.build import BuildReporter
 from stemtasks.commands.database import Checker
-from stemtasks.commands.broken import tasks_of_broken
 from stemtasks.commands.project import run_in, songs
 from stemtasks.commands.task import task_of
 from stemtasks.paths import STATE

@@ -6,9 +6,7 @@ headers show it; and a function ``remarks``, which yields what is allowed and se
 
 from __future__ import annotations
 
-import inspect
 import os
-import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -101,9 +99,7 @@ class _Checking:
         )
         table = self.song.song
         per_bar = self.song.beats_per_bar
-        return Timeline(
-            table.sample_rate, ENDLESS, 0, table.bpm, per_bar, table.time_signature, table.key, sections
-        )
+        return Timeline(table.sample_rate, ENDLESS, 0, table.bpm, per_bar, table.time_signature, table.key, sections)
 
     def _generator(self, each: Stem, timeline: Timeline, frames: int | None) -> int | None:
         """Return how long the stem is before it is aligned, as far as that is known."""
@@ -150,19 +146,18 @@ class _Checking:
 
     def _asked(self, where: str, part: Named, arguments: dict[str, Any], offered: dict[str, Any]) -> Any:
         """Return what a part's ``check`` returns, and note what it refuses and what its ``remarks`` say."""
-        try:
-            module = sys.modules[plugins.load(part.reference).__module__]
-        except Exception as error:  # a part of the project's own, or an installed one, may fail in any way
-            self._add(where, [f"{part.reference}: cannot be loaded ({type(error).__name__}: {error})"])
-            return None
         given = arguments | offered | {name: value for name, value in arguments.items() if value is not None}
         try:
-            made = _called(module, "check", part, given)
-            self.remarks += [f"{self.song.where(where)}: {line}" for line in _called(module, "remarks", part, given) or ()]
+            made = plugins.beside(part.reference, "check", given)
+            remarks = plugins.beside(part.reference, "remarks", given) or ()
+            self.remarks += [f"{self.song.where(where)}: {line}" for line in remarks]
         except StemtasksError as error:
             self._add(where, _lines(error))
-            return None
-        return made
+        except Exception as error:  # a part of the project's own, or an installed one, may fail in any way
+            self._add(where, [f"{part.reference}: cannot be asked ({type(error).__name__}: {error})"])
+        else:
+            return made
+        return None
 
     def _add(self, where: str, lines: Iterable[str]) -> None:
         self.mistakes.extend(f"{self.song.where(where)}: {line}" for line in lines)
@@ -172,14 +167,6 @@ class _Checking:
 class _Extent:
     path: Path
     frames: int
-
-
-def _called(module: Any, name: str, part: Named, given: dict[str, Any]) -> Any:
-    """Return what a function beside a part's own returns, called with what it asks for; None where there is none."""
-    function = getattr(module, name, None)
-    if function is None or part.reference.endswith(f":{name}"):
-        return None
-    return function(**{wanted: given[wanted] for wanted in inspect.signature(function).parameters if wanted in given})
 
 
 def _lines(error: StemtasksError) -> Iterator[str]:

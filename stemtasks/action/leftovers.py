@@ -22,9 +22,7 @@ Shape = tuple[str, str]
 """A folder inside a song's and an ending: ``("stems", ".wav")``."""
 
 
-def remove_leftovers(
-    tree: Tree, wanted: Collection[str], spared: Collection[str] = ()
-) -> tuple[list[str], list[str]]:
+def remove_leftovers(tree: Tree, wanted: Collection[str], spared: Collection[str] = ()) -> tuple[list[str], list[str]]:
     """Remove what is of none of the ``wanted`` tasks, whose files are the tree's ``targets``, nor of a ``spared`` song.
 
     Returns the names of the tasks whose products were removed, or the paths where no record knew a file; and the paths

@@ -1,4 +1,4 @@
-"""``doit check`` and ``stemtasks check``: all mistakes of all songs at once, without making sound or writing anything."""
+"""``doit check`` and ``stemtasks check``: all mistakes of all songs, without making sound or writing anything."""
 
 from __future__ import annotations
 
@@ -9,8 +9,13 @@ from typing import Any
 
 from doit.cmd_base import Command
 
-from stemtasks.errors import StemtasksError
+from stemtasks import plugins
+from stemtasks.cache import settings
+from stemtasks.errors import Mistakes, SpecError, StemtasksError
 from stemtasks.paths import SPEC
+from stemtasks.spec import schema
+from stemtasks.spec.reading import Broken, read_all
+from stemtasks.spec.song import Song
 
 
 class Check(Command):  # type: ignore[misc]  # doit has no types
@@ -49,27 +54,24 @@ def say(names: list[str]) -> int:
 
 def said(names: list[str]) -> tuple[list[str], list[str], int]:
     """Return all mistakes, all remarks, and how many songs were looked at."""
-    from stemtasks.action.check import Said, check  # noqa: PLC0415 - it needs what reads headers
-    from stemtasks.cache import settings  # noqa: PLC0415
-    from stemtasks.errors import SpecError  # noqa: PLC0415
-    from stemtasks.spec import schema  # noqa: PLC0415
-    from stemtasks.spec.reading import Broken, read_all  # noqa: PLC0415
-
-    mistakes: list[str] = []
-    remarks: list[str] = []
+    check = plugins.load("stemtasks.action.check:check")  # only now: it needs what reads headers
+    mistakes, remarks = Mistakes(), list[str]()
+    songs: list[Song] = []
+    broken: list[Broken] = []
     try:
         settings.load()
     except StemtasksError as error:
-        mistakes += getattr(error, "mistakes", (str(error),))
-    try:
+        mistakes += error.mistakes if isinstance(error, SpecError) else [str(error)]
+    with mistakes:
         songs, broken = read_all(SPEC)
-    except SpecError as error:
-        return [*mistakes, *error.mistakes], remarks, 0
-    known = {each.name: each for each in sorted((*songs, *broken), key=lambda each: each.path)}
+    wrong = {each.name: list(each.mistakes) for each in broken}
+    read = {song.name: song for song in songs}
+    known = sorted({*wrong, *read})
     mistakes += [schema.unknown("song", name, known) for name in names if name not in known]
-    for name, each in known.items():
-        if not names or name in names:
-            found = Said(list(each.mistakes), []) if isinstance(each, Broken) else check(each)
+    for name in [name for name in known if not names or name in names]:
+        mistakes += wrong.get(name, ())
+        if name in read:
+            found = check(read[name])
             mistakes += found.mistakes
             remarks += found.remarks
-    return mistakes, remarks, len(names) or len(known)
+    return mistakes, remarks, len(names) or len({each.path for each in (*songs, *broken)})

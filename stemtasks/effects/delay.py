@@ -68,9 +68,7 @@ def delay(
         yield mix * line(silence)
 
 
-def check(
-    *, stream: Stream, timeline: Timeline, beats: float | None, time_ms: float | None, ping_pong: bool
-) -> None:
+def check(*, stream: Stream, timeline: Timeline, beats: float | None, time_ms: float | None, ping_pong: bool) -> None:
     """Refuse an interval that is given twice or not at all, or that no echo has; and sides in a song that has none."""
     mistakes = Mistakes()
     with mistakes:

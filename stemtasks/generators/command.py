@@ -20,7 +20,7 @@ from stemtasks.audio.source import Source
 from stemtasks.errors import AudioError, CommandError, SpecError
 from stemtasks.progress import on_frames, process_groups
 from stemtasks.timeline import Timeline
-from stemtasks.units import Files, Range
+from stemtasks.units import Arguments, Files, Range
 
 POLL_SECONDS = 0.05
 KEPT_BYTES = 8192
@@ -32,7 +32,7 @@ def command(
     *,
     timeline: Timeline,
     seed: int,
-    command: list[str],
+    command: Arguments,
     inputs: Files | None = None,
     timeout_seconds: Annotated[float, Range(0.1, 86_400.0, "s")] = 600.0,
 ) -> Blocks:

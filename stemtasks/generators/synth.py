@@ -265,7 +265,7 @@ class Score:
         """Return whether every note can be heard however it is voiced, which moves one by two octaves at most."""
         climb = 12 * (self.playing.arpeggio_octaves - 1)
         return all(
-            LOWEST_HZ <= frequency_hz(min(notes) - 12) and frequency_hz(max(notes) + 24 + climb) < self._highest_hz()
+            frequency_hz(min(notes) - 12) >= LOWEST_HZ and frequency_hz(max(notes) + 24 + climb) < self._highest_hz()
             for _, _, pattern in self.parts
             for one in pattern.struck
             if (notes := (*one.fixed, *(note + one.shift for note in one.notes)))

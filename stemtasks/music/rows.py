@@ -94,9 +94,7 @@ def _groove(table: Any, where: str, steps_per_bar: int) -> Groove:
     if every is not None and (type(every) is not int or every < 1):
         mistakes.append(f"{where}.fill_every_bars: {shown(every)}; allowed: a whole number of bars from 1")
     elif every is not None and not fill:
-        mistakes.append(
-            f"{where}.fill_every_bars: there is no fill to play; add the table {where}.fill, or remove it"
-        )
+        mistakes.append(f"{where}.fill_every_bars: there is no fill to play; add the table {where}.fill, or remove it")
     crash_on_start = table.get("crash_on_start", False)
     if not isinstance(crash_on_start, bool):
         mistakes.append(f"{where}.crash_on_start: {shown(crash_on_start)}; allowed: true or false")

@@ -16,7 +16,6 @@ from typing import Any, TypeVar
 from stemtasks.errors import Mistakes, SpecError, shown
 from stemtasks.music.pitch import parse_key
 from stemtasks.spec import parts, schema
-from stemtasks.spec.toml import parsed
 from stemtasks.spec.song import Named, Song, Stem
 from stemtasks.spec.tables import (
     MOST_SECTIONS,
@@ -31,6 +30,7 @@ from stemtasks.spec.tables import (
     StemTable,
     VerifyTable,
 )
+from stemtasks.spec.toml import parsed
 
 UNSAFE = re.compile(r'[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff/\\:*?"<>|=]')
 NAME_BYTES = 150
@@ -112,7 +112,7 @@ def _parsed(path: Path) -> dict[str, Any]:
     except OSError as error:
         raise SpecError(f"{path}: cannot be read ({error.strerror})") from None
     if len(raw) > MOST_BYTES:
-        raise SpecError(f"{path}: has more than {MOST_BYTES} bytes, which is no song; correct it or take it out of spec/")
+        raise SpecError(f"{path}: has more than {MOST_BYTES} bytes, so it is no song; take it out of spec/")
     try:
         text = raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -156,9 +156,11 @@ def _song(path: Path, data: dict[str, Any]) -> Song:
         archive = _table(ArchiveTable, data, "archive")
         for index, value in enumerate(archive.formats):
             with mistakes:
-                formats.append(_named("delivery", "format", value, f"archive.formats[{index}]", None))
+                formats.append(
+                    _named("delivery", "format", value, f"archive.formats[{index}]", song and song.sample_rate)
+                )
     mistakes.settle()
-    assert song and reference and mix and master and verify
+    assert song and reference and mix and master and verify  # noqa: PT018 - what is None was a mistake
     return Song(path.stem, path, song, reference, sections, stems, mix, master, tuple(formats), verify)
 
 
@@ -195,9 +197,7 @@ def _sections(tables: list[Any], song: SongTable | None, mistakes: Mistakes) -> 
     return tuple(sections)
 
 
-def _stems(
-    data: dict[str, Any], song: SongTable | None, verify_is_right: bool, mistakes: Mistakes
-) -> tuple[Stem, ...]:
+def _stems(data: dict[str, Any], song: SongTable | None, verify_is_right: bool, mistakes: Mistakes) -> tuple[Stem, ...]:
     tables = data.get("stems", {})
     if not tables:
         mistakes.append("stems: a song needs at least one, written as [stems.NAME] with a generator")
@@ -284,7 +284,7 @@ def _stem(name: str, table: Any, song: SongTable | None, verify: dict[str, Any])
             **schema.bind(schema.of_table(VerifyTable), {**verify, **bound["verify"]}, f"{where}.verify")
         )
     mistakes.settle()
-    assert source and align and own_verify
+    assert source and align and own_verify  # noqa: PT018 - what is None was a mistake
     return Stem(name, StemTable(**bound), source, align, tuple(effects), own_verify)
 
 

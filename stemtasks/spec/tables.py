@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 from stemtasks.units import Beats, Bpm, File, GainDb, Length, Longest, Pan, Range
 
 Name = Annotated[str, Longest(200)]
+Table = Annotated[dict[str, Any], Longest(100, "keys")]
 
 Subtype = Literal["FLOAT", "PCM_24", "PCM_16"]
 MOST_STEMS = 1000
@@ -143,15 +144,15 @@ class StemTable:
     title: Name = ""
     kind: StemKind | None = None
     duration: Length | None = None
-    align: Annotated[str, "a strategy", Longest(200)] | Annotated[dict[str, Any], Longest(100, "keys")] = "auto"
-    effects: Annotated[list[dict[str, Any]], Longest(32, "effects")] = field(default_factory=list)
+    align: Annotated[str, "a strategy", Longest(200)] | Table = "auto"
+    effects: Annotated[list[Table], Longest(32, "effects")] = field(default_factory=list)
     gain_db: GainDb = 0.0
     pan: Pan = 0.0
     tail: Literal["keep", "cut"] = "keep"
     channels: Annotated[int, Range(1, 2)] | None = None
     bpm: Bpm | None = None
     seed: Annotated[int, Range(0, 2**53)] | None = None
-    verify: Annotated[dict[str, Any], Longest(100, "keys")] = field(default_factory=dict)
+    verify: Table = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -197,7 +198,7 @@ class ArchiveTable:
     """
 
     formats: Annotated[
-        list[Annotated[str, "a delivery format", Longest(200)] | Annotated[dict[str, Any], Longest(100, "keys")]],
+        list[Annotated[str, "a delivery format", Longest(200)] | Table],
         Longest(32, "formats"),
     ] = field(default_factory=lambda: ["manifest", "track_sheet", "sha256sums"])
 

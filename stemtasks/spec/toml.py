@@ -15,7 +15,7 @@ CHEAP_CHARACTERS = 1 << 14
 _STRING_OR_COMMENT = re.compile(
     r'"""(?:[^\\]|\\.)*?"""|\'\'\'.*?\'\'\'|"(?:[^"\\\n]|\\.)*+"|\'[^\'\n]*+\'|#[^\n]*+', re.DOTALL
 )
-_LONG_KEY = re.compile(r"(?<![\w-])(?:[\w-]*+[ \t]*+\.){%d}" % DEEPEST)
+_LONG_KEY = re.compile(rf"(?<![\w-])(?:[\w-]*+[ \t]*+\.[ \t]*+){{{DEEPEST}}}")
 
 
 def parsed(text: str, where: str) -> dict[str, Any]:
