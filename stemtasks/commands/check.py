@@ -40,15 +40,13 @@ def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
 
 
 def say(names: list[str]) -> int:
-    """Print a line a mistake, and how many songs have any; return 0, or 1 where there are mistakes."""
+    """Print a line a mistake, and how many there are; return 0, or 1 where there are any."""
     sys.dont_write_bytecode = True  # of a project's own parts either
     mistakes, remarks, songs = said(names)
     for line in [*mistakes, *(f"NOTE: {line}" for line in remarks)]:
         sys.stdout.write(f"{line}\n")
-    wrong = len({line.partition(": ")[0] for line in mistakes})
-    count = f"{songs} song{'s' if songs != 1 else ''}"
-    found = f"{len(mistakes)} mistake{'s' if len(mistakes) != 1 else ''} in {wrong} of" if mistakes else ""
-    sys.stdout.write(f"{found} {count}\n" if mistakes else f"{count}, no mistakes\n")
+    found = "no mistakes" if not mistakes else "1 mistake" if len(mistakes) == 1 else f"{len(mistakes)} mistakes"
+    sys.stdout.write(f"{songs} song{'s' if songs != 1 else ''}, {found}\n")
     return 1 if mistakes else 0
 
 
@@ -74,4 +72,4 @@ def said(names: list[str]) -> tuple[list[str], list[str], int]:
             found = check(read[name])
             mistakes += found.mistakes
             remarks += found.remarks
-    return mistakes, remarks, len(names) or len({each.path for each in (*songs, *broken)})
+    return mistakes, remarks, len([name for name in known if not names or name in names])

@@ -152,13 +152,12 @@ def _song(path: Path, data: dict[str, Any]) -> Song:
     with mistakes:
         master = _table(MasterTable, data, "master")
     formats: list[Named] = []
+    rate = song.sample_rate if song else None
     with mistakes:
         archive = _table(ArchiveTable, data, "archive")
         for index, value in enumerate(archive.formats):
             with mistakes:
-                formats.append(
-                    _named("delivery", "format", value, f"archive.formats[{index}]", song and song.sample_rate)
-                )
+                formats.append(_named("delivery", "format", value, f"archive.formats[{index}]", rate))
     mistakes.settle()
     assert song and reference and mix and master and verify  # noqa: PT018 - what is None was a mistake
     return Song(path.stem, path, song, reference, sections, stems, mix, master, tuple(formats), verify)
