@@ -11,7 +11,8 @@ from doit.cmd_base import DoitCmdBase
 from doit.control import TaskControl
 
 from stemtasks.action.forecast import Forecast, forecast
-from stemtasks.commands.project import tree
+from stemtasks.action.room import expected
+from stemtasks.commands.project import songs, tree
 
 
 class _Foretold(DoitCmdBase):  # type: ignore[misc]
@@ -67,7 +68,8 @@ class Plan(_Foretold):
         for each in forecasts:
             counts[each.what] = counts.get(each.what, 0) + 1
             self.outstream.write(f"{each.what:<10}  {each.task}\n")
-        self.outstream.write(", ".join(f"{count} {what}" for what, count in counts.items()) + "\n")
+        told = ", ".join(f"{count} {what}" for what, count in counts.items())
+        self.outstream.write("; ".join([told, *expected(forecasts, songs(), tree())]) + "\n")
 
 
 WOULD = {

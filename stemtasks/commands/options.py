@@ -2,6 +2,8 @@
 
 writes = False
 """Whether the command may write to the tree, and so takes its lock."""
+builds = False
+"""Whether it makes files, which need room."""
 waits = True
 """Whether it waits while another build has the lock."""
 audited_fraction = 0.0

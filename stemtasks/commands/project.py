@@ -11,6 +11,7 @@ from functools import cache
 
 from doit.exceptions import InvalidDodoFile
 
+from stemtasks.action.room import without_room
 from stemtasks.action.tree import Tree
 from stemtasks.cache import settings
 from stemtasks.commands import lock, note, options, signals
@@ -46,7 +47,11 @@ def _specs() -> tuple[list[Song], list[Broken]]:
     gc.disable()  # songs and tasks live to the end, and looking through them took a sixth of the time; work enables it
     try:
         tree()
-        read = with_what_needs_broken(*read_all(SPEC))
+        songs, broken = read_all(SPEC)
+        if options.builds:
+            songs, too_large = without_room(songs, tree())
+            broken = [*broken, *too_large]
+        read = with_what_needs_broken(songs, broken)
     except StemtasksError as error:
         raise InvalidDodoFile(str(error)) from None
     options.goes_on = bool(read[1])
