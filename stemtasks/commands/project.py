@@ -23,6 +23,7 @@ from stemtasks.spec.reading import Broken, read_all
 from stemtasks.spec.song import Song
 
 _executors: list[Callable[[], Executor]] = []
+_broken: list[Broken] = []
 
 
 def run_in(executor: Callable[[], Executor]) -> None:
@@ -30,32 +31,28 @@ def run_in(executor: Callable[[], Executor]) -> None:
     _executors[:] = [executor]
 
 
-def songs() -> list[Song]:
-    """Return every song of ``spec/`` that can be built."""
-    return _specs()[0]
-
-
-def broken() -> list[Broken]:
-    """Return every song of ``spec/`` that cannot."""
-    return _specs()[1]
-
-
 @cache
-def _specs() -> tuple[list[Song], list[Broken]]:
-    """Return what is in ``spec/``; where there is nothing, or the records cannot be used, doit ends with a line."""
+def songs() -> tuple[Song, ...]:
+    """Return every song of ``spec/`` that can be built; where there is none, or no records, doit ends with a line."""
     in_any_script()
     gc.disable()  # songs and tasks live to the end, and looking through them took a sixth of the time; work enables it
     try:
         tree()
-        songs, broken = read_all(SPEC)
+        read, wrong = read_all(SPEC)
         if options.builds:
-            songs, too_large = without_room(songs, tree())
-            broken = [*broken, *too_large]
-        read = with_what_needs_broken(songs, broken)
+            read, too_large = without_room(read, tree())
+            wrong += too_large
+        read, _broken[:] = with_what_needs_broken(read, wrong)
     except StemtasksError as error:
         raise InvalidDodoFile(str(error)) from None
-    options.goes_on = bool(read[1])
-    return read
+    options.goes_on = bool(_broken)
+    return tuple(read)
+
+
+def broken() -> list[Broken]:
+    """Return every song of ``spec/`` that cannot be built."""
+    songs()
+    return _broken
 
 
 @cache
