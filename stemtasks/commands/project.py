@@ -14,7 +14,7 @@ from doit.exceptions import InvalidDodoFile
 from stemtasks.action.room import without_room
 from stemtasks.action.tree import Tree
 from stemtasks.cache import settings
-from stemtasks.commands import lock, note, options, signals
+from stemtasks.commands import lock, note, options
 from stemtasks.commands.reporter import in_any_script
 from stemtasks.errors import StemtasksError
 from stemtasks.paths import SPEC, STATE
@@ -66,7 +66,6 @@ def tree() -> Tree:
 
 def _take_turn() -> None:
     """Hold the tree's lock until this process ends: the records are read once, when they are opened, so it is first."""
-    signals.on_signal(lambda: "stopped before any task was run: run doit again")
     lock.hold(STATE / "lock", options.waits, lambda line: print(line, file=sys.stderr, flush=True))
     note.remove(STATE)
     # what a killed build left half-made, also where its number is another process's by now

@@ -19,11 +19,14 @@ from doit.exceptions import InvalidCommand
 
 from stemtasks.commands import note, options
 from stemtasks.commands.reporter import ending, in_any_script, write
+from stemtasks.commands.start import leave_stopping_to_doit, open_what_is_closed
 from stemtasks.paths import STATE
 
 # modules, and thousands of tasks, are objects that live to the end: looking through them again and again is a fifth of
 # a build with nothing to do
 gc.set_threshold(100_000, 50, 50)
+
+open_what_is_closed()
 
 NO_WAIT = {
     "name": "no_wait",
@@ -107,7 +110,10 @@ class Building(_InTurn, DoitRun):  # type: ignore[misc]  # doit has no types
     @functools.wraps(DoitRun._execute)
     def _execute(self, **given: Any) -> Any:
         """Run the tasks, which are known by now, and whether a song is among them that cannot be read."""
-        result = super()._execute(**{**given, "continue_": given["continue_"] or options.goes_on})
+        leave_stopping_to_doit()
+        going_on = given["continue_"] or options.goes_on
+        outfile = given["outfile"] or sys.stdout  # doit looked for it before 'start' did
+        result = super()._execute(**{**given, "continue_": going_on, "outfile": outfile})
         # doit calls it an error, and not a failure, that what needs a failed task is not run
         return 1 if result == 2 and not given["continue_"] and options.errors == 0 else result
 
