@@ -87,6 +87,8 @@ def load(file: Path = FILE, environment: Mapping[str, str] = os.environ) -> Sett
 
 def _cache_table(file: Path) -> dict[str, Any]:
     """Return what the file says of the cache, checked; nothing where there is no file."""
+    if file.exists() and not file.is_file():  # a pipe would be waited for
+        raise SpecError(f"{file}: cannot be read (it is no file)")
     try:
         with open(file, encoding="utf-8-sig") as opened:
             text = opened.read(MOST_CHARACTERS + 1)

@@ -6,6 +6,7 @@ both are the schema (``schema.py``). Nothing here opens audio.
 
 from __future__ import annotations
 
+import os
 import re
 import unicodedata
 from collections.abc import Callable, Mapping
@@ -106,6 +107,8 @@ def _checked(path: Path, data: dict[str, Any]) -> Song:
 
 
 def _parsed(path: Path) -> dict[str, Any]:
+    if not path.is_file():  # a pipe would be waited for
+        raise SpecError(f"{path}: cannot be read ({'it is no file' if os.path.lexists(path) else 'it is not there'})")
     try:
         with open(path, "rb") as file:
             raw = file.read(MOST_BYTES + 1)

@@ -7,6 +7,7 @@ import tomllib
 from typing import Any
 
 from stemtasks.errors import SpecError
+from stemtasks.plain import is_deep
 
 DEEPEST = 16
 """Levels of tables and lists: a song needs 6."""
@@ -26,20 +27,6 @@ def parsed(text: str, where: str) -> dict[str, Any]:
         data = tomllib.loads(text)
     except (ValueError, RecursionError) as error:  # a whole number of 4300 digits is a plain ValueError
         raise SpecError(f"{where}: is not TOML: {error or 'its lists are nested too deeply'}") from None
-    if _is_deep(data):
+    if is_deep(data, DEEPEST):
         raise SpecError(f"{where}: tables or lists nested deeper than {DEEPEST} levels; a song needs 6")
     return data
-
-
-def _is_deep(data: dict[str, Any]) -> bool:
-    level: list[Any] = [data]
-    for _ in range(DEEPEST):
-        level = [
-            inner
-            for outer in level
-            for inner in (outer.values() if type(outer) is dict else outer)
-            if type(inner) is dict or type(inner) is list
-        ]
-        if not level:
-            return False
-    return True
