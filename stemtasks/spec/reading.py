@@ -135,6 +135,8 @@ def _song(path: Path, data: dict[str, Any]) -> Song:
     with mistakes:
         check_name(path.stem, "the file's name")
     for key, value in data.items():
+        if len(mistakes) >= schema.MOST_MISTAKES:
+            break
         if key not in TABLES:
             mistakes.append(schema.unknown("table", key, TABLES))
         elif not isinstance(value, list if key == "sections" else dict):

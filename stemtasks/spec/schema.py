@@ -24,6 +24,10 @@ from stemtasks.units import Duration, InputPath, Longest, NoteName, Range
 
 RESERVED = ("timeline", "seed")
 NO_DEFAULT = object()
+MOST_MISTAKES = 50
+"""Of a table, which are said: nobody made more by hand, and each costs a look at all names."""
+MOST_KEYS = 1000
+"""Of a table inside a table of patterns."""
 LONGEST_NAME = 200
 """Of what is looked for among names: a longer one is none of them."""
 LONGEST = 100_000
@@ -176,7 +180,10 @@ def bound_with(
     bound = dict(schema.defaults)
     for name in schema.copied:
         bound[name] = copy.copy(bound[name])
+    found = len(mistakes)
     for name, value in table.items():
+        if len(mistakes) - found >= MOST_MISTAKES:
+            break
         parameter = schema.by_name.get(name)
         try:
             if parameter is None:
@@ -251,6 +258,8 @@ def _checked(value: Any, annotation: Any, where: str, sample_rate: int | None, w
 def _check_plain(value: Any, where: str) -> None:
     """Refuse what JSON cannot hold, at any depth of a table whose content only its generator knows."""
     if isinstance(value, dict):
+        if len(value) > MOST_KEYS:
+            raise SpecError(f"{where}: has {len(value)} keys; {MOST_KEYS} are allowed")
         for key, item in value.items():
             _check_plain(item, f"{where}.{key}")
     elif isinstance(value, list):
