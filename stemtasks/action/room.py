@@ -62,7 +62,7 @@ def target_frames(song: Song) -> int | None:
     if table.file is None:
         assert table.duration is not None
         return round(song.seconds(table.duration) * rate)
-    with contextlib.suppress(OSError, ValueError, KeyError, TypeError, RecursionError):
+    with contextlib.suppress(OSError, ValueError, KeyError, TypeError, ArithmeticError, RecursionError):
         with open(song.product("reference.json"), encoding="utf-8") as file:
             facts = json.loads(file.read(MOST_FACTS_CHARACTERS))
         return int(facts["frames"] * rate / facts["sample_rate"])
