@@ -24,7 +24,7 @@ class BuildReporter(Reporter):
         """Remove what is of no task any more, which the store keeps, and name what was not made here."""
         super().initialize(tasks, selected)
         seen.stop()
-        self.tasks = [task for task in tasks.values() if "build" in (task.meta or {})]
+        self.tasks = [task for task in tasks.values() if task.actions]
         tree().targets = frozenset(target for task in self.tasks for target in task.targets)
         removed, self.foreign = remove_leftovers(tree(), task_names(songs()), {each.name for each in broken()})
         for name in removed:

@@ -39,6 +39,8 @@ def in_any_script() -> None:
 
 def write(outstream: Any, text: str) -> None:
     """Write, or go on in silence when nobody reads any more ('doit | head -1'): what is built is built."""
+    if outstream is None:  # closed by the shell ('doit >&-')
+        return
     try:
         outstream.write(text)
         outstream.flush()

@@ -19,14 +19,11 @@ from doit.exceptions import InvalidCommand
 
 from stemtasks.commands import note, options
 from stemtasks.commands.reporter import ending, in_any_script, write
-from stemtasks.commands.start import leave_stopping_to_doit, open_what_is_closed
 from stemtasks.paths import STATE
 
 # modules, and thousands of tasks, are objects that live to the end: looking through them again and again is a fifth of
 # a build with nothing to do
 gc.set_threshold(100_000, 50, 50)
-
-open_what_is_closed()
 
 NO_WAIT = {
     "name": "no_wait",
@@ -54,6 +51,9 @@ class _InTurn:
 
     def execute(self, params: Any, args: list[str]) -> Any:
         """Run doit's own command."""
+        from stemtasks.commands.start import open_what_is_closed  # noqa: PLC0415 - not in a build with nothing to do
+
+        open_what_is_closed()
         options.writes, options.waits = True, not params["no_wait"]
         return super().execute(params, args)  # type: ignore[misc]  # a class for doit's to inherit with
 
@@ -110,6 +110,8 @@ class Building(_InTurn, DoitRun):  # type: ignore[misc]  # doit has no types
     @functools.wraps(DoitRun._execute)
     def _execute(self, **given: Any) -> Any:
         """Run the tasks, which are known by now, and whether a song is among them that cannot be read."""
+        from stemtasks.commands.start import leave_stopping_to_doit  # noqa: PLC0415
+
         leave_stopping_to_doit()
         going_on = given["continue_"] or options.goes_on
         outfile = given["outfile"] or sys.stdout  # doit looked for it before 'start' did

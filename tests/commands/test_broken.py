@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
 SONG = """
@@ -81,7 +83,10 @@ def test_once_it_is_mended_it_is_up_to_date(album):
     spec = album.folder / "spec/two.toml"
     text = spec.read_text()
     spec.write_text(text + "[[")
-    assert album.doit().code == 1
+    for _ in range(3):
+        assert album.doit().code == 1
+        time.sleep(1)  # so that a note could be left of it, were it right
+    assert not (album.folder / "build/.stemtasks/unchanged").exists()
     spec.write_text(text)
     assert album.build().tasks("up to date") == sorted(task for song in ("one", "two", "three") for task in tasks(song))
 
