@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from stemtasks.cache.settings import CacheTable
-from stemtasks.commands import cache, laws
+from stemtasks.commands import cache, check, laws
 from stemtasks.errors import SpecError, StemtasksError
 from stemtasks.spec import parts, schema
 from stemtasks.spec.reading import check_name
@@ -25,7 +25,7 @@ def main(arguments: list[str] | None = None) -> int:
     """Run the command and return its exit code: 0, or 1 after one line for a user's mistake."""
     parsed = _parser().parse_args(arguments)
     try:
-        parsed.run(parsed)
+        return parsed.run(parsed) or 0
     except StemtasksError as error:
         print(f"ERROR: {error}", file=sys.stderr)
         return 1
@@ -44,6 +44,7 @@ def _parser() -> argparse.ArgumentParser:
     shown = commands.add_parser("schema", help="show what a spec may say: tables, generators, strategies, effects")
     shown.add_argument("name", nargs="?", help="only this kind (effects ...), table (song ...) or name (delay ...)")
     shown.set_defaults(run=_schema)
+    check.add_to(commands)
     laws.add_to(commands)
     cache.add_to(commands)
     return parser

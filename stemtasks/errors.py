@@ -2,13 +2,28 @@
 
 from __future__ import annotations
 
+import reprlib
+from types import TracebackType
+from typing import Self
+
+MOST_CHARACTERS = 1000
+"""Of a mistake's line."""
+
 
 class StemtasksError(Exception):
     """A mistake outside the code: its text is one line, shown without a traceback."""
 
 
 class SpecError(StemtasksError):
-    """A song's TOML file says something that cannot be built."""
+    """A song's TOML file says something that cannot be built; ``mistakes`` are all that were found, a line each."""
+
+    def __init__(self, *mistakes: str) -> None:
+        super().__init__(*mistakes)
+        self.mistakes = tuple(dict.fromkeys(map(_line, mistakes)))
+
+    def __str__(self) -> str:
+        first, *more = self.mistakes
+        return f"{first} (and {len(more)} more: 'doit check' says all)" if more else first
 
 
 class AudioError(StemtasksError):
@@ -29,3 +44,42 @@ class CacheError(StemtasksError):
 
 class WorkerError(StemtasksError):
     """The process or machine that ran a job was lost."""
+
+
+class Mistakes(list[str]):
+    """What was found wrong so far: a ``SpecError`` inside ``with mistakes:`` is noted, and what follows is read too."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> bool:
+        if isinstance(error, SpecError):
+            self.extend(error.mistakes)
+            return True
+        return False
+
+    def settle(self, where: str = "") -> None:
+        """Raise one ``SpecError`` of all that was noted, each behind ``where``, if anything was."""
+        if self:
+            raise SpecError(*(f"{where}{mistake}" for mistake in self))
+
+
+def _line(text: str) -> str:
+    """Return a text on one line that a person may still want to read: names in a spec may be of any length."""
+    text = " ".join(text.splitlines())
+    return text if len(text) <= MOST_CHARACTERS else f"{text[: MOST_CHARACTERS - 200]} ... {text[-195:]}"
+
+
+class _Shown(reprlib.Repr):
+    """What a spec says as a message quotes it: no longer than a line, and not as deep as Python can nest."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.maxlevel, self.maxstring, self.maxother, self.maxlong = 2, 80, 80, 60
+
+    def repr_int(self, x: int, level: int) -> str:
+        """Return a whole number; Python refuses to write one of more than 4,300 digits."""
+        return super().repr_int(x, level) if abs(x) < 1 << 200 else "a whole number of many digits"
+
+
+shown = _Shown().repr

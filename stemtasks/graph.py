@@ -8,6 +8,8 @@ from typing import Any
 
 from stemtasks.action.pipeline import jobs_of
 from stemtasks.action.workers import processes
+from stemtasks.commands import stoppable  # noqa: F401 - and Ctrl-C is a line from here on
+from stemtasks.commands.broken import tasks_of_broken
 from stemtasks.commands.build import BuildReporter
 from stemtasks.commands.database import Checker
 from stemtasks.commands.project import run_in, songs
@@ -33,3 +35,4 @@ def tasks(stage: str, doc: str) -> Iterator[dict[str, Any]]:
     yield {"basename": stage, "name": None, "doc": doc}
     for song in songs():
         yield from map(task_of, jobs_of(stage, song))
+    yield from tasks_of_broken(stage)

@@ -38,3 +38,12 @@ def call(reference: str, *positional: Any, arguments: Mapping[str, Any], offered
     wanted = inspect.signature(part).parameters
     named = {name: value for name, value in offered.items() if name in wanted}
     return part(*positional, **(named | {name: value for name, value in arguments.items() if value is not None}))
+
+
+def beside(reference: str, name: str, given: Mapping[str, Any]) -> Any:
+    """Return what a function beside a part's own returns, called with what it asks for; None where there is none."""
+    part = load(reference)
+    function = getattr(sys.modules[part.__module__], name, None)
+    if function is None or part.__name__ == name:
+        return None
+    return function(**{wanted: given[wanted] for wanted in inspect.signature(function).parameters if wanted in given})

@@ -1,8 +1,10 @@
 """The units of every parameter: a name, a range and what the numbers mean, read by ``schema.py`` from signatures.
 
 An effect, a generator or a strategy annotates its keyword parameters with these names (or with
-``Annotated[float, Range(low, high, 'unit')]``, ``Literal[...]``, ``bool``, ``str``, ``list[str]``
-or ``dict[str, Any]``); its signature is then its schema. The annotations are evaluated without
+``Annotated[float, Range(low, high, 'unit')]``, ``Literal[...]``, ``bool``, or ``str``, ``list[str]``
+and ``dict[str, Any]``, each with ``Longest``); its signature is then its schema. Every number has
+both ends of a range and every text and list a longest length, so that no spec asks for a machine
+that nobody has. The annotations are evaluated without
 importing the module they stand in, so that checking a spec imports no numpy. Annotations may
 therefore only use ``Annotated``, ``Any``, ``Literal``, the builtins and the names of this module.
 """
@@ -13,7 +15,9 @@ import difflib
 import re
 import string
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Any
+
+from stemtasks.errors import shown
 
 NOTE = re.compile(r"([A-Ga-g])([#b]{0,2})(-1|[0-9])")
 VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
@@ -26,7 +30,10 @@ ENVIRONMENT = {
     "TZ": "UTC",
 }
 """What a program has in its environment wherever it runs, beside HOME and TMPDIR, a folder of its own."""
-DURATION = re.compile(r"(?:(\d+):)?(\d+):(\d{1,2}(?:\.\d+)?)|(\d+(?:\.\d+)?) *(s|bars?|beats?)", re.ASCII)
+DURATION = re.compile(
+    r"(?:(\d{1,6}):(?=[0-5]?\d:))?(\d{1,6}):([0-5]?\d(?:\.\d{1,12})?)|(\d{1,12}(?:\.\d{1,12})?) *(s|bars?|beats?)",
+    re.ASCII,
+)
 
 
 @dataclass(frozen=True)
@@ -41,6 +48,26 @@ class Range:
     def __str__(self) -> str:
         high = "half the sample rate" if self.below_nyquist else f"{self.high:g}"
         return f"{self.low:g} to {high}" + (f" {self.unit}" if self.unit else "")
+
+
+@dataclass(frozen=True)
+class Longest:
+    """The most characters of a text, entries of a list, or keys of a table."""
+
+    length: int
+    of: str = "characters"
+
+    def __str__(self) -> str:
+        return f"at most {self.length} {self.of}"
+
+    @property
+    def is_told(self) -> bool:
+        """Return whether a description of the parameter says it: of texts and tables nobody needs to know."""
+        return self.of not in ("characters", "keys")
+
+    def problem(self, value: str | list[Any] | dict[str, Any]) -> str | None:
+        """Return what is wrong with a value, or None."""
+        return None if len(value) <= self.length else f"has {len(value)} {self.of}; {self} are allowed"
 
 
 @dataclass(frozen=True)
@@ -132,7 +159,7 @@ class NoteName:
 
     def problem(self, value: str) -> str | None:
         """Return what is wrong with a value, or None."""
-        return None if NOTE.fullmatch(value) else f"'{value}' is not {self}"
+        return None if NOTE.fullmatch(value) else f"{shown(value)} is not {self}"
 
 
 @dataclass(frozen=True)
@@ -140,12 +167,12 @@ class Duration:
     """A length of time: seconds, 'm:ss', '90 s', '64 bars' or '256 beats'."""
 
     def __str__(self) -> str:
-        return "seconds, or text such as '2:17', '64 bars' or '256 beats'"
+        return "seconds, or text such as '2:17' (minutes and seconds, up to 59), '64 bars' or '256 beats'"
 
     def problem(self, value: float | str) -> str | None:
         """Return what is wrong with a value, or None."""
         if isinstance(value, str) and not DURATION.fullmatch(value.strip()):
-            return f"'{value}' is not a length of time: {self}"
+            return f"{shown(value)} is not a length of time: {self}"
         number, unit = duration_of(value)
         if unit != "s":
             return None if 0 < number <= 100_000 else f"{number:g} {unit} are outside 0 to 100000 {unit}"
@@ -170,6 +197,8 @@ Bpm = Annotated[float, Range(10.0, 1000.0, "beats/min")]
 GainDb = Annotated[float, Range(-144.0, 48.0, "dB")]
 LevelDbfs = Annotated[float, Range(-144.0, 0.0, "dBFS")]
 TimeMs = Annotated[float, Range(0.0, 60_000.0, "ms")]
+EnvelopeMs = Annotated[float, Range(0.0, 20_000.0, "ms")]
+OverlapMs = Annotated[float, Range(0.0, 10_000.0, "ms")]
 Seconds = Annotated[float, Range(0.0, 86_400.0, "s")]
 Beats = Annotated[float, Range(0.0, 100_000.0, "beats")]
 Fraction = Annotated[float, Range(0.0, 1.0)]
@@ -178,8 +207,11 @@ Q = Annotated[float, Range(0.05, 40.0)]
 FilterOrder = Annotated[int, Range(1, 16)]
 Cents = Annotated[float, Range(-1200.0, 1200.0, "cents")]
 Octave = Annotated[int, Range(-1, 9)]
-File = Annotated[str, InputPath()]
-Files = Annotated[list[str], InputPath()]
-Variables = Annotated[list[str], VariableName()]
+Text = Annotated[str, Longest(1000)]
+File = Annotated[str, InputPath(), Longest(4096)]
+Files = Annotated[list[Annotated[str, Longest(4096)]], InputPath(), Longest(1000, "files")]
+Arguments = Annotated[list[Annotated[str, Longest(10_000)]], Longest(1000, "arguments")]
+Patterns = Annotated[dict[str, Any], Longest(1000, "patterns")]
+Variables = Annotated[list[Annotated[str, Longest(200)]], VariableName(), Longest(1000, "variables")]
 Note = Annotated[str, NoteName()]
 Length = Annotated[float | str, Duration()]

@@ -252,8 +252,9 @@ def test_a_spec_that_is_wrong_builds_nothing_and_loses_nothing(slow):
     before = slow.products()
     slow.edit("bpm = 120", "bpm = 0")
     run = slow.doit()
-    assert run.code == 3
-    assert run.err == "ERROR: spec/song.toml: song.bpm: 0 is outside 10 to 1000 beats/min\n"
+    assert (run.code, run.err) == (1, "")
+    assert run.out.splitlines()[0] == "FAILED      spec/song.toml: song.bpm: 0 is outside 10 to 1000 beats/min"
+    assert run.done == {"FAILED": ["spec/song.toml:"]}
     assert slow.products() == before
 
 

@@ -23,8 +23,8 @@ Shape = tuple[str, str]
 """A folder inside a song's and an ending: ``("stems", ".wav")``."""
 
 
-def remove_leftovers(tree: Tree, wanted: Collection[str]) -> tuple[list[str], list[str]]:
-    """Remove what is of none of the ``wanted`` tasks, whose files are the tree's ``targets``.
+def remove_leftovers(tree: Tree, wanted: Collection[str], spared: Collection[str] = ()) -> tuple[list[str], list[str]]:
+    """Remove what is of none of the ``wanted`` tasks, whose files are the tree's ``targets``, nor of a ``spared`` song.
 
     Returns the names of the tasks whose products were removed, or the paths where no record knew a file; and the paths
     of files that were not made here, which are left. A stem that was taken out, and is still there, would be taken for
@@ -33,7 +33,7 @@ def remove_leftovers(tree: Tree, wanted: Collection[str]) -> tuple[list[str], li
     targets = tree.targets
     removed = []
     for task in tree.records.names("tasks"):
-        if task not in wanted:
+        if task not in wanted and task.partition(":")[2].partition("/")[0] not in spared:
             record = tree.records.get("tasks", task)
             with contextlib.suppress(CacheError):
                 discard(tree, record)
@@ -43,6 +43,8 @@ def remove_leftovers(tree: Tree, wanted: Collection[str]) -> tuple[list[str], li
     shapes = {shape for target in targets if others and (shape := _shape(target)) is not None}
     foreign = []
     for path in others:
+        if PurePosixPath(path).parts[1] in spared:
+            continue
         if _shape(path) in shapes and (_is_read_only(path) or _unrejected(path) != path):
             if _remove(tree, path):
                 removed.append(path)

@@ -73,7 +73,7 @@ def perform(
     started = time.perf_counter()
     action = _Action(job, tree, on_frames)
     record = tree.records.get("tasks", job.task)
-    if not forced and record and record.get("key") == action.key and intact(job, tree, record):
+    if not forced and isinstance(record, dict) and record.get("key") == action.key and intact(job, tree, record):
         action.verify_anew(record)
         return Outcome("verified", record["summary"], time.perf_counter() - started, saved=record["seconds"])
 

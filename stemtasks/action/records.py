@@ -21,8 +21,11 @@ from typing import Any
 import xxhash
 
 from stemtasks.errors import CacheError
+from stemtasks.plain import is_deep
 
 TABLES = ("tasks", "files", "ignored", "sources")
+MOST_BYTES = 16 << 20
+"""Of a row: one that is longer is damage."""
 FORMAT = "2"
 """Part of every row's checksum, so that what another version wrote in another form is not there."""
 CIRCUMSTANCES = frozenset(
@@ -74,6 +77,7 @@ class Records:
     def _opened(self) -> sqlite3.Connection:
         connection = sqlite3.connect(self.path, isolation_level=None, check_same_thread=False, timeout=10)
         try:
+            connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, MOST_BYTES)
             connection.execute("pragma journal_mode = wal")
             connection.execute("pragma synchronous = normal")
             for table in TABLES:
@@ -110,7 +114,9 @@ class Records:
         rows = self._rows[table]
         if name not in rows and (text := self._texts[table].pop(name, None)) is not None:
             with contextlib.suppress(ValueError, TypeError, RecursionError):
-                rows[name] = json.loads(text)
+                body = json.loads(text)
+                if not is_deep(body):
+                    rows[name] = body
         return rows.get(name)
 
     def keys(self) -> set[str]:

@@ -114,7 +114,7 @@ def _until(blocks: Blocks, frames: int) -> Blocks:
 
 def _gained(blocks: Blocks, channels: int, source_channels: int, params: dict[str, Any]) -> Blocks:
     """Yield the blocks with gain and pan, in the song's channels."""
-    gains = amplitude(params["gain_db"]) * _pan_gains(source_channels, params["channels"], params["pan"])
+    gains = amplitude(params["gain_db"]) * pan_gains(source_channels, params["channels"], params["pan"])
     if channels == params["channels"] and np.all(gains == 1.0):
         yield from blocks
         return
@@ -122,7 +122,7 @@ def _gained(blocks: Blocks, channels: int, source_channels: int, params: dict[st
         yield pan.scaled(block, gains)
 
 
-def _pan_gains(source_channels: int, channels: int, position: float) -> np.ndarray[Any, np.dtype[np.float64]]:
+def pan_gains(source_channels: int, channels: int, position: float) -> np.ndarray[Any, np.dtype[np.float64]]:
     """Return a gain for each of the song's channels."""
     if channels == 2:
         return pan.constant_power(position) if source_channels == 1 else pan.balance(position)

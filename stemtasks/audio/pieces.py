@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from pathlib import Path
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -21,6 +22,13 @@ MIN_SECONDS = 0.01
 SILENCE_PEAK = 10 ** (-90 / 20)
 END_FADE_MS = 5.0
 END_PEAK = 10 ** (-60 / 20)
+
+
+class Extent(Protocol):
+    """What can be known of a stem before it is made: where it will be, and how long it is."""
+
+    path: Path
+    frames: int
 
 
 @dataclass(frozen=True, slots=True)

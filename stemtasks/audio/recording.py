@@ -39,13 +39,7 @@ def recording(
     an impossible rate or channel count, for NaN and infinities (the resampler would smear them), and
     for a file that ends early or holds nothing.
     """
-    low, high = RATES_HZ
-    if not low <= source.sample_rate <= high:
-        raise AudioError(
-            f"{source.path}: its header says {source.sample_rate} Hz, {low} to {high} Hz is allowed: "
-            "repair the header or export it again"
-        )
-    before, after = _mixings(source, stream, only_channel, mono)
+    before, after = check_recording(source, stream, only_channel=only_channel, mono=mono)
     counted = _Counted(source, cut)
     mapped: Blocks = (mixed(block, before) for block in counted.blocks())
     if source.sample_rate != stream.sample_rate:
@@ -54,6 +48,19 @@ def recording(
         yield mixed(block, after)
     if not counted.frames:
         raise AudioError(f"{source.path}: holds no audio (0 frames); export it again")
+
+
+def check_recording(
+    source: Source, stream: Stream, *, only_channel: int | None = None, mono: bool = False
+) -> tuple[Mixing, Mixing]:
+    """Return the gains before and after resampling; AudioError for an impossible rate or channel count."""
+    low, high = RATES_HZ
+    if not low <= source.sample_rate <= high:
+        raise AudioError(
+            f"{source.path}: its header says {source.sample_rate} Hz, {low} to {high} Hz is allowed: "
+            "repair the header or export it again"
+        )
+    return _mixings(source, stream, only_channel, mono)
 
 
 def frames_at(frames: int, rate_in: int, rate_out: int) -> int:

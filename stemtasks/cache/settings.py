@@ -8,7 +8,6 @@ from __future__ import annotations
 import importlib.util
 import os
 import re
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -17,14 +16,17 @@ from urllib.parse import unquote, urlsplit
 
 from stemtasks.errors import CacheError, SpecError
 from stemtasks.spec import schema
-from stemtasks.units import Range
+from stemtasks.spec.toml import parsed
+from stemtasks.units import Longest, Range
 
 FILE = Path("stemtasks.toml")
 Mode = Literal["off", "read", "readwrite"]
+Address = Annotated[str, Longest(4096)]
 SCHEMES = ("s3", "s3a", "gs", "az", "azure", "abfs", "abfss", "adl")
 URL = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+)://")
 SECRET = re.compile(r"secret|password|token|credential|signature|sas|key|bearer", re.IGNORECASE)
 SHORTEST_KEY = 16
+MOST_CHARACTERS = 1 << 16
 
 
 @dataclass(frozen=True)
@@ -47,12 +49,12 @@ class CacheTable:
         What else the shared store's service must be told, such as endpoint or region; never a secret.
     """
 
-    shared: str = ""
+    shared: Address = ""
     mode: Mode = "readwrite"
-    local_folder: str = ""
+    local_folder: Address = ""
     max_gb: Annotated[float, Range(0.000_001, 1e6, "GB")] = 10.0
     timeout_seconds: Annotated[float, Range(0.1, 600.0, "s")] = 5.0
-    options: dict[str, Any] = field(default_factory=dict)
+    options: Annotated[dict[str, Any], Longest(100, "keys")] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -85,16 +87,18 @@ def load(file: Path = FILE, environment: Mapping[str, str] = os.environ) -> Sett
 
 def _cache_table(file: Path) -> dict[str, Any]:
     """Return what the file says of the cache, checked; nothing where there is no file."""
+    if file.exists() and not file.is_file():  # a pipe would be waited for
+        raise SpecError(f"{file}: cannot be read (it is no file)")
     try:
-        text = file.read_text(encoding="utf-8-sig")
+        with open(file, encoding="utf-8-sig") as opened:
+            text = opened.read(MOST_CHARACTERS + 1)
     except FileNotFoundError:
         return {}
     except (OSError, UnicodeDecodeError) as error:
         raise SpecError(f"{file}: cannot be read ({getattr(error, 'strerror', None) or 'not UTF-8'})") from None
-    try:
-        data = tomllib.loads(text)
-    except (tomllib.TOMLDecodeError, RecursionError) as error:
-        raise SpecError(f"{file}: is not TOML: {error}") from None
+    if len(text) > MOST_CHARACTERS:
+        raise SpecError(f"{file}: has more than {MOST_CHARACTERS} characters; correct it")
+    data = parsed(text, str(file))
     for name in data:
         if name != "cache":
             raise SpecError(f"{file}: {schema.unknown('table', name, ['cache'])}")

@@ -36,6 +36,8 @@ from stemtasks.links import link
 
 FORMAT = 1
 """Of an entry; one of another format is not there."""
+MOST_ENTRY_BYTES = 1 << 20
+"""One that is longer is none: an entry names a handful of files."""
 STALE_SECONDS = 24 * 3600
 FORMS = {"xxh3": re.compile(r"[0-9a-f]{32}"), "sha256": re.compile(r"[0-9a-f]{64}")}
 
@@ -85,7 +87,8 @@ class Store:
     def entry(self, key: str) -> dict[str, Any] | None:
         """Return what is known of a key, or None; the blobs are not looked at."""
         try:
-            entry = json.loads(self.entry_path(key).read_bytes())
+            with open(self.entry_path(key), "rb") as file:
+                entry = json.loads(file.read(MOST_ENTRY_BYTES))
             if entry.pop("mark") != _mark(entry) or (entry["key"], entry["format"]) != (key, FORMAT):
                 return None
         except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):

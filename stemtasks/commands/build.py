@@ -12,7 +12,7 @@ from stemtasks import durable, loading, seen
 from stemtasks.action.leftovers import remove_leftovers
 from stemtasks.action.pipeline import task_names
 from stemtasks.commands import note
-from stemtasks.commands.project import songs, tree
+from stemtasks.commands.project import broken, songs, tree
 from stemtasks.commands.reporter import Reporter, line
 from stemtasks.paths import STATE
 
@@ -26,7 +26,7 @@ class BuildReporter(Reporter):
         seen.stop()
         self.tasks = [task for task in tasks.values() if task.actions]
         tree().targets = frozenset(target for task in self.tasks for target in task.targets)
-        removed, self.foreign = remove_leftovers(tree(), task_names(songs()))
+        removed, self.foreign = remove_leftovers(tree(), task_names(songs()), {each.name for each in broken()})
         for name in removed:
             self.removed(name)
         for path in self.foreign:

@@ -13,10 +13,10 @@ from stemtasks.action.tree import Tree, local_store
 from stemtasks.cache import collect, settings
 from stemtasks.cache.digest import Digest
 from stemtasks.cache.shared import Shared
-from stemtasks.errors import CacheError, SpecError, StemtasksError
+from stemtasks.errors import CacheError, Mistakes, SpecError, StemtasksError
 from stemtasks.job import Job
 from stemtasks.paths import SPEC, STATE
-from stemtasks.spec.reading import read_songs
+from stemtasks.spec.reading import read_all
 
 
 def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -134,7 +134,8 @@ def _pull(parsed: argparse.Namespace) -> None:  # noqa: ARG001
     tree = _tree()
     shared = _shared(tree)
     have, missing, known = 0, 0, dict[str, Digest]()
-    for job in in_order(all_jobs(read_songs(SPEC))):
+    songs, broken = read_all(SPEC)
+    for job in in_order(all_jobs(songs)):
         try:
             key = _planned_key(job, tree, known)
         except StemtasksError:
@@ -151,6 +152,7 @@ def _pull(parsed: argparse.Namespace) -> None:  # noqa: ARG001
     for line in shared.finish():
         print(line)
     print(f"{tree.store.folder}: has {have} of {have + missing} tasks; run doit")
+    Mistakes(mistake for each in broken for mistake in each.mistakes).settle()
 
 
 def _planned_key(job: Job, tree: Tree, known: dict[str, Digest]) -> str:

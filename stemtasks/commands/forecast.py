@@ -11,7 +11,8 @@ from doit.cmd_base import DoitCmdBase
 from doit.control import TaskControl
 
 from stemtasks.action.forecast import Forecast, forecast
-from stemtasks.commands.project import tree
+from stemtasks.action.room import expected
+from stemtasks.commands.project import songs, tree
 
 
 class _Foretold(DoitCmdBase):  # type: ignore[misc]
@@ -27,7 +28,10 @@ class _Foretold(DoitCmdBase):  # type: ignore[misc]
         chosen = _with_what_they_need(control.tasks, control.selected_tasks)
         jobs = [control.tasks[name].meta["build"].job for name in chosen if "build" in (control.tasks[name].meta or {})]
         asked = {task for name in pos_args or () for task in _group(control.tasks, name)}
-        self._say(forecast(jobs, tree()), asked)
+        metas = {name: control.tasks[name].meta or {} for name in chosen}
+        broken = {meta["spec"]: name for name, meta in reversed(metas.items()) if "spec" in meta}
+        failing = [Forecast(name, "fail", [control.tasks[name].doc]) for name in broken.values()]
+        self._say(forecast(jobs, tree()) + failing, asked)
         for line in tree().finish():
             sys.stderr.write(f"{line}\n")
         self.dep_manager.close()
@@ -64,7 +68,8 @@ class Plan(_Foretold):
         for each in forecasts:
             counts[each.what] = counts.get(each.what, 0) + 1
             self.outstream.write(f"{each.what:<10}  {each.task}\n")
-        self.outstream.write(", ".join(f"{count} {what}" for what, count in counts.items()) + "\n")
+        told = ", ".join(f"{count} {what}" for what, count in counts.items())
+        self.outstream.write("; ".join([told, *expected(forecasts, songs(), tree())]) + "\n")
 
 
 WOULD = {

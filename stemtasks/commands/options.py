@@ -2,7 +2,13 @@
 
 writes = False
 """Whether the command may write to the tree, and so takes its lock."""
+builds = False
+"""Whether it makes files, which need room."""
 waits = True
 """Whether it waits while another build has the lock."""
 audited_fraction = 0.0
 """How much of what is up to date or restored is to be made once more and compared, 0 to 1."""
+goes_on = False
+"""Whether a failure is not to keep other tasks from being run: one song's mistake is that song's."""
+errors: int | None = None
+"""How many tasks ended in a way that is no user's mistake, once the build is over."""

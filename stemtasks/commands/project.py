@@ -11,16 +11,19 @@ from functools import cache
 
 from doit.exceptions import InvalidDodoFile
 
+from stemtasks.action.room import without_room
 from stemtasks.action.tree import Tree
 from stemtasks.cache import settings
-from stemtasks.commands import lock, note, options, signals
+from stemtasks.commands import lock, note, options
 from stemtasks.commands.reporter import in_any_script
 from stemtasks.errors import StemtasksError
 from stemtasks.paths import SPEC, STATE
-from stemtasks.spec.reading import read_songs
+from stemtasks.spec.files import with_what_needs_broken
+from stemtasks.spec.reading import Broken, read_all
 from stemtasks.spec.song import Song
 
 _executors: list[Callable[[], Executor]] = []
+_broken: list[Broken] = []
 
 
 def run_in(executor: Callable[[], Executor]) -> None:
@@ -30,14 +33,26 @@ def run_in(executor: Callable[[], Executor]) -> None:
 
 @cache
 def songs() -> tuple[Song, ...]:
-    """Return every song of ``spec/``; what is wrong with them, or with the records, ends doit with a line."""
+    """Return every song of ``spec/`` that can be built; where there is none, or no records, doit ends with a line."""
     in_any_script()
     gc.disable()  # songs and tasks live to the end, and looking through them took a sixth of the time; work enables it
     try:
         tree()
-        return tuple(read_songs(SPEC))
+        read, wrong = read_all(SPEC)
+        if options.builds:
+            read, too_large = without_room(read, tree())
+            wrong += too_large
+        read, _broken[:] = with_what_needs_broken(read, wrong)
     except StemtasksError as error:
         raise InvalidDodoFile(str(error)) from None
+    options.goes_on = bool(_broken)
+    return tuple(read)
+
+
+def broken() -> list[Broken]:
+    """Return every song of ``spec/`` that cannot be built."""
+    songs()
+    return _broken
 
 
 @cache
@@ -51,7 +66,6 @@ def tree() -> Tree:
 
 def _take_turn() -> None:
     """Hold the tree's lock until this process ends: the records are read once, when they are opened, so it is first."""
-    signals.on_signal(lambda: "stopped before any task was run: run doit again")
     lock.hold(STATE / "lock", options.waits, lambda line: print(line, file=sys.stderr, flush=True))
     note.remove(STATE)
     # what a killed build left half-made, also where its number is another process's by now

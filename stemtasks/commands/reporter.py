@@ -13,7 +13,7 @@ from typing import Any
 from doit.exceptions import BaseFail, TaskFailed
 from doit.reporter import ConsoleReporter
 
-from stemtasks.commands import signals
+from stemtasks.commands import options, signals
 
 WIDTH = 10
 WAIT_SECONDS = 0.5
@@ -39,6 +39,8 @@ def in_any_script() -> None:
 
 def write(outstream: Any, text: str) -> None:
     """Write, or go on in silence when nobody reads any more ('doit | head -1'): what is built is built."""
+    if outstream is None:  # closed by the shell ('doit >&-')
+        return
     try:
         outstream.write(text)
         outstream.flush()
@@ -60,6 +62,8 @@ class Reporter(ConsoleReporter):  # type: ignore[misc]  # doit has no types
         self.saved = 0.0
         self.shared = 0
         self.right: set[str] = set()
+        self.broken: set[str] = set()
+        self.errors = 0
         self.running: dict[str, tuple[Any, float]] = {}
         self.live: Any = None
         self.build: Any = None
@@ -81,7 +85,8 @@ class Reporter(ConsoleReporter):  # type: ignore[misc]  # doit has no types
         """Remember that a task runs; on a terminal, show it."""
         build = task.meta and task.meta.get("build")
         if build is None:
-            super().execute_task(task)
+            if not (task.meta and "spec" in task.meta):
+                super().execute_task(task)
             return
         self.running[task.name] = (build, time.perf_counter())
         if self.timer is None and self.outstream.isatty() and os.environ.get("TERM") != "dumb":
@@ -118,15 +123,27 @@ class Reporter(ConsoleReporter):  # type: ignore[misc]  # doit has no types
         if isinstance(fail, TaskFailed) and task.meta and "build" in task.meta:
             self.counts["failed"] = self.counts.get("failed", 0) + 1
             self._write(line("FAILED", task.name, self.width, fail.message))
+        elif task.meta and "spec" in task.meta:
+            self._add_broken(task.meta["spec"], str(fail.message))
         elif fail.get_name() == "UnmetDependency":
             self.counts["not built"] = self.counts.get("not built", 0) + 1
         else:
             self._end_live()
+            self.errors += 1
             super().add_failure(task, fail)
+
+    def _add_broken(self, spec: str, said: str) -> None:
+        """Say what is wrong with a spec, once for all tasks of its song; the line begins with the file, not a task."""
+        how = "not built" if spec in self.broken else "failed"
+        self.counts[how] = self.counts.get(how, 0) + 1
+        if spec not in self.broken:
+            self.broken.add(spec)
+            self._write(f"{'FAILED':<{WIDTH}}  {said}\n")
 
     def complete_run(self) -> None:
         """End with one line of counts, when what the build has to hand on is handed on."""
         self._end_live()
+        options.errors = self.errors + len(self.runtime_errors)
         for line in self.build.finish() if self.build is not None else ():
             sys.stderr.write(f"{line}\n")
         if self.shared:

@@ -5,6 +5,7 @@ Little is imported here: ``doit`` with nothing to do ends in ``Run`` before song
 
 from __future__ import annotations
 
+import functools
 import gc
 import sys
 import time
@@ -50,6 +51,9 @@ class _InTurn:
 
     def execute(self, params: Any, args: list[str]) -> Any:
         """Run doit's own command."""
+        from stemtasks.commands.start import open_what_is_closed  # noqa: PLC0415 - not in a build with nothing to do
+
+        open_what_is_closed()
         options.writes, options.waits = True, not params["no_wait"]
         return super().execute(params, args)  # type: ignore[misc]  # a class for doit's to inherit with
 
@@ -100,8 +104,20 @@ class Building(_InTurn, DoitRun):  # type: ignore[misc]  # doit has no types
             raise InvalidCommand(f"--audit: {params['audit']:g} is not a share, 0 to 1")
         if params["num_process"] < 0:
             raise InvalidCommand(f"-n: {params['num_process']} tasks at a time would build nothing; give 1 or more")
-        options.audited_fraction = params["audit"]
+        options.builds, options.audited_fraction = True, params["audit"]
         return super().execute(params, args)
+
+    @functools.wraps(DoitRun._execute)
+    def _execute(self, **given: Any) -> Any:
+        """Run the tasks, which are known by now, and whether a song is among them that cannot be read."""
+        from stemtasks.commands.start import leave_stopping_to_doit  # noqa: PLC0415
+
+        leave_stopping_to_doit()
+        going_on = given["continue_"] or options.goes_on
+        outfile = given["outfile"] or sys.stdout  # doit looked for it before 'start' did
+        result = super()._execute(**{**given, "continue_": going_on, "outfile": outfile})
+        # doit calls it an error, and not a failure, that what needs a failed task is not run
+        return 1 if result == 2 and not given["continue_"] and options.errors == 0 else result
 
 
 class Clean(_InTurn, DoitClean):  # type: ignore[misc]

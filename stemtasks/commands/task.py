@@ -99,7 +99,10 @@ class Build:
     def recorded(self) -> tuple[str, float]:
         """Return what the record says of the outputs, and the seconds that making them took."""
         record = tree().records.get("tasks", self.job.task)
-        return (str(record["summary"]), float(record["seconds"])) if record else ("", 0.0)
+        if not isinstance(record, dict):
+            return "", 0.0
+        seconds = record.get("seconds")
+        return str(record.get("summary", "")), float(seconds) if isinstance(seconds, (int, float)) else 0.0
 
     def finish(self) -> list[str]:
         """End the build that this task was part of, and return what a person should know of it."""

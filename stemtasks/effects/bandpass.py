@@ -41,7 +41,12 @@ def bandpass(
     SpecError
         Where ``low_hz`` is not below ``high_hz``.
     """
-    if low_hz >= high_hz:
-        raise SpecError(f"bandpass: low_hz {low_hz:g} is not below high_hz {high_hz:g}: swap or move them apart")
+    check(low_hz=low_hz, high_hz=high_hz)
     sos = design.bandpass(order, low_hz, high_hz, stream.sample_rate)
     yield from filtered(blocks, stream, sos, phase)
+
+
+def check(*, low_hz: float, high_hz: float) -> None:
+    """Refuse edges that leave nothing between them."""
+    if low_hz >= high_hz:
+        raise SpecError(f"bandpass: low_hz {low_hz:g} is not below high_hz {high_hz:g}: swap or move them apart")

@@ -10,9 +10,12 @@ from stemtasks.audio.blocks import Block, Blocks, Stream
 from stemtasks.dsp.level import TAIL_FLOOR, peak
 from stemtasks.dsp.pan import middle
 from stemtasks.dsp.sections import Filter, butterworth
-from stemtasks.errors import SpecError
+from stemtasks.errors import Mistakes, SpecError
 from stemtasks.timeline import Timeline, frames_of_beats
 from stemtasks.units import Beats, CutoffHz, Fraction, Range
+
+LONGEST_SECONDS = 30
+"""Between echoes: what lies between two is kept in memory."""
 
 
 def delay(
@@ -21,7 +24,7 @@ def delay(
     *,
     timeline: Timeline,
     beats: Beats | None = None,
-    time_ms: Annotated[float, Range(1.0, 60_000.0, "ms")] | None = None,
+    time_ms: Annotated[float, Range(1.0, 30_000.0, "ms")] | None = None,
     feedback: Annotated[float, Range(0.0, 0.98)] = 0.35,
     mix: Fraction = 0.3,
     ping_pong: bool = False,
@@ -49,12 +52,11 @@ def delay(
     Raises
     ------
     SpecError
-        Where not exactly one of ``beats`` and ``time_ms`` is given, or it is under 1 ms; beats without a
-        bpm; ping_pong in a song that is not stereo.
+        Where not exactly one of ``beats`` and ``time_ms`` is given, or it is under 1 ms or over 30 s; beats without
+        a bpm; ping_pong in a song that is not stereo.
     """
+    check(stream=stream, timeline=timeline, beats=beats, time_ms=time_ms, ping_pong=ping_pong)
     frames = _interval(stream.sample_rate, timeline, beats, time_ms)
-    if ping_pong and stream.channels != 2:
-        raise SpecError(f"delay: ping_pong needs 2 channels, the song has {stream.channels}: leave ping_pong out")
     line = _Line(frames, stream, feedback, ping_pong, damping_hz)
     for block in blocks:
         out = block * (1.0 - mix)
@@ -66,11 +68,21 @@ def delay(
         yield mix * line(silence)
 
 
+def check(*, stream: Stream, timeline: Timeline, beats: float | None, time_ms: float | None, ping_pong: bool) -> None:
+    """Refuse an interval that is given twice or not at all, or that no echo has; and sides in a song that has none."""
+    mistakes = Mistakes()
+    with mistakes:
+        if (beats is None) == (time_ms is None):
+            found = "neither" if beats is None else "both"
+            raise SpecError(f"delay: give either beats or time_ms, found {found}")
+        _interval(stream.sample_rate, timeline, beats, time_ms)
+    if ping_pong and stream.channels != 2:
+        mistakes.append(f"delay: ping_pong needs 2 channels, the song has {stream.channels}: leave ping_pong out")
+    mistakes.settle()
+
+
 def _interval(sample_rate: int, timeline: Timeline, beats: float | None, time_ms: float | None) -> int:
     """Return the whole frames between echoes."""
-    if (beats is None) == (time_ms is None):
-        found = "neither" if beats is None else "both"
-        raise SpecError(f"delay: give either beats or time_ms, found {found}")
     if beats is None:
         assert time_ms is not None
         return round(time_ms * sample_rate / 1000)
@@ -79,6 +91,11 @@ def _interval(sample_rate: int, timeline: Timeline, beats: float | None, time_ms
     frames = frames_of_beats(beats, timeline.bpm, sample_rate)
     if frames * 1000 < sample_rate:
         raise SpecError(f"delay: {beats:g} beats at {timeline.bpm:g} bpm are less than 1 ms: raise beats")
+    if frames > LONGEST_SECONDS * sample_rate:
+        raise SpecError(
+            f"delay: {beats:g} beats at {timeline.bpm:g} bpm are {frames / sample_rate:.1f} s, at most "
+            f"{LONGEST_SECONDS} s between echoes can be kept in memory: lower beats"
+        )
     return frames
 
 

@@ -22,8 +22,13 @@ def width(blocks: Blocks, stream: Stream, *, width: Annotated[float, Range(0.0, 
     SpecError
         In a song that is not stereo.
     """
-    if stream.channels != 2:
-        raise SpecError(f"width: needs 2 channels, the song has {stream.channels}: leave the effect out")
+    check(stream=stream)
     near, far = (1.0 + width) / 2.0, (1.0 - width) / 2.0
     for block in blocks:
         yield block * near + block[:, ::-1] * far
+
+
+def check(*, stream: Stream) -> None:
+    """Refuse a song that has no sides."""
+    if stream.channels != 2:
+        raise SpecError(f"width: needs 2 channels, the song has {stream.channels}: leave the effect out")

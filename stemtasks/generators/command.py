@@ -22,7 +22,7 @@ from stemtasks.audio.source import Source
 from stemtasks.errors import AudioError, CommandError, SpecError
 from stemtasks.progress import on_frames, process_groups
 from stemtasks.timeline import Timeline
-from stemtasks.units import ENVIRONMENT, CommandLine, Files, Range, Variables, pieces_of
+from stemtasks.units import ENVIRONMENT, Arguments, CommandLine, Files, Range, Variables, pieces_of
 
 POLL_SECONDS = 0.05
 KEPT_BYTES = 8192
@@ -58,7 +58,7 @@ def command(
     paths: Mapping[str, Path],
     variables: Mapping[str, str | None],
     command: Annotated[
-        list[str],
+        Arguments,
         CommandLine("output input inputs python timing sample_rate channels frames duration_s bpm seed"),
     ],
     inputs: Files | None = None,  # noqa: ARG001 - where they are is in ``paths``

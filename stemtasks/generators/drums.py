@@ -14,11 +14,11 @@ import numpy as np
 from stemtasks.audio.blocks import BLOCK_FRAMES, Block, Blocks, Stream
 from stemtasks.dsp.events import placed
 from stemtasks.dsp.percussion import VOICES, strike
-from stemtasks.errors import SpecError
-from stemtasks.music.rows import VELOCITIES, Groove
+from stemtasks.errors import Mistakes
+from stemtasks.music.rows import VELOCITIES, Groove, uneven
 from stemtasks.music.rows import grooves as read_grooves
 from stemtasks.timeline import Section, Timeline
-from stemtasks.units import Fraction, LevelDbfs, Range
+from stemtasks.units import Fraction, LevelDbfs, Patterns, Range
 
 CUT_FADE_MS = 5.0
 WHOLE = 1 << 62
@@ -126,7 +126,7 @@ def drums(
     *,
     timeline: Timeline,
     seed: int,
-    patterns: dict[str, Any],
+    patterns: Patterns,
     steps_per_beat: Annotated[int, Range(1, 24, "steps/beat")] = 4,
     swing: Annotated[float, Range(0.5, 0.75)] = 0.5,
     humanize_ms: Annotated[float, Range(0.0, 50.0, "ms")] = 0.0,
@@ -160,13 +160,7 @@ def drums(
     width
         Stereo placement: 0 all in the centre, 1 as wide as the kit stands.
     """
-    if timeline.bpm is None:
-        raise SpecError("drums need song.bpm: a step is a part of a beat; set song.bpm, or use the generator 'file'")
-    if swing != 0.5 and steps_per_beat % 2:
-        raise SpecError(
-            f"swing: {swing:g} moves the second step of each pair, but steps_per_beat = {steps_per_beat} has no pairs; "
-            "use an even steps_per_beat, or swing = 0.5"
-        )
+    check(timeline=timeline, patterns=patterns, steps_per_beat=steps_per_beat, swing=swing)
     grid = _Grid(timeline, steps_per_beat, swing, humanize_ms / 1000.0 * stream.sample_rate, seed)
     grooves = _grooves(patterns, grid)
     strokes = _Kit(kit, width, seed, stream)
@@ -188,10 +182,35 @@ def _play(grooves: dict[str, Groove], grid: _Grid, kit: _Kit) -> Blocks:
     return placed(events, frames, kit.stream.channels, BLOCK_FRAMES)
 
 
+def check(*, timeline: Timeline, patterns: dict[str, Any], steps_per_beat: int, swing: float) -> None:
+    """Refuse a song without bpm, a swing without pairs, and patterns that cannot be read."""
+    mistakes = Mistakes()
+    if timeline.bpm is None:
+        mistakes.append("drums need song.bpm: a step is a part of a beat; set song.bpm, or use the generator 'file'")
+    if swing != 0.5 and steps_per_beat % 2:
+        mistakes.append(
+            f"swing: {swing:g} moves the second step of each pair, but steps_per_beat = {steps_per_beat} has no pairs; "
+            "use an even steps_per_beat, or swing = 0.5"
+        )
+    with mistakes:
+        _read(patterns, timeline, steps_per_beat)
+    mistakes.settle()
+
+
+def remarks(*, timeline: Timeline, patterns: dict[str, Any], steps_per_beat: int) -> Iterator[str]:
+    """Yield what is allowed and seldom meant, a phrase each: a row that does not come out even with the bar."""
+    yield from uneven(*_read(patterns, timeline, steps_per_beat))
+
+
 def _grooves(patterns: dict[str, Any], grid: _Grid) -> dict[str, Groove]:
     """Return the groove of each section of the grid's timeline."""
-    steps_per_bar = ceil(grid.timeline.beats_per_bar * grid.steps_per_beat - BEAT_EPSILON)
-    return read_grooves(patterns, [section.name for section in grid.timeline.sections], steps_per_bar)
+    return _read(patterns, grid.timeline, grid.steps_per_beat)[0]
+
+
+def _read(patterns: dict[str, Any], timeline: Timeline, steps_per_beat: int) -> tuple[dict[str, Groove], int]:
+    """Return the groove of each section, and the steps in a bar."""
+    steps_per_bar = ceil(timeline.beats_per_bar * steps_per_beat - BEAT_EPSILON)
+    return read_grooves(patterns, [section.name for section in timeline.sections], steps_per_bar), steps_per_bar
 
 
 def _hits(grooves: dict[str, Groove], grid: _Grid, frames: int) -> Iterator[_Hit]:

@@ -7,7 +7,7 @@ from typing import Annotated
 import numpy as np
 
 from stemtasks.audio.blocks import BLOCK_FRAMES, Blocks, Stream
-from stemtasks.audio.recording import Cut, recording
+from stemtasks.audio.recording import Cut, check_recording, frames_at, recording
 from stemtasks.audio.source import Source
 from stemtasks.errors import SpecError
 from stemtasks.units import File, Range, Seconds, TimeMs
@@ -54,6 +54,26 @@ def file(
             yield np.zeros((min(silence, BLOCK_FRAMES), stream.channels))
             silence -= BLOCK_FRAMES
         yield from recording(source, stream, cut, only_channel=only_channel, mono=mono)
+
+
+def check(
+    *,
+    stream: Stream,
+    file: str,
+    start_seconds: float,
+    duration_seconds: float | None,
+    offset_seconds: float,
+    fade_ms: float,
+    only_channel: int | None,
+    mono: bool,
+) -> int:
+    """Return the stem's frames, from the recording's header; refuse what ``file`` would, as far as that shows it."""
+    with Source(file) as source:
+        rate = stream.sample_rate
+        cut = _cut(source, start_seconds, duration_seconds, fade_ms)
+        check_recording(source, stream, only_channel=only_channel, mono=mono)
+        stop = source.frames if cut.stop is None else cut.stop
+        return round(offset_seconds * rate) + frames_at(stop - cut.start, source.sample_rate, rate)
 
 
 def _cut(source: Source, start_seconds: float, duration_seconds: float | None, fade_ms: float) -> Cut:

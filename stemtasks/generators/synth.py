@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
+from collections import OrderedDict, deque
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated, Any, Literal
 
 import numpy as np
@@ -13,15 +13,17 @@ from stemtasks.audio.blocks import BLOCK_FRAMES, Block, Blocks, Stream
 from stemtasks.dsp.envelope import Adsr
 from stemtasks.dsp.events import in_order, placed
 from stemtasks.dsp.patch import LOWEST_HZ, Patch
-from stemtasks.errors import SpecError
-from stemtasks.music.patterns import Pattern, parse_pattern
-from stemtasks.music.pitch import frequency_hz, note_name, parse_key
+from stemtasks.errors import Mistakes, SpecError
+from stemtasks.music.patterns import MOST_STEPS, Pattern, parse_pattern
+from stemtasks.music.pitch import Key, frequency_hz, note_name, parse_key
 from stemtasks.music.sequence import Playing, Sounded, sequence, steps_ratio
 from stemtasks.timeline import Section, Timeline, frames_of_beats
-from stemtasks.units import CutoffHz, Fraction, LevelDbfs, Octave, Q, Range, TimeMs
+from stemtasks.units import CutoffHz, EnvelopeMs, Fraction, LevelDbfs, Octave, Patterns, Q, Range
 
 HIGHEST_HZ = 20_000.0
 KEPT_BYTES = 32 << 20
+MOST_AT_ONCE = 512
+"""Notes that sound at once: a piece of each is in memory."""
 CUT_FADE_MS = 8.0
 DEFAULT = "default"
 
@@ -31,7 +33,7 @@ def synth(
     *,
     timeline: Timeline,
     seed: int,
-    patterns: dict[str, Any],
+    patterns: Patterns,
     steps_per_beat: Annotated[float, Range(0.01, 32.0, "steps/beat")] = 1.0,
     octave: Octave = 4,
     voicing: Literal["close", "open", "smooth"] = "smooth",
@@ -44,14 +46,14 @@ def synth(
     detune_cents: Annotated[float, Range(0.0, 200.0, "cents")] = 14.0,
     width: Fraction = 0.7,
     sub: Fraction = 0.0,
-    attack_ms: TimeMs = 5.0,
-    decay_ms: TimeMs = 200.0,
+    attack_ms: EnvelopeMs = 5.0,
+    decay_ms: EnvelopeMs = 200.0,
     sustain: Fraction = 0.7,
-    release_ms: TimeMs = 150.0,
+    release_ms: EnvelopeMs = 150.0,
     cutoff_hz: CutoffHz = 3000.0,
     resonance: Q = 0.9,
     filter_envelope_octaves: Annotated[float, Range(-8.0, 8.0, "octaves")] = 1.0,
-    filter_decay_ms: TimeMs = 250.0,
+    filter_decay_ms: EnvelopeMs = 250.0,
     accent_db: Annotated[float, Range(0.0, 24.0, "dB")] = 4.0,
     humanize_ms: Annotated[float, Range(0.0, 50.0, "ms")] = 2.0,
     humanize_db: Annotated[float, Range(0.0, 12.0, "dB")] = 0.7,
@@ -61,7 +63,8 @@ def synth(
 
     Notes may ring past their section; what rings past the stem's end is faded in its last 8 ms.
     Raises SpecError for a song without bpm, a pattern for no section, a step that is none, a degree or
-    chord where the section has no key, and a note below 20 Hz, above 20 kHz or above half the sample rate.
+    chord where the section has no key, a note below 20 Hz, above 20 kHz or above half the sample rate, and more
+    than 512 notes that sound at once.
 
     Parameters
     ----------
@@ -120,8 +123,7 @@ def synth(
     level_dbfs
         The stem's highest sample.
     """
-    if timeline.bpm is None:
-        raise SpecError("synth: patterns need a tempo; set song.bpm")
+    bpm = _tempo(timeline, steps_per_beat, arpeggio, arpeggio_steps_per_beat, release_ms)
     playing = Playing(
         steps_ratio(steps_per_beat), gate, voicing, arpeggio, steps_ratio(arpeggio_steps_per_beat), arpeggio_octaves
     )
@@ -142,7 +144,7 @@ def synth(
         )
     )
     human = Human(humanize_ms, humanize_db, accent_db, seed)
-    score = Score(patterns_of_sections(timeline, patterns, octave), playing, timeline.bpm, stream)
+    score = Score(patterns_of_sections(timeline, patterns, octave), playing, bpm, stream)
     fade = round(CUT_FADE_MS * stream.sample_rate / 1000.0)
 
     def render() -> Blocks:
@@ -154,32 +156,100 @@ def synth(
     return (np.multiply(block, gain, out=block) for block in render())
 
 
+def check(
+    *,
+    stream: Stream,
+    timeline: Timeline,
+    patterns: dict[str, Any],
+    steps_per_beat: float,
+    octave: int,
+    voicing: str,
+    arpeggio: str,
+    arpeggio_steps_per_beat: float,
+    arpeggio_octaves: int,
+    gate: float,
+    release_ms: float,
+) -> None:
+    """Refuse what ``synth`` would, as far as playing each pattern once shows it."""
+    bpm = _tempo(timeline, steps_per_beat, arpeggio, arpeggio_steps_per_beat, release_ms)
+    rates = steps_ratio(steps_per_beat), steps_ratio(arpeggio_steps_per_beat)
+    playing = Playing(rates[0], gate, voicing, arpeggio, rates[1], arpeggio_octaves)
+    mistakes, played = Mistakes(), set[str]()
+    for section, where, pattern in _read(timeline, patterns, octave, mistakes):
+        once = replace(section, beats=min(section.beats, float(pattern.steps / playing.steps_per_beat)))
+        score = Score([(once, where, pattern)], playing, bpm, stream)
+        if where not in played and not score.is_well_inside():
+            with mistakes:
+                deque(score.notes(), maxlen=0)
+        played.add(where)
+    mistakes.settle()
+
+
+def _tempo(
+    timeline: Timeline, steps_per_beat: float, arpeggio: str, arpeggio_steps_per_beat: float, release_ms: float
+) -> float:
+    """Return the song's tempo; SpecError where it has none, or more notes sound at once than memory holds."""
+    if timeline.bpm is None:
+        raise SpecError("synth: patterns need a tempo; set song.bpm")
+    per_beat = steps_per_beat if arpeggio == "none" else max(steps_per_beat, arpeggio_steps_per_beat)
+    at_once = per_beat * timeline.bpm / 60 * release_ms / 1000
+    if at_once > MOST_AT_ONCE:
+        raise SpecError(
+            f"release_ms: {release_ms:g} ms of {per_beat * timeline.bpm / 60:.1f} steps a second are {at_once:.0f} "
+            f"notes at once, at most {MOST_AT_ONCE} can be; shorten release_ms, or lower steps_per_beat"
+        )
+    return timeline.bpm
+
+
 def patterns_of_sections(
     timeline: Timeline, patterns: dict[str, Any], octave: int
 ) -> list[tuple[Section, str, Pattern]]:
     """Return the sections that have a pattern, each with the pattern's place in the spec and its meaning in its key."""
+    mistakes = Mistakes()
+    parts = _read(timeline, patterns, octave, mistakes)
+    mistakes.settle()
+    return parts
+
+
+def _read(
+    timeline: Timeline, patterns: dict[str, Any], octave: int, mistakes: Mistakes
+) -> list[tuple[Section, str, Pattern]]:
     names = list(dict.fromkeys(section.name for section in timeline.sections))
+    wrong = set[str]()
     for name, text in patterns.items():
         if name not in (*names, DEFAULT):
-            raise SpecError(
+            mistakes.append(
                 f"patterns.{name}: the song has no section '{name}'; sections: {', '.join(names)}, or 'default'"
             )
-        if not isinstance(text, str):
-            raise SpecError(
+        elif not isinstance(text, str):
+            wrong.add(name)
+            mistakes.append(
                 f"patterns.{name}: expected a string of steps such as '1 . 5 .', found {type(text).__name__}"
             )
     parts = []
+    read: dict[tuple[str, str, str | None], Pattern] = {}
     for section in timeline.sections:
         name = section.name if section.name in patterns else DEFAULT
-        if name in patterns:
+        if name in patterns and name not in wrong:
             named = section.key or timeline.key
             where = f"patterns.{name}" if name != DEFAULT else f"patterns.{name} (in section '{section.name}')"
             try:
-                key = None if named is None else parse_key(named)
+                if (name, section.name, named) not in read:
+                    read[name, section.name, named] = parse_pattern(patterns[name], _key(section, named), octave, where)
+                    if sum(len(pattern.struck) for pattern in read.values()) > MOST_STEPS:
+                        raise SpecError(f"{where}: more than {MOST_STEPS} steps in all; let patterns repeat instead")
+                parts.append((section, where, read[name, section.name, named]))
             except SpecError as error:
-                raise SpecError(f"section '{section.name}': {error}") from None
-            parts.append((section, where, parse_pattern(patterns[name], key, octave, where)))
+                mistakes.extend(error.mistakes)
+                wrong.add(name)
     return parts
+
+
+def _key(section: Section, named: str | None) -> Key | None:
+    try:
+        return None if named is None else parse_key(named)
+    except SpecError as error:
+        raise SpecError(f"section '{section.name}': {error}") from None
 
 
 @dataclass(frozen=True)
@@ -191,10 +261,23 @@ class Score:
     bpm: float
     stream: Stream
 
+    def is_well_inside(self) -> bool:
+        """Return whether every note can be heard however it is voiced, which moves one by two octaves at most."""
+        climb = 12 * (self.playing.arpeggio_octaves - 1)
+        return all(
+            frequency_hz(min(notes) - 12) >= LOWEST_HZ and frequency_hz(max(notes) + 24 + climb) < self._highest_hz()
+            for _, _, pattern in self.parts
+            for one in pattern.struck
+            if (notes := (*one.fixed, *(note + one.shift for note in one.notes)))
+        )
+
+    def _highest_hz(self) -> float:
+        return min(HIGHEST_HZ, self.stream.sample_rate / 2)
+
     def notes(self) -> Iterator[tuple[int, int, Sounded]]:
         """Yield (start frame, frames held, notes), by start; SpecError for a note that cannot be heard."""
         rate = self.stream.sample_rate
-        highest_hz = min(HIGHEST_HZ, rate / 2)
+        highest_hz = self._highest_hz()
         for section, where, pattern in self.parts:
             for one in sequence(pattern, section.beats, self.playing):
                 start = frames_of_beats(section.start_beat + one.beat, self.bpm, rate)

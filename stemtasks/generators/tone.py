@@ -10,11 +10,11 @@ from stemtasks.audio.blocks import BLOCK_FRAMES, Block, Blocks, Stream
 from stemtasks.dsp.envelope import Adsr
 from stemtasks.dsp.events import placed
 from stemtasks.dsp.oscillators import Oscillator
-from stemtasks.errors import SpecError
+from stemtasks.errors import Mistakes, SpecError
 from stemtasks.music.pitch import frequency_hz as note_frequency_hz
 from stemtasks.music.pitch import midi_number
 from stemtasks.timeline import Timeline, frames_of_beats
-from stemtasks.units import Beats, CutoffHz, Fraction, LevelDbfs, Note, TimeMs
+from stemtasks.units import Beats, CutoffHz, EnvelopeMs, Fraction, LevelDbfs, Note
 
 PIECE_FRAMES = 1 << 14
 CUT_FADE_MS = 8.0
@@ -29,10 +29,10 @@ def tone(
     note: Note = "A4",
     frequency_hz: CutoffHz | None = None,
     level_dbfs: LevelDbfs = -12.0,
-    attack_ms: TimeMs = 10.0,
-    decay_ms: TimeMs = 0.0,
+    attack_ms: EnvelopeMs = 10.0,
+    decay_ms: EnvelopeMs = 0.0,
     sustain: Fraction = 1.0,
-    release_ms: TimeMs = 50.0,
+    release_ms: EnvelopeMs = 50.0,
     every_beats: Beats | None = None,
     length_beats: Beats | None = None,
 ) -> Blocks:
@@ -64,11 +64,7 @@ def tone(
     length_beats
         How long each note is, its release included; as long as every_beats if not given.
     """
-    pitch_hz = note_frequency_hz(midi_number(note)) if frequency_hz is None else frequency_hz
-    if pitch_hz >= stream.sample_rate / 2:
-        raise SpecError(
-            f"note: {note} ({pitch_hz:.1f} Hz) is not below half the sample rate of {stream.sample_rate} Hz"
-        )
+    pitch_hz = _pitch_hz(stream, note, frequency_hz)
     starts, length = _repeats(stream, timeline, every_beats, length_beats)
     envelope = Adsr.of(attack_ms, decay_ms, sustain, release_ms, stream.sample_rate)
     # a note shorter than two releases is let go halfway, so that it sounds at all
@@ -88,6 +84,33 @@ def tone(
     fade = round(CUT_FADE_MS * stream.sample_rate / 1000.0)
     events = ((start, pieces()) for start in starts)
     return placed(events, stream.frames, stream.channels, BLOCK_FRAMES, fade)
+
+
+def check(
+    *,
+    stream: Stream,
+    timeline: Timeline,
+    note: str,
+    frequency_hz: float | None,
+    every_beats: float | None,
+    length_beats: float | None,
+) -> None:
+    """Refuse what ``tone`` would."""
+    mistakes = Mistakes()
+    with mistakes:
+        _pitch_hz(stream, note, frequency_hz)
+    with mistakes:
+        _repeats(stream, timeline, every_beats, length_beats)
+    mistakes.settle()
+
+
+def _pitch_hz(stream: Stream, note: str, frequency_hz: float | None) -> float:
+    pitch_hz = note_frequency_hz(midi_number(note)) if frequency_hz is None else frequency_hz
+    if pitch_hz >= stream.sample_rate / 2:
+        raise SpecError(
+            f"note: {note} ({pitch_hz:.1f} Hz) is not below half the sample rate of {stream.sample_rate} Hz"
+        )
+    return pitch_hz
 
 
 def _repeats(

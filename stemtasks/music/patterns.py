@@ -15,15 +15,20 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, replace
 
-from stemtasks.errors import SpecError
+from stemtasks.errors import Mistakes, SpecError
 from stemtasks.music.pitch import LETTERS, SCALES, Key, chord, midi_number
 
 ALLOWED = "a step is a degree (1, b7, 5'), a note (G2), a chord (vi, V7, IV/1), notes with + (1+3+5), '.' or '-'"
 MOST_REPEATS = 1000
+MOST_STEPS = 100_000
+"""Of a pattern, repeats and all: each is kept in memory."""
+MOST_MISTAKES = 20
+MOST_OCTAVES = 10
+"""Up or down: no more can be heard."""
 HIGHEST_DEGREE = 15
 C_MAJOR = Key(0, SCALES["major"])
 
-_STEP = re.compile(r"(.+?)([!?]?)(?:\*(\d+))?")
+_STEP = re.compile(r"(.+?)([!?]?)(?:\*([0-9]{1,6}))?")
 _MARKED = re.compile(r"([^',]+)([',]*)")
 _DEGREE = re.compile(r"([b#]{0,2})(\d{1,2})")
 
@@ -56,9 +61,11 @@ class Pattern:
 def parse_pattern(text: str, key: Key | None, octave: int, where: str) -> Pattern:
     """Return the pattern that a string means in a key, degree 1 in the given octave (4: the tonic from C4 to B4).
 
-    SpecError, beginning with ``where`` and the step, for a step that is none or needs a key where there is none.
+    SpecError, each mistake beginning with ``where`` and the step, for steps that are none or need a key where there is
+    none.
     """
     struck: list[Struck] = []
+    mistakes = Mistakes()
     count, sounding = 0, False
     words = text.replace("|", " ").replace("♭", "b").replace("♯", "#").split()
     for number, word in enumerate(words, 1):
@@ -73,10 +80,16 @@ def parse_pattern(text: str, key: Key | None, octave: int, where: str) -> Patter
             if body not in (".", "-"):
                 one = _read_step(body, key, octave)
                 one = replace(one, accent={"": 0, "!": 1, "?": -1}[mark], text=word)
+                if len(struck) + repeats > MOST_STEPS:
+                    raise SpecError(f"more than {MOST_STEPS} steps; let the pattern repeat instead")
                 struck += [replace(one, step=count + index) for index in range(repeats)]
+            count += repeats
         except SpecError as error:
-            raise SpecError(f"{where}: step {number} '{word}': {error}") from None
-        count += repeats
+            mistakes.append(f"{where}: step {number} '{word}': {error}")
+            count, sounding = count + 1, False
+        if len(mistakes) >= MOST_MISTAKES:
+            break
+    mistakes.settle()
     if not count:
         raise SpecError(f"{where}: the pattern is empty; write '.' for silence; {ALLOWED}")
     return Pattern(tuple(struck), count)
@@ -133,6 +146,8 @@ def _note(text: str, key: Key | None, octave: int) -> int | None:
 
 
 def _octaves(marks: str) -> int:
+    if len(marks) > MOST_OCTAVES:
+        raise SpecError(f"at most {MOST_OCTAVES} octave marks, ' or , can be heard")
     return 12 * (marks.count("'") - marks.count(","))
 
 

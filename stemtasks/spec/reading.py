@@ -6,18 +6,21 @@ both are the schema (``schema.py``). Nothing here opens audio.
 
 from __future__ import annotations
 
+import os
 import re
-import tomllib
 import unicodedata
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
-from stemtasks.errors import SpecError
+from stemtasks.errors import Mistakes, SpecError, shown
 from stemtasks.music.pitch import parse_key
 from stemtasks.spec import parts, schema
 from stemtasks.spec.song import Named, Song, Stem
 from stemtasks.spec.tables import (
+    MOST_SECTIONS,
+    MOST_STEMS,
     TABLES,
     ArchiveTable,
     MasterTable,
@@ -28,40 +31,91 @@ from stemtasks.spec.tables import (
     StemTable,
     VerifyTable,
 )
+from stemtasks.spec.toml import parsed
 
 UNSAFE = re.compile(r'[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff/\\:*?"<>|=]')
 NAME_BYTES = 150
+MOST_BYTES = 1 << 20
+"""Of a spec: 100 times the demo's."""
 Table = TypeVar("Table")
 
 
 STEM_KEYS = schema.of_table(StemTable)
 
 
-def read_songs(folder: Path) -> list[Song]:
-    """Return every ``*.toml`` of a folder as a song, sorted by name."""
+@dataclass(frozen=True)
+class Broken:
+    """A spec that cannot be read, and all that is wrong with it, a line each that begins with its path."""
+
+    path: Path
+    mistakes: tuple[str, ...]
+    stems: tuple[str, ...] = ()
+    """The names of its stems, as far as it has any."""
+
+    @property
+    def name(self) -> str:
+        """Return the song's name."""
+        return self.path.stem
+
+    @property
+    def line(self) -> str:
+        """Return what a build says of it."""
+        return str(SpecError(*self.mistakes))
+
+
+def read_all(folder: Path) -> tuple[list[Song], list[Broken]]:
+    """Return every ``*.toml`` of a folder, sorted by name: the songs, and those that cannot be read as one."""
     # hidden ones are what editors and file systems leave beside a file that is being edited
     paths = sorted(path for path in folder.glob("*.toml") if not path.name.startswith("."))
     if not paths:
         raise SpecError(f"{folder}/: no songs here; write {folder}/my-song.toml, or run 'stemtasks new my-song'")
-    songs = [read_song(path) for path in paths]
-    _no_twins([song.name for song in songs], f"{folder}/: two songs have the name")
+    songs: list[Song] = []
+    broken: list[Broken] = []
+    seen: dict[str, str] = {}
+    for path in paths:
+        data: dict[str, Any] = {}
+        try:
+            _no_twin(path.stem, seen, f"{path}: another song has the name")
+            data = _parsed(path)
+            songs.append(_checked(path, data))
+        except SpecError as error:
+            stems = data.get("stems")
+            names = tuple(name for name in stems if _is_name(name)) if isinstance(stems, dict) else ()
+            broken.append(Broken(path, error.mistakes, names))
+    return songs, broken
+
+
+def read_songs(folder: Path) -> list[Song]:
+    """Return every song of a folder, sorted by name; raises ``SpecError`` where one is broken."""
+    songs, broken = read_all(folder)
+    Mistakes(mistake for each in broken for mistake in each.mistakes).settle()
     return songs
 
 
 def read_song(path: Path) -> Song:
-    """Read and check one song; raises ``SpecError``."""
-    data = _parsed(path)
-    try:
-        return _song(path, data)
-    except SpecError as error:
-        raise SpecError(f"{path}: {' '.join(str(error).splitlines())}") from None
+    """Read and check one song; raises ``SpecError`` with all that is wrong with it."""
+    return _checked(path, _parsed(path))
+
+
+def _checked(path: Path, data: dict[str, Any]) -> Song:
+    mistakes, song = Mistakes(), None
+    with mistakes:
+        song = _song(path, data)
+    mistakes.settle(f"{path}: ")
+    assert song is not None
+    return song
 
 
 def _parsed(path: Path) -> dict[str, Any]:
+    if not path.is_file():  # a pipe would be waited for
+        raise SpecError(f"{path}: cannot be read ({'it is no file' if os.path.lexists(path) else 'it is not there'})")
     try:
-        raw = path.read_bytes()
+        with open(path, "rb") as file:
+            raw = file.read(MOST_BYTES + 1)
     except OSError as error:
         raise SpecError(f"{path}: cannot be read ({error.strerror})") from None
+    if len(raw) > MOST_BYTES:
+        raise SpecError(f"{path}: has more than {MOST_BYTES} bytes, so it is no song; take it out of spec/")
     try:
         text = raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -71,119 +125,180 @@ def _parsed(path: Path) -> dict[str, Any]:
         ) from None
     if not text.strip():
         raise SpecError(f"{path}: is empty; a song needs [song], [reference] and at least one [stems.NAME]")
-    try:
-        return tomllib.loads(text.replace("\r\n", "\n"))
-    except (ValueError, RecursionError) as error:  # a whole number of 4300 digits is a plain ValueError
-        raise SpecError(f"{path}: is not TOML: {error}") from None
+    return parsed(text.replace("\r\n", "\n"), str(path))
 
 
 def _song(path: Path, data: dict[str, Any]) -> Song:
-    check_name(path.stem, "the file's name")
+    """Return the song of a file; what one table says wrong does not keep the others from being read."""
+    mistakes = Mistakes()
+    song = reference = mix = master = archive = verify = None
+    with mistakes:
+        check_name(path.stem, "the file's name")
     for key, value in data.items():
+        if len(mistakes) >= schema.MOST_MISTAKES:
+            break
         if key not in TABLES:
-            raise SpecError(schema.unknown("table", key, TABLES))
-        if not isinstance(value, list if key == "sections" else dict):
+            mistakes.append(schema.unknown("table", key, TABLES))
+        elif not isinstance(value, list if key == "sections" else dict):
             header = "[[sections]]" if key == "sections" else f"[{key}]"
-            raise SpecError(f"{key}: expected a table; write {header}")
-    song = _table(SongTable, data, "song")
-    _check_signature(song.time_signature)
-    _check_key(song.key, "song.key")
+            mistakes.append(f"{key}: expected a table; write {header}")
+    data = {key: value for key, value in data.items() if isinstance(value, list if key == "sections" else dict)}
+    with mistakes:
+        song = _song_table(data)
     # before the stems, which inherit it, so that a mistake is named where it stands
-    verify = _table(VerifyTable, data, "verify")
+    with mistakes:
+        verify = _table(VerifyTable, data, "verify")
+    with mistakes:
+        reference = _reference(data, song)
+    sections = _sections(data.get("sections", []), song, mistakes)
+    stems = _stems(data, song, verify is not None, mistakes)
+    with mistakes:
+        mix = _mix(data)
+    with mistakes:
+        master = _table(MasterTable, data, "master")
+    formats: list[Named] = []
+    rate = song.sample_rate if song else None
+    with mistakes:
+        archive = _table(ArchiveTable, data, "archive")
+        for index, value in enumerate(archive.formats):
+            with mistakes:
+                formats.append(_named("delivery", "format", value, f"archive.formats[{index}]", rate))
+    mistakes.settle()
+    assert song and reference and mix and master and verify  # noqa: PT018 - what is None was a mistake
+    return Song(path.stem, path, song, reference, sections, stems, mix, master, tuple(formats), verify)
+
+
+def _song_table(data: dict[str, Any]) -> SongTable:
+    song = _table(SongTable, data, "song")
+    mistakes = Mistakes()
+    with mistakes:
+        _check_signature(song.time_signature)
+    with mistakes:
+        _check_key(song.key, "song.key")
+    mistakes.settle()
+    return song
+
+
+def _reference(data: dict[str, Any], song: SongTable | None) -> ReferenceTable:
     reference = _table(ReferenceTable, data, "reference")
     if (reference.file is None) == (reference.duration is None):
         raise SpecError("reference: give either 'file' or 'duration', which is where the target duration comes from")
-    _needs_tempo(reference.duration, song, "reference.duration")
-    sections = tuple(
-        _section(table, f"sections[{index}]", song) for index, table in enumerate(data.get("sections", []))
-    )
+    for name in ("duration", "min_duration"):
+        _needs_tempo(getattr(reference, name), song, f"reference.{name}")
+    return reference
+
+
+def _sections(tables: list[Any], song: SongTable | None, mistakes: Mistakes) -> tuple[SectionTable, ...]:
+    if len(tables) > MOST_SECTIONS:
+        mistakes.append(f"sections: {len(tables)} of them; at most {MOST_SECTIONS} are allowed")
+        return ()
+    sections = []
+    for index, table in enumerate(tables):
+        with mistakes:
+            sections.append(_section(table, f"sections[{index}]", song))
     if sum(section.fill for section in sections) > 1:
-        raise SpecError("sections: only one may be marked 'fill = true'")
+        mistakes.append("sections: only one may be marked 'fill = true'")
+    return tuple(sections)
+
+
+def _stems(data: dict[str, Any], song: SongTable | None, verify_is_right: bool, mistakes: Mistakes) -> tuple[Stem, ...]:
     tables = data.get("stems", {})
     if not tables:
-        raise SpecError("stems: a song needs at least one, written as [stems.NAME] with a generator")
-    _no_twins(tables, "stems: two have the name")
-    stems = tuple(_stem(name, table, song, data.get("verify", {})) for name, table in tables.items())
+        mistakes.append("stems: a song needs at least one, written as [stems.NAME] with a generator")
+    elif len(tables) > MOST_STEMS:
+        mistakes.append(f"stems: {len(tables)} of them; at most {MOST_STEMS} are allowed")
+        return ()
+    seen: dict[str, str] = {}
+    stems = []
+    for name, table in tables.items():
+        with mistakes:
+            _no_twin(name, seen, "stems: two have the name")
+        with mistakes:
+            stems.append(_stem(name, table, song, data.get("verify", {}) if verify_is_right else {}))
+    return tuple(stems)
+
+
+def _mix(data: dict[str, Any]) -> MixTable:
     mix = _table(MixTable, data, "mix")
+    mistakes, tables = Mistakes(), data.get("stems", {})
     for name, value in mix.gains_db.items():
         if name not in tables:
-            raise SpecError(f"mix.gains_db: {schema.unknown('stem', name, tables)}")
-        if not isinstance(value, (int, float)) or isinstance(value, bool) or not -144 <= value <= 48:
-            raise SpecError(f"mix.gains_db.{name}: {value!r} is not a number, -144 to 48 dB")
-    return Song(
-        name=path.stem,
-        path=path,
-        song=song,
-        reference=reference,
-        sections=sections,
-        stems=stems,
-        mix=mix,
-        master=_table(MasterTable, data, "master"),
-        formats=tuple(
-            _named("delivery", "format", value, f"archive.formats[{index}]", song.sample_rate)
-            for index, value in enumerate(_table(ArchiveTable, data, "archive").formats)
-        ),
-        verify=verify,
-    )
+            mistakes.append(f"mix.gains_db: {schema.unknown('stem', name, tables)}")
+        elif not isinstance(value, (int, float)) or isinstance(value, bool) or not -144 <= value <= 48:
+            mistakes.append(f"mix.gains_db.{name}: {shown(value)} is not a number, -144 to 48 dB")
+    mistakes.settle()
+    return mix
 
 
 def _table(kind: Callable[..., Table], data: Mapping[str, Any], where: str) -> Table:
     return kind(**schema.bind(schema.of_table(kind), data.get(where, {}), where))
 
 
-def _section(table: Any, where: str, song: SongTable) -> SectionTable:
+def _section(table: Any, where: str, song: SongTable | None) -> SectionTable:
     if not isinstance(table, dict):
         raise SpecError(f"{where}: expected a table; write [[sections]]")
     section = SectionTable(**schema.bind(schema.of_table(SectionTable), table, where))
+    named = f"{where} '{section.name}'"
+    mistakes = Mistakes()
     given = [section.bars is not None, section.beats is not None, section.fill]
     if sum(given) != 1:
-        raise SpecError(f"{where} '{section.name}': give one of 'bars', 'beats' or 'fill = true'")
-    if 0.0 in (section.bars, section.beats):
-        raise SpecError(f"{where} '{section.name}': its length is 0; a section needs a length, or remove it")
-    _check_key(section.key, f"{where}.key")
-    if song.bpm is None and not section.fill:
-        raise SpecError(f"{where} '{section.name}': sections in bars or beats need song.bpm")
+        mistakes.append(f"{named}: give one of 'bars', 'beats' or 'fill = true'")
+    elif 0.0 in (section.bars, section.beats):
+        mistakes.append(f"{named}: its length is 0; a section needs a length, or remove it")
+    elif song is not None and song.bpm is None and not section.fill:
+        mistakes.append(f"{named}: sections in bars or beats need song.bpm")
+    with mistakes:
+        _check_key(section.key, f"{where}.key")
+    mistakes.settle()
     return section
 
 
-def _stem(name: str, table: Any, song: SongTable, verify: dict[str, Any]) -> Stem:
+def _stem(name: str, table: Any, song: SongTable | None, verify: dict[str, Any]) -> Stem:
+    """Return a stem; what it says wrong of its generator does not keep its own keys and effects from being read."""
     where = f"stems.{name}"
     check_name(name, where)
     if name.endswith(".rejected"):
         raise SpecError(f"{where}: the name may not end with '.rejected', which marks a file that failed; rename it")
     if not isinstance(table, dict):
         raise SpecError(f"{where}: expected a table; write [{where}]")
-    common = {parameter.name for parameter in STEM_KEYS.parameters}
-    generator = _chosen("generators", "generator", table.get("generator"), where)
-    own = {parameter.name for parameter in schema.of("generators", generator).parameters}
-    for key in table:
-        if key not in common | own:
-            raise SpecError(f"{where}: {schema.unknown(f'key (for generator {generator!r})', key, common | own)}")
-    bound = schema.bind(STEM_KEYS, {key: value for key, value in table.items() if key in common}, where)
-    arguments = {key: value for key, value in table.items() if key in own}
-    _needs_tempo(bound["duration"], song, f"{where}.duration")
-    return Stem(
-        name=name,
-        table=StemTable(**bound),
-        generator=_bound("generators", generator, arguments, where, song.sample_rate),
-        align=_named("strategies", "strategy", bound["align"], f"{where}.align", song.sample_rate),
-        effects=tuple(
-            _named("effects", "name", effect, f"{where}.effects[{index}]", song.sample_rate)
-            for index, effect in enumerate(bound["effects"])
-        ),
-        verify=VerifyTable(
+    mistakes = Mistakes()
+    sample_rate = song.sample_rate if song else None
+    common = STEM_KEYS.by_name.keys()
+    source = align = own_verify = None
+    effects: list[Named] = []
+    own_keys = {"generator": "", **{key: table[key] for key in table if key in common}}
+    bound = schema.bound_with(mistakes, STEM_KEYS, own_keys, where)
+    with mistakes:
+        _needs_tempo(bound["duration"], song, f"{where}.duration")
+    with mistakes:
+        generator = _chosen("generators", "generator", table.get("generator"), where)
+        own = schema.of("generators", generator).by_name.keys()
+        for key in table:
+            if key not in common and key not in own:
+                mistakes.append(f"{where}: {schema.unknown(f'key (for generator {generator!r})', key, common | own)}")
+        arguments = {key: value for key, value in table.items() if key in own}
+        source = _bound("generators", generator, arguments, where, sample_rate)
+    with mistakes:
+        align = _named("strategies", "strategy", bound["align"], f"{where}.align", sample_rate)
+    for index, effect in enumerate(bound["effects"]):
+        with mistakes:
+            effects.append(_named("effects", "name", effect, f"{where}.effects[{index}]", sample_rate))
+    with mistakes:
+        own_verify = VerifyTable(
             **schema.bind(schema.of_table(VerifyTable), {**verify, **bound["verify"]}, f"{where}.verify")
-        ),
-    )
+        )
+    mistakes.settle()
+    assert source and align and own_verify  # noqa: PT018 - what is None was a mistake
+    return Stem(name, StemTable(**bound), source, align, tuple(effects), own_verify)
 
 
-def _named(kind: parts.Kind, key: str, value: str | dict[str, Any], where: str, sample_rate: int) -> Named:
+def _named(kind: parts.Kind, key: str, value: str | dict[str, Any], where: str, sample_rate: int | None) -> Named:
     """Return a part named by a string, or by ``key`` of a table that holds its parameters too."""
     table = {key: value} if isinstance(value, str) else dict(value)
     return _bound(kind, _chosen(kind, key, table.pop(key, None), where), table, where, sample_rate)
 
 
-def _bound(kind: parts.Kind, name: str, table: dict[str, Any], where: str, sample_rate: int) -> Named:
+def _bound(kind: parts.Kind, name: str, table: dict[str, Any], where: str, sample_rate: int | None) -> Named:
     """Return a part with all its arguments."""
     drawn = schema.of(kind, name)
     reference = parts.found(kind, name).reference
@@ -210,14 +325,20 @@ def check_name(name: str, where: str) -> None:
         raise SpecError(f"{where}: the name has {len(name.encode())} bytes; at most {NAME_BYTES} are allowed")
 
 
-def _no_twins(names: Iterable[str], what: str) -> None:
-    """Refuse names that a case-folding or normalising file system would take for one."""
-    seen: dict[str, str] = {}
-    for name in names:
-        folded = unicodedata.normalize("NFC", name).casefold()
-        if folded in seen:
-            raise SpecError(f"{what} '{name}', once written '{seen[folded]}'; rename one")
-        seen[folded] = name
+def _is_name(name: str) -> bool:
+    try:
+        check_name(name, "")
+    except SpecError:
+        return False
+    return True
+
+
+def _no_twin(name: str, seen: dict[str, str], what: str) -> None:
+    """Refuse a name that a case-folding or normalising file system would take for one that it has seen."""
+    folded = unicodedata.normalize("NFC", name).casefold()
+    if folded in seen:
+        raise SpecError(f"{what} '{name}', once written '{seen[folded]}'; rename one")
+    seen[folded] = name
 
 
 def _check_key(text: str | None, where: str) -> None:
@@ -234,6 +355,6 @@ def _check_signature(text: str) -> None:
         raise SpecError(f"song.time_signature: '{text}' is not one such as '4/4' or '6/8'")
 
 
-def _needs_tempo(duration: float | str | None, song: SongTable, where: str) -> None:
-    if isinstance(duration, str) and "b" in duration and song.bpm is None:
+def _needs_tempo(duration: float | str | None, song: SongTable | None, where: str) -> None:
+    if isinstance(duration, str) and "b" in duration and song is not None and song.bpm is None:
         raise SpecError(f"{where}: '{duration}' needs song.bpm")

@@ -18,12 +18,20 @@ from functools import cache, cached_property
 from typing import Annotated, Any, Literal
 
 from stemtasks import units
-from stemtasks.errors import SpecError
+from stemtasks.errors import Mistakes, SpecError, shown
 from stemtasks.spec import parts
-from stemtasks.units import CommandLine, Duration, InputPath, NoteName, Range, VariableName
+from stemtasks.units import CommandLine, Duration, InputPath, Longest, NoteName, Range, VariableName
 
 RESERVED = ("timeline", "seed", "paths", "variables")
 NO_DEFAULT = object()
+MOST_MISTAKES = 50
+"""Of a table, which are said: nobody made more by hand, and each costs a look at all names."""
+MOST_KEYS = 1000
+"""Of a table inside a table of patterns."""
+LONGEST_NAME = 200
+"""Of what is looked for among names: a longer one is none of them."""
+LONGEST = 100_000
+"""The longest text, and list, where a schema says nothing else: inside a table of patterns, or in a part not ours."""
 
 
 @dataclass(frozen=True)
@@ -60,6 +68,26 @@ class Schema:
         kinds = ((InputPath, VariableName), (CommandLine,))
         return tuple(each for kind in kinds for each in self.parameters if any(map(each.is_a, kind)))
 
+    @cached_property
+    def by_name(self) -> dict[str, Parameter]:
+        """Return the parameters by name, in their order."""
+        return {parameter.name: parameter for parameter in self.parameters}
+
+    @cached_property
+    def defaults(self) -> dict[str, Any]:
+        """Return the value of every parameter that is not given, in their order."""
+        return {parameter.name: parameter.default for parameter in self.parameters}
+
+    @cached_property
+    def copied(self) -> list[str]:
+        """Return the names of those whose default could be changed by whoever is given it."""
+        return [name for name, default in self.defaults.items() if isinstance(default, (list, dict))]
+
+    @cached_property
+    def required(self) -> list[str]:
+        """Return the names of those that have no default."""
+        return [name for name, default in self.defaults.items() if default is NO_DEFAULT]
+
 
 @cache
 def of(kind: parts.Kind, name: str) -> Schema:
@@ -76,6 +104,7 @@ def of(kind: parts.Kind, name: str) -> Schema:
             continue
         try:
             value = NO_DEFAULT if default is None else ast.literal_eval(default)
+            value = list(value) if isinstance(value, tuple) else value
             annotation = _evaluate(argument.annotation)
         except (ValueError, TypeError, NameError, AttributeError, SyntaxError) as error:
             raise SpecError(
@@ -146,28 +175,43 @@ def _documented(doc: str) -> dict[str, str]:
 def bind(schema: Schema, table: Mapping[str, Any], where: str, sample_rate: int | None = None) -> dict[str, Any]:
     """Return every parameter's value, defaults filled in.
 
-    Raises ``SpecError`` naming the key, what was found and what is allowed.
+    Raises ``SpecError`` naming each key that is wrong, what was found and what is allowed.
     """
-    known = {parameter.name: parameter for parameter in schema.parameters}
-    for key in table:
-        if key not in known:
-            raise SpecError(f"{where}: {unknown('key', key, known)}")
-    bound = {}
-    for name, parameter in known.items():
-        if name in table:
-            bound[name] = _checked(table[name], parameter.annotation, f"{where}.{name}", sample_rate)
-        elif parameter.default is NO_DEFAULT:
-            raise SpecError(f"{where}: '{name}' is missing; it is {describe(parameter.annotation)}")
-        else:
-            default = parameter.default
-            bound[name] = list(default) if isinstance(default, tuple) else copy.copy(default)
+    mistakes = Mistakes()
+    bound = bound_with(mistakes, schema, table, where, sample_rate)
+    mistakes.settle()
+    return bound
+
+
+def bound_with(
+    mistakes: Mistakes, schema: Schema, table: Mapping[str, Any], where: str, sample_rate: int | None = None
+) -> dict[str, Any]:
+    """Return what ``bind`` does, noting what is wrong; in its place stands the default."""
+    bound = dict(schema.defaults)
+    for name in schema.copied:
+        bound[name] = copy.copy(bound[name])
+    found = len(mistakes)
+    for name, value in table.items():
+        if len(mistakes) - found >= MOST_MISTAKES:
+            break
+        parameter = schema.by_name.get(name)
+        try:
+            if parameter is None:
+                raise SpecError(f"{where}: {unknown('key', name, schema.by_name)}")
+            bound[name] = _checked(value, parameter.annotation, f"{where}.{name}", sample_rate)
+        except SpecError as error:
+            mistakes.extend(error.mistakes)
+    for name in schema.required:
+        if name not in table:
+            described = describe(schema.by_name[name].annotation)
+            mistakes.append(f"{where}: '{name}' is missing; it is {described}")
     return bound
 
 
 def unknown(what: str, found: str, known: typing.Iterable[str]) -> str:
     """Return the phrase for a name that does not exist, with the nearest one that does."""
     names = sorted(known)
-    close = difflib.get_close_matches(found, names, 1)
+    close = difflib.get_close_matches(found[:LONGEST_NAME], names, 1)
     hint = f"; did you mean '{close[0]}'?" if close else ""
     return f"unknown {what} '{found}'; known: {', '.join(names) or 'none'}{hint}"
 
@@ -193,35 +237,51 @@ def _checked(value: Any, annotation: Any, where: str, sample_rate: int | None, w
     if origin is Literal:
         if value in arguments and isinstance(value, str):
             return value
-        close = difflib.get_close_matches(str(value), arguments, 1)
+        close = difflib.get_close_matches(value[:LONGEST_NAME], arguments, 1) if isinstance(value, str) else []
         hint = f"; did you mean '{close[0]}'?" if close else ""
-        raise SpecError(f"{where}: {value!r} is not one of {', '.join(map(repr, arguments))}{hint}")
+        raise SpecError(f"{where}: {shown(value)} is not one of {', '.join(map(repr, arguments))}{hint}")
     if isinstance(value, int) and abs(value) >= 1 << 63:
         raise SpecError(f"{where}: a whole number of more than 64 bits; expected {describe(whole)}")
     if annotation is float and isinstance(value, int) and not isinstance(value, bool):
         value = float(value)
     plain = origin or annotation
     if plain is not Any and (type(value) is not plain):
-        raise SpecError(f"{where}: {value!r} is {_kind(value)}; expected {describe(whole)}")
+        raise SpecError(f"{where}: {shown(value)} is {_kind(value)}; expected {describe(whole)}")
     if isinstance(value, float) and not math.isfinite(value):
         raise SpecError(f"{where}: {value!r} is not a finite number; expected {describe(whole)}")
+    if plain in (str, list, dict) and len(value) > LONGEST:
+        raise SpecError(f"{where}: is too long ({len(value)}); {LONGEST} are allowed")
     if plain is dict:
         _check_plain(value, where)
     if plain is list and arguments:
-        return [_checked(item, arguments[0], f"{where}[{index}]", sample_rate) for index, item in enumerate(value)]
+        mistakes, items = Mistakes(), []
+        for index, item in enumerate(value):
+            try:
+                items.append(_checked(item, arguments[0], f"{where}[{index}]", sample_rate))
+            except SpecError as error:
+                mistakes.extend(error.mistakes)
+        mistakes.settle()
+        return items
     return value
 
 
 def _check_plain(value: Any, where: str) -> None:
     """Refuse what JSON cannot hold, at any depth of a table whose content only its generator knows."""
     if isinstance(value, dict):
+        if len(value) > MOST_KEYS:
+            raise SpecError(f"{where}: has {len(value)} keys; {MOST_KEYS} are allowed")
         for key, item in value.items():
             _check_plain(item, f"{where}.{key}")
     elif isinstance(value, list):
         for index, item in enumerate(value):
             _check_plain(item, f"{where}[{index}]")
-    elif not isinstance(value, (str, int, float)):
+    elif isinstance(value, str):
+        if len(value) > LONGEST:
+            raise SpecError(f"{where}: has {len(value)} characters; {LONGEST} are allowed")
+    elif not isinstance(value, (int, float)):
         raise SpecError(f"{where}: {value} is {_kind(value)}; write it in quotes")
+    elif not abs(value) < 1 << 63:
+        raise SpecError(f"{where}: {shown(value)} is no number that a file can hold")
 
 
 def _checked_union(value: Any, annotation: Any, where: str, sample_rate: int | None, whole: Any) -> Any:
@@ -251,14 +311,14 @@ def _check_mark(value: Any, mark: Any, where: str, sample_rate: int | None) -> N
             )
         if not mark.low <= value <= mark.high:
             raise SpecError(f"{where}: {value:g} is outside {mark}")
-    elif isinstance(mark, (NoteName, Duration, CommandLine, VariableName)):
+    elif isinstance(mark, (NoteName, Duration, CommandLine, VariableName, Longest)):
         problem = mark.problem(value)
         if problem:
             raise SpecError(f"{where}: {problem}")
     elif isinstance(mark, InputPath):
         for path in [value] if isinstance(value, str) else value:
             if not path or "\0" in path:
-                raise SpecError(f"{where}: {path!r} names no file")
+                raise SpecError(f"{where}: {shown(path)} names no file")
 
 
 def _kind(value: Any) -> str:
@@ -270,7 +330,7 @@ def describe(annotation: Any) -> str:
     """Return what a key accepts, in words: 'a number, 1 to 24000 Hz'."""
     origin, arguments = typing.get_origin(annotation), typing.get_args(annotation)
     if origin is Annotated:
-        marks = [str(mark) for mark in annotation.__metadata__]
+        marks = [str(mark) for mark in annotation.__metadata__ if not isinstance(mark, Longest) or mark.is_told]
         return ", ".join([describe(arguments[0]), *marks])
     if origin is typing.Union or isinstance(annotation, types.UnionType):
         return " or ".join(describe(option) for option in arguments if option is not type(None))

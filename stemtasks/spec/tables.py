@@ -5,9 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal
 
-from stemtasks.units import Beats, Bpm, File, GainDb, Length, Pan, Range
+from stemtasks.units import Beats, Bpm, File, GainDb, Length, Longest, Pan, Range
+
+Name = Annotated[str, Longest(200)]
+Table = Annotated[dict[str, Any], Longest(100, "keys")]
 
 Subtype = Literal["FLOAT", "PCM_24", "PCM_16"]
+MOST_STEMS = 1000
+MOST_SECTIONS = 1000
 StemKind = Literal["drums", "bass", "melodic", "vocal", "pad", "fx"]
 
 
@@ -39,11 +44,11 @@ class SongTable:
         Time after the target in which effects may ring out; every delivered file has it.
     """
 
-    title: str = ""
-    artist: str = ""
+    title: Name = ""
+    artist: Name = ""
     bpm: Bpm | None = None
-    time_signature: str = "4/4"
-    key: str | None = None
+    time_signature: Name = "4/4"
+    key: Name | None = None
     sample_rate: Annotated[int, Range(8000, 384_000, "Hz")] = 48_000
     subtype: Subtype = "FLOAT"
     channels: Annotated[int, Range(1, 2)] = 2
@@ -94,11 +99,11 @@ class SectionTable:
         Its key, where it differs from the song's.
     """
 
-    name: str
+    name: Name
     bars: Annotated[float, Range(0.0, 100_000.0, "bars")] | None = None
     beats: Beats | None = None
     fill: bool = False
-    key: str | None = None
+    key: Name | None = None
 
 
 @dataclass(frozen=True)
@@ -135,19 +140,19 @@ class StemTable:
         Limits that differ from the song's.
     """
 
-    generator: str
-    title: str = ""
+    generator: Name
+    title: Name = ""
     kind: StemKind | None = None
     duration: Length | None = None
-    align: Annotated[str, "a strategy"] | dict[str, Any] = "auto"
-    effects: list[dict[str, Any]] = field(default_factory=list)
+    align: Annotated[str, "a strategy", Longest(200)] | Table = "auto"
+    effects: Annotated[list[Table], Longest(32, "effects")] = field(default_factory=list)
     gain_db: GainDb = 0.0
     pan: Pan = 0.0
     tail: Literal["keep", "cut"] = "keep"
     channels: Annotated[int, Range(1, 2)] | None = None
     bpm: Bpm | None = None
     seed: Annotated[int, Range(0, 2**53)] | None = None
-    verify: dict[str, Any] = field(default_factory=dict)
+    verify: Table = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -163,7 +168,7 @@ class MixTable:
     """
 
     gain_db: GainDb = 0.0
-    gains_db: dict[str, Any] = field(default_factory=dict)
+    gains_db: Annotated[dict[str, Any], Longest(MOST_STEMS, "stems")] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -192,9 +197,10 @@ class ArchiveTable:
         Delivery formats, in their order in the archive: names, or tables with 'format' and that one's parameters.
     """
 
-    formats: list[Annotated[str, "a delivery format"] | dict[str, Any]] = field(
-        default_factory=lambda: ["manifest", "track_sheet", "sha256sums"]
-    )
+    formats: Annotated[
+        list[Annotated[str, "a delivery format", Longest(200)] | Table],
+        Longest(32, "formats"),
+    ] = field(default_factory=lambda: ["manifest", "track_sheet", "sha256sums"])
 
 
 @dataclass(frozen=True)

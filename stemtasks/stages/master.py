@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import ceil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -48,13 +49,19 @@ def verify(facts: dict[str, Any], limits: dict[str, Any]) -> list[str]:
     elif target is not None and abs(lufs - target) > limits["loudness_tolerance_lu"]:
         reason = (
             f": the mix's peaks leave no room under {facts['master']['ceiling_dbtp']} dBTP: "
-            "lower loudness_lufs, raise ceiling_dbtp, or tame the peaks of the stems"
+            f"lower loudness_lufs by {ceil((target - lufs) * 10) / 10:.1f} dB, raise ceiling_dbtp, or tame the "
+            "peaks of the stems"
             if facts["master"]["at_limit"]
             else ""
         )
         found.append(f"loudness is {lufs:.1f} LUFS, wanted {target} +-{limits['loudness_tolerance_lu']}{reason}")
     if ceiling is not None and true_peak > ceiling:
-        found.append(f"true peak is {true_peak} dBTP, the ceiling is {ceiling}")
+        over_db = ceil((true_peak - ceiling) * 10) / 10
+        what = "mix.gain_db" if target is None else "loudness_lufs"
+        found.append(
+            f"true peak is {true_peak} dBTP, the ceiling is {ceiling}: lower {what} by {over_db:.1f} dB, or raise "
+            "ceiling_dbtp"
+        )
     return found
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import ceil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +14,8 @@ if TYPE_CHECKING:
     from stemtasks.spec.song import Song
 
 MAX_RESIDUAL_DBFS = -120.0
+HOT_DBFS = 18.0
+"""Above this the sum may be off by its rounding alone: a bit of float is then more than -120 dBFS."""
 
 
 def job(song: Song) -> Job:
@@ -43,7 +46,14 @@ def verify(facts: dict[str, Any], limits: dict[str, Any]) -> list[str]:
     """Return what is outside the limits: the format, silence, DC, and stems that do not sum to the mix."""
     found = failures(facts, limits)
     residual = facts["sum_residual_dbfs"]
-    if residual > MAX_RESIDUAL_DBFS:
+    peak_db = facts["peak_dbfs"]
+    if residual > MAX_RESIDUAL_DBFS and peak_db > HOT_DBFS:
+        lower = ceil(peak_db)
+        found.append(
+            f"it peaks at {peak_db:+.1f} dBFS, too hot for 32-bit float to hold the sum of the stems to "
+            f"{MAX_RESIDUAL_DBFS:g} dBFS: lower mix.gain_db by {lower} dB, or what is too loud in it"
+        )
+    elif residual > MAX_RESIDUAL_DBFS:
         found.append(f"stems times gains differ from the mix by {residual} dBFS, {MAX_RESIDUAL_DBFS} is allowed")
     return found
 

@@ -12,6 +12,8 @@ from stemtasks.timeline import clock
 if TYPE_CHECKING:
     from stemtasks.spec.song import Song
 
+LONGEST_SECONDS = 86_400
+
 
 def job(song: Song) -> Job:
     """Return what the reference is made of: a file's content, or a duration."""
@@ -59,6 +61,11 @@ def _measured(file: Path, rate: int) -> dict[str, Any]:
     facts = measure_levels(file)
     if not facts["frames"]:
         raise AudioError(f"{file}: holds no audio (0 frames); it cannot be the reference")
+    if facts["duration_s"] > LONGEST_SECONDS:
+        raise AudioError(
+            f"{file}: lasts {facts['duration_s']:.0f} s at the {facts['sample_rate']} Hz of its header, at most "
+            f"{LONGEST_SECONDS} s (a day) are allowed; repair the header or use another reference"
+        )
     return facts | {"target_frames": round(facts["frames"] * rate / facts["sample_rate"])}
 
 

@@ -63,7 +63,7 @@ def run(inputs: dict[str, Path], outputs: dict[str, Path], params: dict[str, Any
     from stemtasks.audio.levels import measure_levels
     from stemtasks.audio.wav import write_wav
     from stemtasks.errors import SpecError
-    from stemtasks.plugins import call
+    from stemtasks.plugins import beside, call
     from stemtasks.timeline import Timeline
 
     if "mistake" in params:
@@ -73,14 +73,18 @@ def run(inputs: dict[str, Path], outputs: dict[str, Path], params: dict[str, Any
     if frames is None:
         frames = timeline.frames if timeline else 0
     stream = Stream(params["sample_rate"], params["channels"], frames, outputs["audio"].parent)
+    reference = params["parts"][f"generators/{params['generator']}"]
     blocks = call(
-        params["parts"][f"generators/{params['generator']}"],
+        reference,
         stream,
         arguments=params["arguments"] | _files(inputs),
         offered={"timeline": timeline, "seed": params["seed"], "paths": inputs, "variables": params["environment"]},
     )
     write_wav(outputs["audio"], blocks, stream.sample_rate, stream.channels)
-    write_facts(outputs["facts"], measure_levels(outputs["audio"]))
+    facts = measure_levels(outputs["audio"])
+    if remarks := list(beside(reference, "remarks", {**params["arguments"], "timeline": timeline}) or ()):
+        facts["remarks"] = remarks
+    write_facts(outputs["facts"], facts)
 
 
 def _files(inputs: dict[str, Path]) -> dict[str, Any]:
@@ -106,5 +110,5 @@ def verify(facts: dict[str, Any], limits: dict[str, Any]) -> list[str]:
 
 
 def summary(facts: dict[str, Any]) -> str:
-    """Return the stem's length and peak."""
-    return f"{facts['frames']} frames, peak {level(facts['peak_dbfs'], 'dBFS')}"
+    """Return the stem's length and peak, and what is allowed and seldom meant."""
+    return "; ".join([f"{facts['frames']} frames, peak {level(facts['peak_dbfs'], 'dBFS')}", *facts.get("remarks", ())])

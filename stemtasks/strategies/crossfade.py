@@ -9,11 +9,11 @@ import numpy as np
 
 from stemtasks.audio.blocks import Stream
 from stemtasks.audio.matching import Match, aligned, matches, powers, reach_frames
-from stemtasks.audio.pieces import Fit, Piece, ending, fit, read, seconds
+from stemtasks.audio.pieces import Extent, Fit, Piece, ending, fit, read, seconds
 from stemtasks.audio.source import Source
 from stemtasks.dsp import overlap as dsp
 from stemtasks.errors import AudioError
-from stemtasks.units import TimeMs
+from stemtasks.units import OverlapMs
 
 CUT_FADE_MS = 20.0
 REGION_SECONDS = 20.0
@@ -24,7 +24,7 @@ LEVEL_WEIGHT = 0.03
 LAST_ANCHORS = 12
 
 
-def crossfade(source: Source, frames: int, stream: Stream, *, overlap_ms: TimeMs = 500.0) -> Fit:
+def crossfade(source: Source, frames: int, stream: Stream, *, overlap_ms: OverlapMs = 500.0) -> Fit:
     """Repeat regions of the recording with long overlaps until the target's length; it keeps its own ending.
 
     The regions leave out the attack and the final decay, and alternate where several join equally well.
@@ -35,11 +35,7 @@ def crossfade(source: Source, frames: int, stream: Stream, *, overlap_ms: TimeMs
         How long both parts sound together at a seam, at most a fifth of the material that sustains.
     """
     rate = stream.sample_rate
-    if source.frames > frames:
-        raise AudioError(
-            f"{source.path}: {seconds(source.frames, rate)} are longer than the target's"
-            f" {seconds(frames, rate)}: use the strategy truncate"
-        )
+    check(source, frames, stream)
     start, stop = _region(source)
     overlap = max(1, min(round(overlap_ms * rate / 1000.0), (stop - start) // 5))
     found = matches(source, start, stop, overlap, overlap, VARIED, LEVEL_WEIGHT)
@@ -53,6 +49,16 @@ def crossfade(source: Source, frames: int, stream: Stream, *, overlap_ms: TimeMs
         "match": round(found[0].score, 3),
     }
     return fit(source, frames, plan, facts)
+
+
+def check(source: Extent, frames: int, stream: Stream) -> None:
+    """Refuse a stem that is longer than the target."""
+    rate = stream.sample_rate
+    if source.frames > frames:
+        raise AudioError(
+            f"{source.path}: {seconds(source.frames, rate)} are longer than the target's"
+            f" {seconds(frames, rate)}: use the strategy truncate"
+        )
 
 
 def _region(source: Source) -> tuple[int, int]:

@@ -10,18 +10,20 @@ import numpy as np
 
 from stemtasks.audio.blocks import Block, Stream
 from stemtasks.audio.matching import aligned, matches, powers, reach_frames
-from stemtasks.audio.pieces import END_FADE_MS, SILENCE_PEAK, Fit, Piece, ending, fit, read, seconds
+from stemtasks.audio.pieces import END_FADE_MS, SILENCE_PEAK, Extent, Fit, Piece, ending, fit, read, seconds
 from stemtasks.audio.source import Source
 from stemtasks.dsp import overlap as dsp
-from stemtasks.errors import AudioError, SpecError
+from stemtasks.errors import AudioError, Mistakes
 from stemtasks.timeline import Timeline
-from stemtasks.units import Beats, Bpm, Seconds, TimeMs
+from stemtasks.units import Beats, Bpm, OverlapMs, Seconds
 
 MISSING_SECONDS = 0.025
 SNAP_SECONDS = 0.01
 GRID_OVERLAP_MS, FREE_OVERLAP_MS = 20.0, 50.0
 MATCH_WINDOW_SECONDS = 0.4
 FOLD_SECONDS = 0.005
+SHORTEST_SECONDS = 0.01
+AT_LEAST = f"a loop lasts at least {SHORTEST_SECONDS:g} s, shorter ones are a tone"
 ATTACK_POWER = 10.0
 
 
@@ -36,7 +38,7 @@ def loop(
     end_seconds: Seconds | None = None,
     start_beats: Beats | None = None,
     length_beats: Beats | None = None,
-    overlap_ms: TimeMs | None = None,
+    overlap_ms: OverlapMs | None = None,
 ) -> Fit:
     """Repeat the stem, or a region of it, until the target's length.
 
@@ -59,20 +61,12 @@ def loop(
         How long both parts sound together at a seam; by default 20 ms with a tempo and 50 ms without.
     """
     tempo = bpm if bpm is not None else timeline.bpm
-    _check_region(tempo, start_seconds, end_seconds, start_beats, length_beats)
+    region = {"start_seconds": start_seconds, "end_seconds": end_seconds}
+    region |= {"start_beats": start_beats, "length_beats": length_beats}
+    check(source, frames, stream, timeline=timeline, bpm=bpm, **region)
     rate = stream.sample_rate
     start = round(_region_start(tempo, start_seconds, start_beats) * rate)
-    if start >= source.frames:
-        raise SpecError(
-            f"{source.path}: the loop starts at {seconds(start, rate)}, the stem has {seconds(source.frames, rate)}:"
-            " give an earlier start_seconds or start_beats"
-        )
     whole = start_seconds is end_seconds is start_beats is length_beats is None
-    if whole and source.frames > frames:
-        raise AudioError(
-            f"{source.path}: {seconds(source.frames, rate)} are longer than the target's {seconds(frames, rate)}:"
-            " use the strategy truncate, or give the loop a region (start_seconds, end_seconds)"
-        )
     end = None if end_seconds is None else min(round(end_seconds * rate), source.frames)
     if tempo is None:
         overlap = round((FREE_OVERLAP_MS if overlap_ms is None else overlap_ms) * rate / 1000.0)
@@ -94,24 +88,49 @@ def loop(
     return fit(source, frames, plan, facts, beat, start)
 
 
-def _check_region(
-    tempo: float | None,
+def check(
+    source: Extent,
+    frames: int,
+    stream: Stream,
+    *,
+    timeline: Timeline,
+    bpm: float | None,
     start_seconds: float | None,
     end_seconds: float | None,
     start_beats: float | None,
     length_beats: float | None,
 ) -> None:
-    """Raise SpecError for a region given twice, in beats without a tempo, or empty."""
+    """Refuse a region that is given twice, in beats without a tempo, empty or outside the stem; and a stem too long."""
+    tempo, rate = bpm if bpm is not None else timeline.bpm, stream.sample_rate
+    mistakes = Mistakes()
     if start_seconds is not None and start_beats is not None:
-        raise SpecError("loop: start_seconds and start_beats are both given: keep one of them")
+        mistakes.append("loop: start_seconds and start_beats are both given: keep one of them")
     if end_seconds is not None and length_beats is not None:
-        raise SpecError("loop: end_seconds and length_beats are both given: keep one of them")
+        mistakes.append("loop: end_seconds and length_beats are both given: keep one of them")
     if tempo is None and (start_beats is not None or length_beats is not None):
-        raise SpecError("loop: start_beats and length_beats need a tempo: give the stem's bpm, or use seconds")
+        mistakes.append("loop: start_beats and length_beats need a tempo: give the stem's bpm, or use seconds")
     if length_beats == 0.0:
-        raise SpecError("loop: length_beats is 0: a loop has at least a part of a beat")
-    if end_seconds is not None and end_seconds <= _region_start(tempo, start_seconds, start_beats):
-        raise SpecError(f"loop: end_seconds is {end_seconds:g}, which is not after the start: give a later end")
+        mistakes.append("loop: length_beats is 0: a loop has at least a part of a beat")
+    mistakes.settle()
+    start_s = _region_start(tempo, start_seconds, start_beats)
+    if end_seconds is not None and end_seconds <= start_s:
+        mistakes.append(f"loop: end_seconds is {end_seconds:g}, which is not after the start: give a later end")
+    elif end_seconds is not None and end_seconds - start_s < SHORTEST_SECONDS:
+        mistakes.append(f"loop: from its start to end_seconds there are {end_seconds - start_s:g} s: {AT_LEAST}")
+    elif length_beats is not None and tempo is not None and length_beats * 60.0 / tempo < SHORTEST_SECONDS:
+        mistakes.append(f"loop: length_beats is {length_beats:g}, {length_beats * 60 / tempo:g} s: {AT_LEAST}")
+    start = round(start_s * rate)
+    if start >= source.frames:
+        mistakes.append(
+            f"{source.path}: the loop starts at {seconds(start, rate)}, the stem has {seconds(source.frames, rate)}:"
+            " give an earlier start_seconds or start_beats"
+        )
+    mistakes.settle()
+    if start_seconds is end_seconds is start_beats is length_beats is None and source.frames > frames:
+        raise AudioError(
+            f"{source.path}: {seconds(source.frames, rate)} are longer than the target's {seconds(frames, rate)}:"
+            " use the strategy truncate, or give the loop a region (start_seconds, end_seconds)"
+        )
 
 
 def _region_start(tempo: float | None, start_seconds: float | None, start_beats: float | None) -> float:

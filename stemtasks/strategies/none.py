@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from functools import partial
 
 from stemtasks.audio.blocks import Stream
-from stemtasks.audio.pieces import END_FADE_MS, Fit, Piece, ending, fit, seconds
+from stemtasks.audio.pieces import END_FADE_MS, Extent, Fit, Piece, ending, fit, seconds
 from stemtasks.audio.source import Source
 from stemtasks.errors import AudioError
 from stemtasks.units import TimeMs
@@ -20,6 +20,12 @@ def none(source: Source, frames: int, stream: Stream, *, tolerance_ms: TimeMs = 
     tolerance_ms
         How far the stem's duration may be from the target's; what differs is cut or filled at the end.
     """
+    check(source, frames, stream, tolerance_ms=tolerance_ms)
+    return fit(source, frames, partial(_pieces, source, frames), {"difference_frames": source.frames - frames})
+
+
+def check(source: Extent, frames: int, stream: Stream, *, tolerance_ms: float) -> None:
+    """Refuse a stem whose duration is not the target's."""
     rate = stream.sample_rate
     difference = source.frames - frames
     if abs(difference) > tolerance_ms * rate / 1000.0:
@@ -28,7 +34,6 @@ def none(source: Source, frames: int, stream: Stream, *, tolerance_ms: TimeMs = 
             f"{source.path}: {seconds(source.frames, rate)}, the target {seconds(frames, rate)}, and the strategy"
             f" none allows {tolerance_ms:g} ms between them: use {ways} or auto, or render it at the target's length"
         )
-    return fit(source, frames, partial(_pieces, source, frames), {"difference_frames": difference})
 
 
 def _pieces(source: Source, frames: int) -> Iterator[Piece]:

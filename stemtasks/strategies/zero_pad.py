@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from functools import partial
 
 from stemtasks.audio.blocks import Stream
-from stemtasks.audio.pieces import Fit, Piece, ending, fit, seconds
+from stemtasks.audio.pieces import Extent, Fit, Piece, ending, fit, seconds
 from stemtasks.audio.source import Source
 from stemtasks.errors import AudioError
 from stemtasks.units import TimeMs
@@ -20,13 +20,18 @@ def zero_pad(source: Source, frames: int, stream: Stream, *, fade_ms: TimeMs = 5
     fade_ms
         Length of the fade at the stem's end, made only where it ends above -60 dBFS and would click.
     """
+    check(source, frames, stream)
+    padding = frames - source.frames
+    return fit(source, frames, partial(_pieces, source, frames, fade_ms), {"padding_frames": padding})
+
+
+def check(source: Extent, frames: int, stream: Stream) -> None:
+    """Refuse a stem that is longer than the target."""
     if source.frames > frames:
         raise AudioError(
             f"{source.path}: {seconds(source.frames, stream.sample_rate)} are longer than the target's"
             f" {seconds(frames, stream.sample_rate)}: use the strategy truncate"
         )
-    padding = frames - source.frames
-    return fit(source, frames, partial(_pieces, source, frames, fade_ms), {"padding_frames": padding})
 
 
 def _pieces(source: Source, frames: int, fade_ms: float) -> Iterator[Piece]:

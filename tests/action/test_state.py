@@ -304,3 +304,27 @@ def test_records_that_cannot_be_opened_are_not_set_aside(copied, monkeypatch):
     other.close()
     with opened(folder) as tree:
         assert tree.records.names("tasks") == ["stem:song/first", "stem:song/last", "stem:song/twin"]
+
+
+def test_a_row_that_is_a_bomb_is_not_there(tmp_path):
+    Records(tmp_path).put("tasks", "right", {"key": "x"})
+    deep = "[" * 500 + "]" * 500
+    connection = sqlite3.connect(tmp_path / "records.db", isolation_level=None)
+    connection.execute("insert into tasks values (?, ?, ?)", ("deep", deep, _mark("tasks", "deep", deep)))
+    connection.close()
+    found = Records(tmp_path)
+    assert found.get("tasks", "deep") is None
+    assert found.get("tasks", "right") == {"key": "x"}
+
+
+def test_a_row_longer_than_any_sets_the_records_aside(tmp_path):
+    Records(tmp_path).put("tasks", "right", {"key": "x"})
+    long = "1" * (17 << 20)
+    connection = sqlite3.connect(tmp_path / "records.db", isolation_level=None)
+    connection.execute("insert into tasks values (?, ?, ?)", ("long", long, _mark("tasks", "long", long)))
+    connection.close()
+    found = Records(tmp_path)
+    assert found.names("tasks") == []
+    assert (tmp_path / "records.damaged").exists()
+    with pytest.raises(CacheError, match="cannot be written"):
+        found.put("tasks", "long", long)

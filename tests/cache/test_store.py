@@ -61,6 +61,21 @@ def test_a_bad_blob_is_a_miss_and_is_gone(store, tmp_path, damage):
     assert not blob.exists()
 
 
+@pytest.mark.parametrize("text", ["[" * 500_000, '{"a":' * 100_000, " " * (2 << 20), '{"outputs": ' + "9" * 5000 + "}"])
+def test_an_entry_that_is_a_bomb_is_no_entry(store, text):
+    path = store.entry_path("0" * 64)
+    path.parent.mkdir(parents=True)
+    path.write_text(text)
+    assert store.entry("0" * 64) is None
+
+
+def test_of_an_entry_no_more_is_read_than_one_can_have(store, tmp_path):
+    key, _ = kept(store, "a", b"bytes", tmp_path)
+    path = store.entry_path(key)
+    path.write_text(" " * (1 << 20) + path.read_text())
+    assert store.entry(key) is None
+
+
 def test_one_bad_blob_makes_the_whole_entry_a_miss(store, tmp_path):
     paths = {}
     for role in ("audio", "facts"):

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import math
+import re
 
 import numpy as np
 import pytest
@@ -144,9 +146,11 @@ def test_a_loudness_out_of_reach_writes_the_closest_and_says_why(mastered):
     assert facts["master"]["max_reduction_db"] == pytest.approx(12.0, abs=0.01)
     expected = (
         f"loudness is {facts['lufs']:.1f} LUFS, wanted -14.0 +-0.5: the mix's peaks leave no room under -1.0 dBTP: "
-        "lower loudness_lufs, raise ceiling_dbtp, or tame the peaks of the stems"
+        f"lower loudness_lufs by {-14.0 - facts['lufs']:.1f} dB, raise ceiling_dbtp, or tame the peaks of the stems"
     )
-    assert failed == [expected]
+    assert abs(float(re.search(r"by (\S+) dB", failed[0])[1]) - (-14.0 - facts["lufs"])) <= 0.1
+    assert re.sub(r"by \S+ dB", "", failed[0]) == re.sub(r"by \S+ dB", "", expected)
+    assert len(failed) == 1
 
 
 @pytest.mark.parametrize("subtype", ["FLOAT", "PCM_16"])
@@ -167,9 +171,10 @@ def test_a_mix_shorter_than_a_window_still_holds_the_ceiling(mastered):
 def test_a_changed_limit_is_applied_to_the_same_facts(mastered):
     _, facts, _ = mastered(drums(), loudness_lufs=-20.0)
     assert master.verify(facts, LIMITS | {"loudness_lufs": -20.0, "ceiling_dbtp": -1.0}) == []
+    over, rest = f"{math.ceil((facts['true_peak_dbtp'] + 30.0) * 10) / 10:.1f} dB", "raise ceiling_dbtp"
     assert master.verify(facts, LIMITS | {"loudness_lufs": -23.0, "ceiling_dbtp": -30.0}) == [
         "loudness is -20.0 LUFS, wanted -23.0 +-0.5",
-        f"true peak is {facts['true_peak_dbtp']} dBTP, the ceiling is -30.0",
+        f"true peak is {facts['true_peak_dbtp']} dBTP, the ceiling is -30.0: lower loudness_lufs by {over}, or {rest}",
     ]
 
 

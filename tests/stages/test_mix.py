@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 
 import numpy as np
 import pytest
@@ -120,6 +121,15 @@ def test_a_mix_that_is_not_its_stems_is_refused(tmp_path, stem, monkeypatch):
     assert mix.verify(facts, {}) == [
         f"stems times gains differ from the mix by {facts['sum_residual_dbfs']} dBFS, -120.0 is allowed"
     ]
+
+
+def test_a_mix_too_hot_for_its_format_says_what_to_lower_and_by_how_much(tmp_path, stem):
+    facts = mixed(tmp_path, {"bass": stem("bass", noise(1))}, {"bass": 44.0})[1]
+    assert facts["sum_residual_dbfs"] > -120.0
+    (said,) = mix.verify(facts, {})
+    assert said.startswith(f"it peaks at {facts['peak_dbfs']:+.1f} dBFS, too hot for 32-bit float")
+    lower = int(re.search(r"lower mix.gain_db by (\d+) dB", said)[1])
+    assert mix.verify(mixed(tmp_path, {"bass": stem("bass", noise(1))}, {"bass": 44.0 - lower})[1], {}) == []
 
 
 def test_samples_that_are_no_numbers_are_counted_not_raised(tmp_path, stem):

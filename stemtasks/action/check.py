@@ -1,0 +1,178 @@
+"""What can be said of a song without making sound: every mistake of it, a line each. Nothing is written.
+
+A part may have a function ``check`` beside its own, which refuses what that would, as far as parameters, sections and
+headers show it; and a function ``remarks``, which yields what is allowed and seldom meant.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from stemtasks import plugins
+from stemtasks.audio.blocks import Stream
+from stemtasks.audio.chain import pan_gains
+from stemtasks.audio.source import Source
+from stemtasks.errors import Mistakes, SpecError, StemtasksError
+from stemtasks.spec import schema
+from stemtasks.spec.files import files_of, is_product
+from stemtasks.spec.song import Named, Song, Stem
+from stemtasks.stages import reference, stem, timing
+from stemtasks.timeline import Section, Timeline
+
+ENDLESS = 1 << 62
+HEADER_ONLY = {"invalid_samples": 0, "rms_dbfs": 0.0, "clipped_ratio": 0.0, "dc": 0.0}
+"""What verification asks beside the header, as it is where nothing is wrong."""
+
+
+@dataclass(frozen=True)
+class Said:
+    """What there is to say of a song: what cannot be built, and what can and is seldom meant, a line each."""
+
+    mistakes: list[str]
+    remarks: list[str]
+
+
+def check(song: Song) -> Said:
+    """Return all that can be said of a song that could be read."""
+    return _Checking(song).said()
+
+
+class _Checking:
+    """A song, the frames of its target as far as they are known, and what was found so far."""
+
+    def __init__(self, song: Song) -> None:
+        self.song = song
+        self.mistakes = Mistakes()
+        self.remarks: list[str] = []
+        self.missing = {path for _, path in files_of(song) if not is_product(path) and not _is_there(path)}
+
+    def said(self) -> Said:
+        self._missing_files()
+        frames = self._target_frames()
+        timeline = self._timeline(frames)
+        for each in self.song.stems:
+            stem_frames = self._generator(each, timeline, frames)
+            self._strategy(each, timeline, stem_frames, frames)
+            self._effects(each, timeline, frames)
+        return Said(list(dict.fromkeys(self.mistakes)), list(dict.fromkeys(self.remarks)))
+
+    def _missing_files(self) -> None:
+        for where, path in files_of(self.song):
+            if path in self.missing:
+                self._add(where, [f"{path}: no such file; correct the path or put the file there"])
+
+    def _target_frames(self) -> int | None:
+        """Return the target's frames, None where a file that gives them is not there, or is built by a song."""
+        rate, table = self.song.song.sample_rate, self.song.reference
+        if table.file is None:
+            assert table.duration is not None
+            return round(self.song.seconds(table.duration) * rate)
+        path = self.song.input(table.file)
+        if path in self.missing or is_product(path):
+            return None
+        try:
+            with Source(path) as source:
+                facts = {name: getattr(source, name) for name in ("frames", "sample_rate", "channels", "subtype")}
+                facts |= {**HEADER_ONLY, "duration_s": source.frames / source.sample_rate}
+        except StemtasksError as error:
+            self._add("reference", _lines(error))
+            return None
+        wrong = reference.verify(facts, reference.job(self.song).limits)
+        self._add("reference", wrong)
+        return round(facts["frames"] * rate / facts["sample_rate"]) or None
+
+    def _timeline(self, frames: int | None) -> Timeline:
+        """Return the song's timeline; where its frames are not known, one with the sections alone."""
+        params = timing.job(self.song).params
+        if frames is not None:
+            try:
+                return timing.timeline_of(frames, params)
+            except SpecError as error:
+                self.mistakes.extend(f"{self.song.path.as_posix()}: {line}" for line in error.mistakes)
+        sections = tuple(
+            Section(each["name"], 0, ENDLESS, 0.0, each["beats"] or 1e9, each["key"] or params["key"])
+            for each in params["sections"] or [{"name": "song", "beats": None, "key": None}]
+        )
+        table = self.song.song
+        per_bar = self.song.beats_per_bar
+        return Timeline(table.sample_rate, ENDLESS, 0, table.bpm, per_bar, table.time_signature, table.key, sections)
+
+    def _generator(self, each: Stem, timeline: Timeline, frames: int | None) -> int | None:
+        """Return how long the stem is before it is aligned, as far as that is known."""
+        where, own = f"stems.{each.name}", dict(each.generator.arguments)
+        for parameter in schema.of("generators", each.generator.name).parameters:
+            if parameter.reads_files and isinstance(own[parameter.name], str):
+                own[parameter.name] = self.song.input(own[parameter.name])
+                if own[parameter.name] in self.missing or is_product(own[parameter.name]):
+                    return None
+        channels = each.table.channels or self.song.song.channels
+        wanted = frames
+        if each.table.duration is not None:
+            wanted = round(self.song.seconds(each.table.duration) * self.song.song.sample_rate)
+        stream = Stream(self.song.song.sample_rate, channels, ENDLESS if wanted is None else wanted, Path())
+        made = self._asked(where, each.generator, own, {"stream": stream, "timeline": timeline, "seed": 0})
+        if "timeline" in each.generator.wants:
+            return wanted
+        if isinstance(made, int):
+            limits = stem.job(self.song, each).limits
+            facts = {**HEADER_ONLY, **limits, "frames": made, "duration_s": made / self.song.song.sample_rate}
+            self._add(where, stem.verify(facts, limits))
+            return made
+        return None
+
+    def _strategy(self, each: Stem, timeline: Timeline, stem_frames: int | None, frames: int | None) -> None:
+        if stem_frames is None or frames is None:
+            return
+        stream = Stream(self.song.song.sample_rate, each.table.channels or self.song.song.channels, stem_frames, Path())
+        extent = _Extent(Path(self.song.product("stems", f"{each.name}.wav")), stem_frames)
+        offered = {"source": extent, "frames": frames, "stream": stream, "timeline": timeline}
+        offered |= {"bpm": each.table.bpm, "kind": each.table.kind, "seed": 0}
+        self._asked(f"stems.{each.name}.align", each.align, each.align.arguments, offered)
+
+    def _effects(self, each: Stem, timeline: Timeline, frames: int | None) -> None:
+        channels = self.song.song.channels
+        stream = Stream(self.song.song.sample_rate, channels, ENDLESS if frames is None else frames, Path())
+        for index, effect in enumerate(each.effects):
+            offered = {"stream": stream, "timeline": timeline, "seed": 0}
+            self._asked(f"stems.{each.name}.effects[{index}]", effect, effect.arguments, offered)
+        try:
+            pan_gains(each.table.channels or channels, channels, each.table.pan)
+        except StemtasksError as error:
+            self._add(f"stems.{each.name}", _lines(error))
+
+    def _asked(self, where: str, part: Named, arguments: dict[str, Any], offered: dict[str, Any]) -> Any:
+        """Return what a part's ``check`` returns, and note what it refuses and what its ``remarks`` say."""
+        given = arguments | offered | {name: value for name, value in arguments.items() if value is not None}
+        try:
+            made = plugins.beside(part.reference, "check", given)
+            remarks = plugins.beside(part.reference, "remarks", given) or ()
+            self.remarks += [f"{self.song.where(where)}: {line}" for line in remarks]
+        except StemtasksError as error:
+            self._add(where, _lines(error))
+        except Exception as error:  # a part of the project's own, or an installed one, may fail in any way
+            self._add(where, [f"{part.reference}: cannot be asked ({type(error).__name__}: {error})"])
+        else:
+            return made
+        return None
+
+    def _add(self, where: str, lines: Iterable[str]) -> None:
+        self.mistakes.extend(f"{self.song.where(where)}: {line}" for line in lines)
+
+
+@dataclass(frozen=True)
+class _Extent:
+    path: Path
+    frames: int
+
+
+def _lines(error: StemtasksError) -> Iterator[str]:
+    yield from error.mistakes if isinstance(error, SpecError) else [str(error)]
+
+
+def _is_there(path: str) -> bool:
+    """Return whether a file, or what a pattern may stand for, is there."""
+    return os.path.exists(path) or any(character in path for character in "*?[")

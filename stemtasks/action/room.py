@@ -1,0 +1,136 @@
+"""How many bytes a song's files take, and whether the disk has room for those that are still to be made."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import shutil
+from collections.abc import Iterable, Iterator
+
+from stemtasks import plugins
+from stemtasks.action.forecast import Forecast, forecast
+from stemtasks.action.pipeline import all_jobs
+from stemtasks.action.tree import Tree
+from stemtasks.errors import StemtasksError
+from stemtasks.paths import BUILD
+from stemtasks.spec.reading import Broken
+from stemtasks.spec.song import Song
+from stemtasks.timeline import clock
+
+BYTES = {"FLOAT": 4, "PCM_24": 3, "PCM_16": 2}
+WRITES = ("run", "fetch")
+"""What is restored from the local store shares its bytes."""
+MOST_FACTS_CHARACTERS = 1 << 16
+
+
+def without_room(songs: list[Song], tree: Tree) -> tuple[list[Song], list[Broken]]:
+    """Return the songs whose files fit on the disk, each by itself, and those whose files do not."""
+    free = shutil.disk_usage(BUILD if BUILD.exists() else ".").free
+    fitting: list[Song] = []
+    broken: list[Broken] = []
+    for song in songs:
+        line = _too_large(song, tree, free)
+        if line is None:
+            fitting.append(song)
+        else:
+            broken.append(Broken(song.path, (line,), tuple(stem.name for stem in song.stems)))
+    return fitting, broken
+
+
+def _too_large(song: Song, tree: Tree, free: int) -> str | None:
+    """Return the line for a song whose files do not fit, or None."""
+    frames = target_frames(song)
+    if frames is None or _most(song, frames) <= free:
+        return None
+    sizes = sizes_of(song, frames)
+    if sum(sizes.values()) > free:
+        # only now, since it looks at every file: what is there, or comes from the local store, takes no more
+        missing = sum(sizes.get(each.task, 0) for each in forecast(all_jobs([song]), tree) if each.what in WRITES)
+        if missing > free:
+            rate, stems = song.song.sample_rate, len(song.stems)
+            return (
+                f"{song.path}: its files would take {size(missing)} more ({clock(frames / rate * 1000)} at {rate} Hz, "
+                f"{stems} stem{'s' if stems != 1 else ''}), {BUILD}/ has {size(free)} free; free some space, or "
+                "shorten the song, lower its sample_rate or its subtype"
+            )
+    return None
+
+
+def target_frames(song: Song) -> int | None:
+    """Return the frames of the target: the spec's, those last measured, or what the reference's header says."""
+    rate, table = song.song.sample_rate, song.reference
+    if table.file is None:
+        assert table.duration is not None
+        return round(song.seconds(table.duration) * rate)
+    with contextlib.suppress(OSError, ValueError, KeyError, TypeError, ArithmeticError, RecursionError):
+        with open(song.product("reference.json"), encoding="utf-8") as file:
+            facts = json.loads(file.read(MOST_FACTS_CHARACTERS))
+        return int(facts["frames"] * rate / facts["sample_rate"])
+    with (
+        contextlib.suppress(StemtasksError),
+        plugins.load("stemtasks.audio.source:Source")(song.input(table.file)) as source,
+    ):
+        return int(source.frames * rate / source.sample_rate)
+    return None
+
+
+def sizes_of(song: Song, frames: int) -> dict[str, int]:
+    """Return about how many bytes each task of a song writes, by the task's name."""
+    table, sizes = song.song, dict[str, int]()
+    delivered = (frames + round(table.tail_seconds * table.sample_rate)) * table.channels
+    for stem in song.stems:
+        duration = stem.table.duration
+        own = frames if duration is None else round(song.seconds(duration) * table.sample_rate)
+        channels = stem.table.channels or table.channels
+        # what was rendered to the target's length is aligned as it is, and shares its bytes
+        is_aligned = own == frames and "timeline" in stem.generator.wants
+        sizes[f"stem:{song.name}/{stem.name}"] = own * channels * BYTES["FLOAT"]
+        sizes[f"align:{song.name}/{stem.name}"] = 0 if is_aligned else frames * channels * BYTES["FLOAT"]
+        sizes[f"process:{song.name}/{stem.name}"] = delivered * BYTES[table.subtype]
+    sizes[f"mix:{song.name}"] = delivered * BYTES["FLOAT"]
+    sizes[f"master:{song.name}"] = delivered * BYTES[table.subtype]
+    sizes[f"archive:{song.name}"] = delivered * BYTES[table.subtype] * (len(song.stems) + 1)
+    return sizes
+
+
+def expected(forecasts: Iterable[Forecast], songs: Iterable[Song], tree: Tree) -> Iterator[str]:
+    """Yield how many bytes would be written, and how long it takes by what is recorded of the tasks that would run."""
+    sizes: dict[str, int] = {}
+    for song in songs:
+        frames = target_frames(song)
+        sizes |= {} if frames is None else sizes_of(song, frames)
+    writing = [each.task for each in forecasts if each.what in WRITES]
+    if writing:
+        yield f"about {size(sum(sizes.get(task, 0) for task in writing))} to write"
+    running = [each.task for each in forecasts if each.what == "run"]
+    if running:
+        taken = [seconds for task in running if (seconds := _seconds(tree, task)) is not None]
+        unknown = len(running) - len(taken)
+        if taken:
+            yield f"{sum(taken):.1f} s of work, as long as it took before"
+        if unknown:
+            yield f"{unknown} task{'s were' if unknown != 1 else ' was'} never run, which may take any time"
+
+
+def _seconds(tree: Tree, task: str) -> float | None:
+    """Return how long a task took when it was last run, as its record says."""
+    record = tree.records.get("tasks", task)
+    seconds = record.get("seconds") if isinstance(record, dict) else None
+    return seconds if isinstance(seconds, float) and seconds >= 0 else None
+
+
+def _most(song: Song, frames: int) -> int:
+    """Return more bytes than a song's files take, without looking at its stems; a stem may be longer than the song."""
+    durations = [song.seconds(stem.table.duration) for stem in song.stems if stem.table.duration is not None]
+    longest = max(
+        [frames + song.song.tail_seconds * song.song.sample_rate, *(d * song.song.sample_rate for d in durations)]
+    )
+    return round(longest * 2 * BYTES["FLOAT"] * (4 * len(song.stems) + 3))
+
+
+def size(count: int) -> str:
+    """Return a number of bytes as a person reads it."""
+    for unit, factor in (("TB", 1e12), ("GB", 1e9)):
+        if count >= factor:
+            return f"{count / factor:.1f} {unit}"
+    return f"{count / 1e6:.1f} MB"

@@ -1,0 +1,54 @@
+"""A song whose spec is wrong: its tasks fail, with one line for all of them, and the other songs are built.
+
+What it made before stays as it is: a slip of the keyboard is no order to remove files.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from doit.exceptions import TaskFailed
+
+from stemtasks.action.pipeline import is_per_stem
+from stemtasks.commands.project import broken, tree
+from stemtasks.spec.reading import Broken
+
+_first: dict[str, str] = {}
+"""The stage that was asked for first, by song: with its tasks comes the one that ``doit list`` shows."""
+
+
+def tasks_of_broken(stage: str) -> Iterator[dict[str, Any]]:
+    """Yield a stage's tasks of each song that cannot be read, as far as their names are known."""
+    for each in broken():
+        if _first.setdefault(each.name, stage) == stage:
+            yield {"basename": f"spec:{each.name}", **_failing(each)}
+        for name in _names(stage, each):
+            yield {"basename": stage, "name": name, **_failing(each)}
+
+
+def _failing(each: Broken) -> dict[str, Any]:
+    return {"doc": each.line, "actions": [Fails(each.line)], "meta": {"spec": each.path.as_posix()}}
+
+
+class Fails:
+    """The action of a task that nothing can be done for."""
+
+    def __init__(self, line: str) -> None:
+        self.line = line
+
+    def __call__(self) -> TaskFailed:
+        """Return doit's failure, with the line."""
+        return TaskFailed(self.line)
+
+    def __repr__(self) -> str:
+        return self.line
+
+
+def _names(stage: str, each: Broken) -> list[str]:
+    """Return what a stage's tasks of the song are called: by its stems, and by those that it had when it was built."""
+    if not is_per_stem(stage):
+        return [each.name]
+    begin = f"{stage}:{each.name}/"
+    recorded = (task.removeprefix(begin) for task in tree().records.names("tasks") if task.startswith(begin))
+    return [f"{each.name}/{stem}" for stem in dict.fromkeys((*each.stems, *recorded))]

@@ -1,0 +1,75 @@
+"""``doit check`` and ``stemtasks check``: all mistakes of all songs, without making sound or writing anything."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from typing import Any
+
+from doit.cmd_base import Command
+
+from stemtasks import plugins
+from stemtasks.cache import settings
+from stemtasks.errors import Mistakes, SpecError, StemtasksError
+from stemtasks.paths import SPEC
+from stemtasks.spec import schema
+from stemtasks.spec.reading import Broken, read_all
+from stemtasks.spec.song import Song
+
+
+class Check(Command):  # type: ignore[misc]  # doit has no types
+    """``doit check``."""
+
+    doc_purpose = "say all that is wrong with all songs, without making sound"
+    doc_usage = ""
+    doc_description = None
+
+    def execute(self, opt_values: Any, pos_args: list[str]) -> int:
+        """Print what there is to say, in the folder that was asked for."""
+        if folder := opt_values.get("cwdPath"):
+            os.chdir(folder)
+        return say(pos_args)
+
+
+def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add the command to the parser."""
+    parser = commands.add_parser("check", help="say all that is wrong with all songs, without making sound")
+    parser.add_argument("song", nargs="*", help="only these, by name")
+    parser.set_defaults(run=lambda parsed: say(parsed.song))
+
+
+def say(names: list[str]) -> int:
+    """Print a line a mistake, and how many there are; return 0, or 1 where there are any."""
+    sys.dont_write_bytecode = True  # of a project's own parts either
+    mistakes, remarks, songs = said(names)
+    for line in [*mistakes, *(f"NOTE: {line}" for line in remarks)]:
+        sys.stdout.write(f"{line}\n")
+    found = "no mistakes" if not mistakes else "1 mistake" if len(mistakes) == 1 else f"{len(mistakes)} mistakes"
+    sys.stdout.write(f"{songs} song{'s' if songs != 1 else ''}, {found}\n")
+    return 1 if mistakes else 0
+
+
+def said(names: list[str]) -> tuple[list[str], list[str], int]:
+    """Return all mistakes, all remarks, and how many songs were looked at."""
+    check = plugins.load("stemtasks.action.check:check")  # only now: it needs what reads headers
+    mistakes, remarks = Mistakes(), list[str]()
+    songs: list[Song] = []
+    broken: list[Broken] = []
+    try:
+        settings.load()
+    except StemtasksError as error:
+        mistakes += error.mistakes if isinstance(error, SpecError) else [str(error)]
+    with mistakes:
+        songs, broken = read_all(SPEC)
+    wrong = {each.name: list(each.mistakes) for each in broken}
+    read = {song.name: song for song in songs}
+    known = sorted({*wrong, *read})
+    mistakes += [schema.unknown("song", name, known) for name in names if name not in known]
+    for name in [name for name in known if not names or name in names]:
+        mistakes += wrong.get(name, ())
+        if name in read:
+            found = check(read[name])
+            mistakes += found.mistakes
+            remarks += found.remarks
+    return mistakes, remarks, len([name for name in known if not names or name in names])
