@@ -1,7 +1,7 @@
 """The scripts ``doit`` and ``stemtasks``: from the first instant on Ctrl-C is a line, and a closed output is no error.
 
-Nothing is imported before that, not even ``typing``. What then stops a build, and says so, is ``signals.py``; a dodo
-file that is not of this package is doit's own to stop.
+The scripts themselves (``stemtasks/scripts``) look after Ctrl-C until this is imported. What then stops a build, and
+says so, is ``signals.py``; a dodo file that is not of this package is doit's own to stop.
 """
 
 from __future__ import annotations
