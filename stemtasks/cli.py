@@ -25,13 +25,26 @@ def main(arguments: list[str] | None = None) -> int:
     """Run the command and return its exit code: 0, or 1 after one line for a user's mistake."""
     parsed = _parser().parse_args(arguments)
     try:
-        return parsed.run(parsed) or 0
+        code: int = parsed.run(parsed) or 0
+        sys.stdout.flush()  # what is still held back fails here, not while Python ends
     except StemtasksError as error:
         print(f"ERROR: {error}", file=sys.stderr)
         return 1
     except BrokenPipeError:  # 'stemtasks schema | head'
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    return 0
+        _drop_output()
+        return 0
+    except OSError as error:
+        if error.filename is not None or error.errno is None:
+            raise
+        _drop_output()
+        print(f"ERROR: what there is to say cannot be written ({error.strerror})", file=sys.stderr)
+        return 1
+    return code
+
+
+def _drop_output() -> None:
+    """Have what Python still holds for the output go nowhere: it would fail once more while Python ends."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -92,6 +92,17 @@ def test_a_closed_pipe_is_no_mistake():
     assert done.stderr == ""
 
 
+@pytest.mark.parametrize("name", [[], ["delay"]], ids=["more than a buffer", "less than a buffer"])
+def test_a_full_disk_on_the_output_is_one_line(name):
+    with open("/dev/full", "w") as full:
+        command = [sys.executable, "-m", "stemtasks.cli", "schema", *name]
+        run = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+    assert (run.returncode, run.stderr) == (
+        1,
+        "ERROR: what there is to say cannot be written (No space left on device)\n",
+    )
+
+
 def test_the_readmes_spec_is_a_song(tmp_path):
     (text,) = re.findall(r"```toml\n(.*?)```", README, re.DOTALL)
     assert text.count("\n# [stems.guitar]") == 1
