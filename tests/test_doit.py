@@ -235,3 +235,21 @@ def test_dumpdb_still_dumps_a_database_of_another_project(tmp_path):
             [sys.executable, "-m", "doit", *arguments], cwd=tmp_path, capture_output=True, text=True, check=True
         )
     assert "'deps:': ['dodo.py']" in done.stdout
+
+
+@pytest.mark.parametrize("command", ["why", "plan"])
+def test_a_pattern_that_no_task_has_is_an_error_with_the_nearest_names(project, command):
+    project.spec(SPEC)
+    done = running(project, command, "stem:song/leed*", stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    assert (done.returncode, done.stdout) == (3, "")
+    assert "stem:song/leed*: no task is named so; the nearest are stem:song/lead, " in done.stderr
+
+
+def test_a_plan_says_by_its_exit_code_whether_anything_would_run(project):
+    project.spec(SPEC)
+    codes = [
+        running(project, "plan", *option, stdout=subprocess.DEVNULL).returncode for option in ([], ["--exit-code"])
+    ]
+    project.build()
+    codes.append(running(project, "plan", "--exit-code", stdout=subprocess.DEVNULL).returncode)
+    assert codes == [0, 1, 0]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import fnmatch
 import sys
 from abc import abstractmethod
@@ -9,6 +10,7 @@ from typing import Any
 
 from doit.cmd_base import DoitCmdBase
 from doit.control import TaskControl
+from doit.exceptions import InvalidCommand
 
 from stemtasks.action.forecast import Forecast, forecast
 from stemtasks.action.room import expected
@@ -18,12 +20,16 @@ from stemtasks.commands.project import songs, tree
 class _Foretold(DoitCmdBase):  # type: ignore[misc]
     """A command that says what a build would do, and does nothing."""
 
-    cmd_options = ()
+    cmd_options: tuple[dict[str, Any], ...] = ()
     doc_usage = "[TASK ...]"
     doc_description = None
 
-    def _execute(self, pos_args: list[str] | None = None) -> int:
+    def _foretell(self, pos_args: list[str] | None) -> list[Forecast]:
+        """Say what is foretold of the tasks named and of all that they need, and return it."""
         control = TaskControl(self.task_list)
+        for name in pos_args or ():
+            if "*" in name and not _group(control.tasks, name):
+                raise InvalidCommand(f"{name}: no task is named so{_nearest(name, list(control.tasks))}")
         control.process(self.sel_tasks if pos_args else None)
         chosen = _with_what_they_need(control.tasks, control.selected_tasks)
         jobs = [control.tasks[name].meta["build"].job for name in chosen if "build" in (control.tasks[name].meta or {})]
@@ -31,21 +37,36 @@ class _Foretold(DoitCmdBase):  # type: ignore[misc]
         metas = {name: control.tasks[name].meta or {} for name in chosen}
         broken = {meta["spec"]: name for name, meta in reversed(metas.items()) if "spec" in meta}
         failing = [Forecast(name, "fail", [control.tasks[name].doc]) for name in broken.values()]
-        self._say(forecast(jobs, tree()) + failing, asked)
+        forecasts = forecast(jobs, tree()) + failing
+        self._say(forecasts, asked)
         for line in tree().finish():
             sys.stderr.write(f"{line}\n")
         self.dep_manager.close()
-        return 0
+        return forecasts
 
     @abstractmethod
     def _say(self, forecasts: list[Forecast], asked: set[str]) -> None:
         """Print what is foretold; ``asked`` are the tasks that were named."""
 
 
+EXIT_CODE = {
+    "name": "exit_code",
+    "short": "",
+    "long": "exit-code",
+    "type": bool,
+    "default": False,
+    "help": "end with 1 if anything is not up to date, as 'git diff --exit-code' does [default: end with 0]",
+}
+
+
 class Why(_Foretold):
     """``doit why``."""
 
     doc_purpose = "say what would run, and why"
+
+    def _execute(self, pos_args: list[str] | None = None) -> int:
+        self._foretell(pos_args)
+        return 0
 
     def _say(self, forecasts: list[Forecast], asked: set[str]) -> None:
         """Print each task that is not up to date with its reasons, and those asked for in any case."""
@@ -61,6 +82,10 @@ class Plan(_Foretold):
     """``doit plan``."""
 
     doc_purpose = "list what would run, be restored or fetched, be verified anew, or is up to date"
+    cmd_options = (EXIT_CODE,)
+
+    def _execute(self, exit_code: bool, pos_args: list[str] | None = None) -> int:
+        return int(any(each.what != "up to date" for each in self._foretell(pos_args)) and exit_code)
 
     def _say(self, forecasts: list[Forecast], asked: set[str]) -> None:  # noqa: ARG002 - the form of both
         """Print a line a task, and how many there are of each kind."""
@@ -87,6 +112,12 @@ def _group(tasks: dict[str, Any], name: str) -> list[str]:
     if name in tasks:
         return [name, *(tasks[name].task_dep if tasks[name].has_subtask else ())]
     return [task for task in tasks if fnmatch.fnmatch(task, name)]
+
+
+def _nearest(pattern: str, names: list[str]) -> str:
+    """Return which names are most like a pattern that none has, as the end of a line."""
+    near = difflib.get_close_matches(pattern, names, n=3)
+    return f"; the nearest are {', '.join(near)}" if near else "; 'doit list --all' shows the names"
 
 
 def _with_what_they_need(tasks: dict[str, Any], chosen: list[str]) -> list[str]:
