@@ -13,7 +13,7 @@ from stemtasks.commands.broken import tasks_of_broken
 from stemtasks.commands.build import BuildReporter
 from stemtasks.commands.database import Checker
 from stemtasks.commands.project import run_in, songs
-from stemtasks.commands.task import task_of
+from stemtasks.commands.task import GroupUpToDate, task_of
 from stemtasks.paths import STATE
 
 __all__ = ["DOIT_CONFIG", "processes", "run_in", "tasks"]
@@ -32,7 +32,8 @@ DOIT_CONFIG = {
 
 def tasks(stage: str, doc: str) -> Iterator[dict[str, Any]]:
     """Yield doit's tasks of a stage, one for each song, or for each of its stems, and the group they make."""
-    yield {"basename": stage, "name": None, "doc": doc}
+    up_to_date = GroupUpToDate(lambda: (job for song in songs() for job in jobs_of(stage, song)))
+    yield {"basename": stage, "name": None, "doc": doc, "uptodate": [up_to_date]}
     for song in songs():
         yield from map(task_of, jobs_of(stage, song))
     yield from tasks_of_broken(stage)

@@ -13,6 +13,7 @@ import pytest
 import stemtasks
 from stemtasks.action import workers  # noqa: F401 - before a test imports numpy, which gets one thread, as in a build
 from tests import slow_song
+from tests.held import Hold
 from tests.project import Project
 from tests.three_stems import ALL, SPEC
 
@@ -96,3 +97,9 @@ def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     shutil.copytree(Path(stemtasks.__file__).parent, copy, ignore=shutil.ignore_patterns("__pycache__"))
     monkeypatch.setenv("PYTHONPATH", str(copy.parent))
     return copy
+
+
+@pytest.fixture
+def hold(tmp_path: Path) -> Hold:
+    """Return what holds up a stage of a running build."""
+    return Hold(tmp_path / "markers")

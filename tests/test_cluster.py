@@ -147,7 +147,7 @@ def test_a_worker_with_another_line_refuses_what_the_line_decides_and_nothing_of
     shared = {"STEMTASKS_CACHE": str(tmp_path / "shared"), **ours}
     worker = cluster.worker(joined)
     run = joined.doit("--continue", env=shared)
-    assert (run.code, run.err) == (2, "")
+    assert (run.code, run.err) == (1, "")
     assert run.lines("FAILED") == {
         BASS: f"spec/song.toml: stems.bass: process {worker.pid} on {os.uname().nodename} has other code than this "
         "build: effects/lowpass.py; give it the same, start it again in the folder of dodo.py, and run doit again"

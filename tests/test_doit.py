@@ -58,7 +58,7 @@ def test_output_that_cannot_be_written_is_one_line_and_stops_nothing(project):
     with open("/dev/full", "w") as full:
         done = running(project, stdout=full, stderr=subprocess.PIPE)
     assert done.returncode == 0
-    assert done.stderr == b"the output of doit cannot be written (No space left on device); the build goes on\n"
+    assert done.stderr == b"the output of doit cannot be written (No space left on device); what it does goes on\n"
 
 
 @pytest.mark.parametrize("arguments", [[], ["list", "--all"]])
@@ -209,7 +209,7 @@ def test_jobs_in_processes_end_with_the_build(slow, number):
     ("arguments", "line"),
     [
         (["-n", "-1"], "ERROR: -n: -1 tasks at a time would build nothing; give 1 or more"),
-        (["info", "mix:nope"], 'ERROR: command `info` invalid parameter: "mix:nope". Must be a task, or a target.'),
+        (["info", "mix:nope"], "ERROR: mix:nope: no task is named so; the nearest are mix:song"),
         (["dumpdb"], "ERROR: .doit.db: no dbm database is there; with stemtasks 'doit info TASK'"),
     ],
 )

@@ -14,7 +14,6 @@ import numpy as np
 import pytest
 import soundfile
 
-from tests.held import Hold
 from tests.project import Project
 
 SPEC = """
@@ -83,11 +82,6 @@ def clean(tmp_path_factory):
 def built(project, clean):
     shutil.copytree(clean().folder, project.folder, dirs_exist_ok=True)
     return project
-
-
-@pytest.fixture
-def hold(tmp_path):
-    return Hold(tmp_path / "markers")
 
 
 def killed(project, hold, stage, number):

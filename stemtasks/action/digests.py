@@ -93,14 +93,15 @@ class Digests:
                 return None
             if known is not None and known[0] == before:
                 return known[1]
-            settled = self.clock.settled(path, before)
+            # who only looks has an answer for now
+            settled = not self._records.writes or self.clock.settled(path, before)
             try:
                 digest = read_digest(path)
             except OSError as error:
                 raise AudioError(f"{path}: cannot be read ({error.strerror})") from None
             if signature(path) == before:
                 # a file younger than a tick of its clock, or not yet on the disk, is read again by whoever asks next
-                if settled and durable.synced(path):
+                if settled and (not self._records.writes or durable.synced(path)):
                     self._keep(path, before, digest)
                 return digest
         raise AudioError(f"{path}: keeps changing while it is read; close what writes it and run doit again")

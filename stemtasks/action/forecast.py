@@ -1,11 +1,13 @@
 """What a build would do and why, in a person's words, without doing anything.
 
-A task that would be restored has outputs that are known before, so what follows it can be told too; one that
-would run has not, and what follows it runs unless its bytes come out the same.
+A task that would be restored has outputs that are known before, so what follows it can be told too. So has one that
+would run as it did before, to make again what is lost. One that would run otherwise has not, and what follows it runs
+unless its bytes come out the same.
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -16,7 +18,7 @@ from stemtasks.action.perform import intact
 from stemtasks.action.tree import Tree
 from stemtasks.cache.digest import Digest
 from stemtasks.errors import StemtasksError
-from stemtasks.job import Job
+from stemtasks.job import Job, canonical
 
 What = Literal["up to date", "verify", "restore", "fetch", "run", "fail"]
 """``restore`` is from the local store, ``fetch`` from the shared one."""
@@ -48,16 +50,16 @@ def in_order(jobs: Iterable[Job]) -> list[Job]:
     jobs = list(jobs)
     makers = {path: job for job in jobs for path in job.outputs.values()}
     done: dict[str, Job] = {}
-
-    def visit(job: Job) -> None:
-        if job.task not in done:
-            for path in job.inputs.values():
-                if path in makers:
-                    visit(makers[path])
-            done[job.task] = job
-
-    for job in jobs:
-        visit(job)
+    begun: set[str] = set()
+    waiting = jobs[::-1]
+    while waiting:
+        job = waiting[-1]
+        if job.task in begun:
+            done.setdefault(job.task, waiting.pop())
+        else:
+            begun.add(job.task)
+            before = [makers[path] for path in job.inputs.values() if path in makers]
+            waiting += [other for other in before[::-1] if other.task not in begun]
     return list(done.values())
 
 
@@ -86,13 +88,18 @@ def _forecast(job: Job, tree: Tree, makers: dict[str, str], future: dict[str, Di
         return Forecast(job.task, "verify", list(_limit_changes(job, record)))
     reasons = list(_reasons(job, tree, inputs, record, makers))
     entry = tree.store.entry(key)
-    if entry is not None and tree.store.holds(entry):
+    if entry is not None and tree.store.holds(entry, frozenset(job.outputs)):
         future.update({path: Digest(**entry["outputs"][role]) for role, path in job.outputs.items()})
         return Forecast(job.task, "restore", reasons)
     offered = tree.shared.offers(key, frozenset(job.outputs)) if tree.shared else None
     if offered is not None:
         future.update({path: Digest(**offered["outputs"][role]) for role, path in job.outputs.items()})
         return Forecast(job.task, "fetch", reasons)
+    # what was made of the same is known, and is made again
+    if isinstance(record, dict) and record["key"] == key and record["outputs"].keys() == job.outputs.keys():
+        future.update({path: Digest(*record["outputs"][role]) for role, path in job.outputs.items()})
+    elif entry is not None and entry["outputs"].keys() == job.outputs.keys():
+        future.update({path: Digest(**entry["outputs"][role]) for role, path in job.outputs.items()})
     return Forecast(job.task, "run", reasons)
 
 
@@ -101,7 +108,8 @@ def _reasons(job: Job, tree: Tree, inputs: dict[str, Digest], record: Any, maker
     if not isinstance(record, dict) or "content" not in record:
         yield "there is no record of it"
         return
-    before, now = record["content"], content_of(job, inputs)
+    # as they are written down: a tuple is a list there
+    before, now = record["content"], json.loads(canonical(content_of(job, inputs)))
     yield from _changes(before["params"], now["params"], _table(job))
     for role, path in job.inputs.items():
         if before["inputs"].get(role) != now["inputs"][role]:
@@ -120,7 +128,8 @@ def _reasons(job: Job, tree: Tree, inputs: dict[str, Digest], record: Any, maker
 
 
 def _limit_changes(job: Job, record: dict[str, Any]) -> Iterator[str]:
-    changes = list(_changes(record.get("content", {}).get("limits", {}), job.limits, "verify"))
+    before, now = record.get("content", {}).get("limits", {}), json.loads(canonical(job.limits))
+    changes = list(_changes(before, now, "verify"))
     yield from changes or ["how it is held against its limits changed"]
 
 
@@ -141,7 +150,7 @@ def _changes(before: Any, now: Any, table: str) -> Iterator[str]:
         for index, (old, new) in enumerate(zip(before, now, strict=True)):
             yield from _changes(old, new, f"{table}[{index}]")
     elif before != now:
-        yield f"{table} {_shown(before)} -> {_shown(now)}"
+        yield f"{table or 'song'} {_shown(before)} -> {_shown(now)}"
 
 
 def _joined(table: str, key: str) -> str:

@@ -13,9 +13,11 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import shutil
 import sqlite3
 import threading
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import xxhash
@@ -46,13 +48,17 @@ CIRCUMSTANCES = frozenset(
 class Records:
     """Rows by table and name, all in memory as text, read when asked for, written through one at a time."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, writes: bool = True) -> None:
         self.path = folder / "records.db"
+        self.writes = writes
         self._lock = threading.Lock()
         self._unsettled = False
         self._rows: dict[str, dict[str, Any]] = {table: {} for table in TABLES}
         self._texts: dict[str, dict[str, str]] = {table: {} for table in TABLES}
         try:
+            if not writes:
+                self._look()
+                return
             folder.mkdir(parents=True, exist_ok=True)
             try:
                 self._connection = self._opened()
@@ -65,14 +71,34 @@ class Records:
                 self._connection = self._opened()
         except (OSError, sqlite3.Error) as error:
             reason = getattr(error, "strerror", None) or error
-            raise CacheError(
-                f"{folder}: the build's records cannot be written there ({reason}); "
-                "make the folder writable or free some space"
-            ) from None
+            what, remedy = "written", "make the folder writable or free some space"
+            if not writes:
+                what, remedy = "read", "allow this user to read them, and free some space for temporary files"
+            raise CacheError(f"{folder}: the build's records cannot be {what} there ({reason}); {remedy}") from None
 
     def __del__(self) -> None:
         with contextlib.suppress(AttributeError, sqlite3.Error):  # one that was never opened has no connection
             self._connection.close()
+
+    def _look(self) -> None:
+        """Take the rows that are there, of a copy: SQLite makes files beside a database that it only reads."""
+        with TemporaryDirectory(prefix="stemtasks-") as folder:
+            copy = Path(folder, self.path.name)
+            for suffix in ("", "-wal"):
+                with contextlib.suppress(FileNotFoundError):
+                    shutil.copyfile(f"{self.path}{suffix}", f"{copy}{suffix}")
+            with (
+                contextlib.suppress(sqlite3.DatabaseError, UnicodeDecodeError),
+                contextlib.closing(sqlite3.connect(copy)) as connection,
+            ):
+                for table in TABLES:
+                    self._take(table, connection)
+
+    def _take(self, table: str, connection: sqlite3.Connection) -> None:
+        """Take a table's rows that are what they were when they were written."""
+        for name, body, mark in connection.execute(f"select name, body, mark from {table}"):
+            if mark == _mark(table, name, body):
+                self._texts[table][name] = body
 
     def _opened(self) -> sqlite3.Connection:
         connection = sqlite3.connect(self.path, isolation_level=None, check_same_thread=False, timeout=10)
@@ -84,9 +110,7 @@ class Records:
                 connection.execute(
                     f"create table if not exists {table} (name text primary key, body text, mark text) without rowid"
                 )
-                for name, body, mark in connection.execute(f"select name, body, mark from {table}"):
-                    if mark == _mark(table, name, body):
-                        self._texts[table][name] = body
+                self._take(table, connection)
         except BaseException:
             connection.close()
             raise
@@ -162,6 +186,8 @@ class Records:
         self._write(f"delete from {table}", ())
 
     def _write(self, statement: str, values: tuple[str, ...], durably: bool = False) -> None:
+        if not self.writes:
+            return
         try:
             with self._lock:
                 try:

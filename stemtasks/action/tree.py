@@ -8,6 +8,7 @@ import shutil
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -31,20 +32,26 @@ StoreName = Literal["", "local", "shared"]
 class Tree:
     """What a tree of outputs is built with: its records, its digests, its stores, and where work runs.
 
-    Making one opens its records, and removes what killed builds left half-made; a build takes the lock first.
+    Making one opens its records, and removes what killed builds left half-made; a build takes the lock first. One that
+    is not to be written to is as it is on the disk: what is learnt of it is kept in memory alone.
     Jobs run in the calling thread, or where an executor that ``executor()`` returns takes them. Each thread
     has its own, begun with the first job, so that a worker that dies ends no other thread's job.
     """
 
     def __init__(
-        self, state: Path, executor: Callable[[], Executor] | None = None, settings: Settings | None = None
+        self,
+        state: Path,
+        executor: Callable[[], Executor] | None = None,
+        settings: Settings | None = None,
+        *,
+        writes: bool = True,
     ) -> None:
         self.state = state
         self.executor = executor
         self.settings = settings or Settings()
         self.store = local_store(state, self.settings)
-        self.shared = shared_store(self.settings)
-        self.records = Records(state)
+        self.shared = shared_store(self.settings, writes=writes)
+        self.records = Records(state, writes=writes)
         self.digests = Digests(self.records)
         sources.recall(self.records.get("sources", FOUND))
         self.targets: frozenset[str] = frozenset()
@@ -54,8 +61,9 @@ class Tree:
         self._keys: dict[str, threading.Lock] = {}
         self._executors: list[Executor] = []
         self._beginning = threading.Lock()
-        sweep(state / "work")
-        self.store.sweep()
+        if writes:
+            sweep(state / "work")
+            self.store.sweep()
 
     def submit(self, *call: Any) -> Any:
         """Return what a call returns where jobs run; ``WorkerError`` if it is lost, and the next has a new worker."""
@@ -128,13 +136,13 @@ def local_store(state: Path, settings: Settings) -> Store:
     return Store(Path(folder).expanduser() if folder else state / "store")
 
 
-def shared_store(settings: Settings) -> Shared | None:
+def shared_store(settings: Settings, *, writes: bool = True) -> Shared | None:
     """Return the shared store, if the settings name one; nothing is imported or asked for where they do not."""
     if not settings.cache.shared:
         return None
     from stemtasks.cache.shared import Shared  # noqa: PLC0415
 
-    return Shared(settings)
+    return Shared(settings if writes else replace(settings, cache=replace(settings.cache, mode="read")))
 
 
 def _said(error: Exception) -> str:

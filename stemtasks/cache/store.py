@@ -95,11 +95,13 @@ class Store:
             return None
         return checked(entry)
 
-    def holds(self, entry: dict[str, Any]) -> bool:
-        """Return whether all blobs of an entry are there, of the right size; they are read when restored."""
+    def holds(self, entry: dict[str, Any], roles: frozenset[str]) -> bool:
+        """Return whether an entry has these roles, and its blobs are what it says: what ``restore`` would find."""
+        if entry["outputs"].keys() != roles:
+            return False
+        digests = {Digest(**digest) for digest in entry["outputs"].values()}
         try:
-            sizes = {digest["sha256"]: digest["bytes"] for digest in entry["outputs"].values()}
-            return all(self.blob_path(sha256).stat().st_size == size for sha256, size in sizes.items())
+            return all(is_of(self.blob_path(digest.sha256), digest) for digest in digests)
         except OSError:
             return False
 

@@ -17,20 +17,32 @@ from stemtasks.commands.reporter import Reporter, line
 from stemtasks.paths import STATE
 
 
+def begin(tasks: list[Any]) -> tuple[list[str], list[str]]:
+    """Begin a build of a project with these tasks; return what was removed, and what is there of no task."""
+    seen.stop()
+    tree().targets = frozenset(target for task in tasks for target in task.targets)
+    removed, foreign = remove_leftovers(tree(), task_names(songs()), {each.name for each in broken()})
+    for path in foreign:
+        sys.stderr.write(f"WARNING: {path}: was not made here and is of no task; keep it in another folder\n")
+    return removed, foreign
+
+
+def end() -> None:
+    """End a build whose reporter is one of doit's own."""
+    for said in tree().finish():
+        sys.stderr.write(f"{said}\n")
+
+
 class BuildReporter(Reporter):
     """The reporter of a build."""
 
     def initialize(self, tasks: dict[str, Any], selected: list[str]) -> None:
         """Remove what is of no task any more, which the store keeps, and name what was not made here."""
         super().initialize(tasks, selected)
-        seen.stop()
         self.tasks = [task for task in tasks.values() if task.actions]
-        tree().targets = frozenset(target for task in self.tasks for target in task.targets)
-        removed, self.foreign = remove_leftovers(tree(), task_names(songs()), {each.name for each in broken()})
+        removed, self.foreign = begin(self.tasks)
         for name in removed:
             self.removed(name)
-        for path in self.foreign:
-            sys.stderr.write(f"WARNING: {path}: was not made here and is of no task; keep it in another folder\n")
 
     def complete_run(self) -> None:
         """End the build, and note what it rests on if every task there is came out right."""

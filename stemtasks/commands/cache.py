@@ -6,6 +6,7 @@ import argparse
 from dataclasses import replace
 from pathlib import Path
 
+from stemtasks.action.circles import without_circles
 from stemtasks.action.forecast import in_order
 from stemtasks.action.keys import input_digests, key_of
 from stemtasks.action.pipeline import all_jobs
@@ -135,13 +136,15 @@ def _pull(parsed: argparse.Namespace) -> None:  # noqa: ARG001
     shared = _shared(tree)
     have, missing, known = 0, 0, dict[str, Digest]()
     songs, broken = read_all(SPEC)
+    songs, circles = without_circles(songs)
+    broken += circles
     for job in in_order(all_jobs(songs)):
         try:
             key = _planned_key(job, tree, known)
         except StemtasksError:
             key = None
         entry = key and tree.store.entry(key)
-        if key and not (entry and tree.store.holds(entry)):
+        if key and not (entry and tree.store.holds(entry, frozenset(entry["outputs"]))):
             entry = tree.store.entry(key) if shared.pull(key, tree.store) else None
         if not entry:
             missing += 1

@@ -10,7 +10,9 @@ from typing import Any
 from doit.cmd_base import Command
 
 from stemtasks import plugins
+from stemtasks.action.circles import without_circles
 from stemtasks.cache import settings
+from stemtasks.commands.selection import Speaking
 from stemtasks.errors import Mistakes, SpecError, StemtasksError
 from stemtasks.paths import SPEC
 from stemtasks.spec import schema
@@ -18,7 +20,7 @@ from stemtasks.spec.reading import Broken, read_all
 from stemtasks.spec.song import Song
 
 
-class Check(Command):  # type: ignore[misc]  # doit has no types
+class Check(Speaking, Command):  # type: ignore[misc]  # doit has no types
     """``doit check``."""
 
     doc_purpose = "say all that is wrong with all songs, without making sound"
@@ -62,6 +64,8 @@ def said(names: list[str]) -> tuple[list[str], list[str], int]:
         mistakes += error.mistakes if isinstance(error, SpecError) else [str(error)]
     with mistakes:
         songs, broken = read_all(SPEC)
+        songs, circles = without_circles(songs)
+        broken += circles
     wrong = {each.name: list(each.mistakes) for each in broken}
     read = {song.name: song for song in songs}
     known = sorted({*wrong, *read})

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import fnmatch
 import sys
 from abc import abstractmethod
@@ -10,16 +9,17 @@ from typing import Any
 
 from doit.cmd_base import DoitCmdBase
 from doit.control import TaskControl
-from doit.exceptions import InvalidCommand
 
 from stemtasks.action.forecast import Forecast, forecast
 from stemtasks.action.room import expected
 from stemtasks.commands.project import songs, tree
+from stemtasks.commands.selection import Selecting
 
 
-class _Foretold(DoitCmdBase):  # type: ignore[misc]
+class _Foretold(Selecting, DoitCmdBase):  # type: ignore[misc]
     """A command that says what a build would do, and does nothing."""
 
+    takes_files = True
     cmd_options: tuple[dict[str, Any], ...] = ()
     doc_usage = "[TASK ...]"
     doc_description = None
@@ -27,9 +27,6 @@ class _Foretold(DoitCmdBase):  # type: ignore[misc]
     def _foretell(self, pos_args: list[str] | None) -> list[Forecast]:
         """Say what is foretold of the tasks named and of all that they need, and return it."""
         control = TaskControl(self.task_list)
-        for name in pos_args or ():
-            if "*" in name and not _group(control.tasks, name):
-                raise InvalidCommand(f"{name}: no task is named so{_nearest(name, list(control.tasks))}")
         control.process(self.sel_tasks if pos_args else None)
         chosen = _with_what_they_need(control.tasks, control.selected_tasks)
         jobs = [control.tasks[name].meta["build"].job for name in chosen if "build" in (control.tasks[name].meta or {})]
@@ -112,12 +109,6 @@ def _group(tasks: dict[str, Any], name: str) -> list[str]:
     if name in tasks:
         return [name, *(tasks[name].task_dep if tasks[name].has_subtask else ())]
     return [task for task in tasks if fnmatch.fnmatch(task, name)]
-
-
-def _nearest(pattern: str, names: list[str]) -> str:
-    """Return which names are most like a pattern that none has, as the end of a line."""
-    near = difflib.get_close_matches(pattern, names, n=3)
-    return f"; the nearest are {', '.join(near)}" if near else "; 'doit list --all' shows the names"
 
 
 def _with_what_they_need(tasks: dict[str, Any], chosen: list[str]) -> list[str]:

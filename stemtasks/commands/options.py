@@ -8,6 +8,10 @@ waits = True
 """Whether it waits while another build has the lock."""
 audited_fraction = 0.0
 """How much of what is up to date or restored is to be made once more and compared, 0 to 1."""
+quiet = False
+"""Whether only failures and the last line are to be said."""
+junit = ""
+"""The file that is to have the results in JUnit's form, or nothing."""
 goes_on = False
 """Whether a failure is not to keep other tasks from being run: one song's mistake is that song's."""
 errors: int | None = None

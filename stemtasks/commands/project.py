@@ -11,6 +11,7 @@ from functools import cache
 
 from doit.exceptions import InvalidDodoFile
 
+from stemtasks.action.circles import without_circles
 from stemtasks.action.room import without_room
 from stemtasks.action.tree import Tree
 from stemtasks.cache import settings
@@ -39,6 +40,8 @@ def songs() -> tuple[Song, ...]:
     try:
         tree()
         read, wrong = read_all(SPEC)
+        read, circles = without_circles(read)
+        wrong += circles
         if options.builds:
             read, too_large = without_room(read, tree())
             wrong += too_large
@@ -61,7 +64,7 @@ def tree() -> Tree:
     if options.writes:
         _take_turn()
     executor = _executors[0] if _executors else None
-    return Tree(STATE, executor, settings.load())
+    return Tree(STATE, executor, settings.load(), writes=options.writes)
 
 
 def _take_turn() -> None:

@@ -8,7 +8,7 @@ import shutil
 import sys
 import threading
 import time
-from typing import Any
+from typing import Any, NamedTuple
 
 from doit.exceptions import BaseFail, TaskFailed
 from doit.reporter import ConsoleReporter
@@ -33,21 +33,59 @@ def ending(counts: dict[str, int], seconds: float, saved: float) -> str:
 
 def in_any_script() -> None:
     """Let what is printed be in any script, as names are, where a terminal or a log may have none of them."""
-    if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(errors="backslashreplace")
+    stream = sys.stdout.stream if isinstance(sys.stdout, Output) else sys.stdout
+    if isinstance(stream, io.TextIOWrapper):
+        stream.reconfigure(errors="backslashreplace")
 
 
-def write(outstream: Any, text: str) -> None:
-    """Write, or go on in silence when nobody reads any more ('doit | head -1'): what is built is built."""
+def write(outstream: Any, text: str) -> bool:
+    """Write, or go on in silence when nobody reads any more ('doit | head -1'): what is built is built.
+
+    Returns whether all of it went where it was to go, or nobody wanted it.
+    """
     if outstream is None:  # closed by the shell ('doit >&-')
-        return
+        return True
     try:
         outstream.write(text)
         outstream.flush()
     except OSError as error:
         os.dup2(os.open(os.devnull, os.O_WRONLY), outstream.fileno())
         if not isinstance(error, BrokenPipeError):
-            sys.stderr.write(f"the output of doit cannot be written ({error.strerror}); the build goes on\n")
+            sys.stderr.write(f"the output of doit cannot be written ({error.strerror}); what it does goes on\n")
+            return False
+    return True
+
+
+class Output:
+    """The output of a command, which an end of the pipe or a full disk does not stop halfway."""
+
+    def __init__(self, stream: Any) -> None:
+        self.stream = stream
+        self.is_whole = True
+
+    def write(self, text: str) -> int:
+        """Write as ``write`` does."""
+        self.is_whole = write(self.stream, text) and self.is_whole
+        return len(text)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.stream, name)
+
+
+class Result(NamedTuple):
+    """What became of one task, and what there is to say of it: what it measures, or why it failed."""
+
+    task: str
+    how: str
+    said: str = ""
+    seconds: float = 0.0
+    store: str = ""
+    job: Any = None
+
+    @property
+    def is_right(self) -> bool:
+        """Whether its files are there, and right."""
+        return self.how not in ("failed", "not built", "error", "removed")
 
 
 class Reporter(ConsoleReporter):  # type: ignore[misc]  # doit has no types
@@ -62,6 +100,7 @@ class Reporter(ConsoleReporter):  # type: ignore[misc]  # doit has no types
         self.saved = 0.0
         self.shared = 0
         self.right: set[str] = set()
+        self.results: list[Result] = []
         self.broken: set[str] = set()
         self.errors = 0
         self.running: dict[str, tuple[Any, float]] = {}
@@ -80,6 +119,7 @@ class Reporter(ConsoleReporter):  # type: ignore[misc]  # doit has no types
     def removed(self, task: str) -> None:
         """Say that what a task had made is not there any more."""
         self._line("removed", task, "it is of no task any more")
+        self.results.append(Result(task, "removed", "it is of no task any more"))
 
     def execute_task(self, task: Any) -> None:
         """Remember that a task runs; on a terminal, show it."""
@@ -89,7 +129,7 @@ class Reporter(ConsoleReporter):  # type: ignore[misc]  # doit has no types
                 super().execute_task(task)
             return
         self.running[task.name] = (build, time.perf_counter())
-        if self.timer is None and self.outstream.isatty() and os.environ.get("TERM") != "dumb":
+        if self.timer is None and not options.quiet and self.outstream.isatty() and os.environ.get("TERM") != "dumb":
             self.timer = threading.Timer(WAIT_SECONDS, self._show)
             self.timer.daemon = True
             self.timer.start()
@@ -104,7 +144,7 @@ class Reporter(ConsoleReporter):  # type: ignore[misc]  # doit has no types
             self.shared += outcome.store == "shared"
             where = " [shared]" if outcome.store == "shared" else ""
             self._line(outcome.how, task.name, outcome.summary, f"{outcome.seconds:.2f} s{where}")
-            self.right.add(task.name)
+            self._add(Result(task.name, outcome.how, outcome.summary, outcome.seconds, outcome.store, build.job))
 
     def skip_uptodate(self, task: Any) -> None:
         """Say that a task's outputs are as recorded."""
@@ -113,7 +153,7 @@ class Reporter(ConsoleReporter):  # type: ignore[misc]  # doit has no types
             summary, seconds = build.recorded()
             self.saved += seconds
             self._line("up to date", task.name, summary)
-            self.right.add(task.name)
+            self._add(Result(task.name, "up to date", summary, job=build.job))
         elif task.actions:
             super().skip_uptodate(task)
 
@@ -123,19 +163,30 @@ class Reporter(ConsoleReporter):  # type: ignore[misc]  # doit has no types
         if isinstance(fail, TaskFailed) and task.meta and "build" in task.meta:
             self.counts["failed"] = self.counts.get("failed", 0) + 1
             self._write(line("FAILED", task.name, self.width, fail.message))
+            self._add(Result(task.name, "failed", fail.message, job=task.meta["build"].job))
         elif task.meta and "spec" in task.meta:
-            self._add_broken(task.meta["spec"], str(fail.message))
+            self._add_broken(task, str(fail.message))
         elif fail.get_name() == "UnmetDependency":
             self.counts["not built"] = self.counts.get("not built", 0) + 1
+            if task.actions:
+                self._add(Result(task.name, "not built", "what it needs failed"))
         else:
             self._end_live()
             self.errors += 1
+            self._add(Result(task.name, "error", str(fail.message)))
             super().add_failure(task, fail)
 
-    def _add_broken(self, spec: str, said: str) -> None:
+    def _add(self, result: Result) -> None:
+        self.results.append(result)
+        if result.is_right:
+            self.right.add(result.task)
+
+    def _add_broken(self, task: Any, said: str) -> None:
         """Say what is wrong with a spec, once for all tasks of its song; the line begins with the file, not a task."""
+        spec = task.meta["spec"]
         how = "not built" if spec in self.broken else "failed"
         self.counts[how] = self.counts.get(how, 0) + 1
+        self._add(Result(task.name, how, said))
         if spec not in self.broken:
             self.broken.add(spec)
             self._write(f"{'FAILED':<{WIDTH}}  {said}\n")
@@ -144,6 +195,8 @@ class Reporter(ConsoleReporter):  # type: ignore[misc]  # doit has no types
         """End with one line of counts, when what the build has to hand on is handed on."""
         self._end_live()
         options.errors = self.errors + len(self.runtime_errors)
+        if options.junit:
+            self._write_junit(options.junit)
         for line in self.build.finish() if self.build is not None else ():
             sys.stderr.write(f"{line}\n")
         if self.shared:
@@ -157,9 +210,19 @@ class Reporter(ConsoleReporter):  # type: ignore[misc]  # doit has no types
         if self.runtime_errors:
             self._write("\n".join(self.runtime_errors) + "\n")
 
+    def _write_junit(self, path: str) -> None:
+        from stemtasks.commands.results import write_junit  # noqa: PLC0415 - XML, which few ask for
+
+        try:
+            write_junit(path, self.results, time.perf_counter() - self.started)
+        except OSError as error:
+            options.errors = (options.errors or 0) + 1
+            sys.stderr.write(f"--junit: {path}: cannot be written ({error.strerror}); what was built is right\n")
+
     def _line(self, how: str, name: str, *details: str) -> None:
         self.counts[how] = self.counts.get(how, 0) + 1
-        self._write(line(how, name, self.width, *details))
+        if not options.quiet:
+            self._write(line(how, name, self.width, *details))
 
     def _write(self, text: str) -> None:
         with self.lock:

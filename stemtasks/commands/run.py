@@ -19,6 +19,7 @@ from doit.exceptions import InvalidCommand, InvalidDodoFile
 
 from stemtasks.commands import note, options
 from stemtasks.commands.reporter import ending, in_any_script, write
+from stemtasks.commands.selection import Selecting, is_ours
 from stemtasks.paths import BUILD, STATE
 
 # modules, and thousands of tasks, are objects that live to the end: looking through them again and again is a fifth of
@@ -46,14 +47,31 @@ AUDIT = {
 }
 
 
+QUIET = {
+    "name": "quiet",
+    "short": "q",
+    "long": "quiet",
+    "type": bool,
+    "default": False,
+    "help": "say only what failed, and the last line, for stemtasks",
+}
+
+
+JUNIT = {
+    "name": "junit",
+    "short": "",
+    "long": "junit",
+    "type": str,
+    "default": "",
+    "help": "write the results to this file too, as CI servers read them (JUnit's XML), for stemtasks",
+}
+
+
 class _InTurn:
     """Ask for the tree's lock, which is taken when the songs are loaded: another project's dodo file loads none."""
 
     def execute(self, params: Any, args: list[str]) -> Any:
         """Run doit's own command."""
-        from stemtasks.commands.start import open_what_is_closed  # noqa: PLC0415 - not in a build with nothing to do
-
-        open_what_is_closed()
         options.writes, options.waits = True, not params["no_wait"]
         return super().execute(params, args)  # type: ignore[misc]  # a class for doit's to inherit with
 
@@ -80,26 +98,40 @@ class Run:
     def parse_execute(self, in_args: list[str]) -> Any:
         """Say that nothing is to be done, or run doit's own command."""
         started = time.perf_counter()
-        plain = not (in_args or self._config.get("opt_vals") or self._config.get("config"))
+        quiet = in_args in (["-q"], ["--quiet"])
+        plain = not ((in_args and not quiet) or self._config.get("opt_vals") or self._config.get("config"))
         said = note.recall(STATE) if plain else None
         if said is None:
             return Building(**self._config).parse_execute(in_args)
         in_any_script()
-        write(sys.stdout, said.lines + ending({"up to date": said.tasks}, time.perf_counter() - started, said.saved))
+        write(
+            sys.stdout,
+            ("" if quiet else said.lines)
+            + ending({"up to date": said.tasks}, time.perf_counter() - started, said.saved),
+        )
         return 0
 
     def __getattr__(self, asked: str) -> Any:
         return getattr(Building(**self.__dict__["_config"]), asked)
 
 
-class Building(_InTurn, DoitRun):  # type: ignore[misc]  # doit has no types
+class Building(_InTurn, Selecting, DoitRun):  # type: ignore[misc]  # doit has no types
     """doit's own ``run``, with the options of ours."""
 
     name = "run"
-    cmd_options = (*DoitRun.cmd_options, NO_WAIT, AUDIT)
+    takes_files = True
+
+    def __init__(self, **config: Any) -> None:
+        self.commands = list(config.get("cmds") or ())  # what is none of them is taken for a task
+        super().__init__(**config)
+
+    cmd_options = (*DoitRun.cmd_options, NO_WAIT, AUDIT, QUIET, JUNIT)
 
     def execute(self, params: Any, args: list[str]) -> Any:
         """Run doit's own command."""
+        for option in ("junit", "outfile"):
+            _check_writable(f"--{option}" if option == "junit" else "-o", params[option])
+        options.quiet, options.junit = params["quiet"] or params["reporter"] == "json", params["junit"]
         if not 0 <= params["audit"] <= 1:
             raise InvalidCommand(f"--audit: {params['audit']:g} is not a share, 0 to 1")
         if params["num_process"] < 0:
@@ -113,14 +145,37 @@ class Building(_InTurn, DoitRun):  # type: ignore[misc]  # doit has no types
         from stemtasks.commands.start import leave_stopping_to_doit  # noqa: PLC0415
 
         leave_stopping_to_doit()
-        going_on = given["continue_"] or options.goes_on
-        outfile = given["outfile"] or sys.stdout  # doit looked for it before 'start' did
-        result = super()._execute(**{**given, "continue_": going_on, "outfile": outfile})
+        given["continue_"] = given["continue_"] or options.goes_on
+        given["outfile"] = given["outfile"] or sys.stdout  # doit looked for it before 'start' did
+        if not any(map(is_ours, self.task_list or ())):
+            return super()._execute(**given)
+        from stemtasks.commands import build  # noqa: PLC0415 - loaded already, with the songs
+
+        if given["reporter"] == "json":
+            from stemtasks.commands.results import JsonReporter  # noqa: PLC0415 - XML, which few ask for
+
+            given["reporter"] = JsonReporter
+        is_doits = isinstance(given["reporter"], str)
+        if is_doits:
+            build.begin([task for task in self.task_list or () if task.actions])
+        result = super()._execute(**given)
+        if is_doits:
+            build.end()
         # doit calls it an error, and not a failure, that what needs a failed task is not run
-        return 1 if result == 2 and not given["continue_"] and options.errors == 0 else result
+        return 1 if result == 2 and options.errors == 0 else result
 
 
-class Clean(_InTurn, DoitClean):  # type: ignore[misc]
+def _check_writable(option: str, path: Any) -> None:
+    """Refuse a file that cannot be written before anything is built."""
+    if isinstance(path, str) and path:
+        try:
+            with open(path, "a", encoding="utf-8"):
+                pass
+        except OSError as error:
+            raise InvalidCommand(f"{option}: {path}: cannot be written ({error.strerror})") from None
+
+
+class Clean(_InTurn, Selecting, DoitClean):  # type: ignore[misc]
     """``doit clean``; a file that cannot be removed is one line."""
 
     cmd_options = (*DoitClean.cmd_options, NO_WAIT)
@@ -136,18 +191,18 @@ class Clean(_InTurn, DoitClean):  # type: ignore[misc]
             ) from None
 
 
-class Forget(_InTurn, DoitForget):  # type: ignore[misc]
+class Forget(_InTurn, Selecting, DoitForget):  # type: ignore[misc]
     """``doit forget``; with no task named, all of them, where doit's own ends with a traceback."""
 
     cmd_options = (*DoitForget.cmd_options, NO_WAIT)
 
     def _execute(self, forget_sub: bool, forget_disable_default: bool, forget_all: bool) -> Any:
-        if self.sel_tasks is None:  # type: ignore[has-type]
-            self.sel_tasks = [task.name for task in self.task_list if not task.subtask_of]
+        if self.sel_tasks is None:
+            self.sel_tasks = [task.name for task in self.task_list or () if not task.subtask_of]
         return super()._execute(forget_sub, forget_disable_default, forget_all)
 
 
-class Ignore(_InTurn, DoitIgnore):  # type: ignore[misc]
+class Ignore(_InTurn, Selecting, DoitIgnore):  # type: ignore[misc]
     """``doit ignore``."""
 
     cmd_options = (*DoitIgnore.cmd_options, NO_WAIT)

@@ -49,6 +49,14 @@ def _run(command: Callable[[], object]) -> NoReturn:
         sys.exit(command())  # type: ignore[arg-type]  # doit ends by itself, ours returns a number
     except KeyboardInterrupt:
         _stop()
+    except OSError as error:  # of 'doit --help', all else says it itself
+        import errno  # noqa: PLC0415
+
+        if error.errno not in (errno.EPIPE, errno.ENOSPC):
+            raise
+        if error.errno == errno.ENOSPC:
+            os.write(2, b"what there is to say cannot be written (No space left on device)\n")
+        os._exit(int(error.errno == errno.ENOSPC))
 
 
 def _stop(number: int = 2, frame: FrameType | None = None) -> NoReturn:  # noqa: ARG001 - a signal handler's form

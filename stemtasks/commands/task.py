@@ -6,6 +6,7 @@ import gc
 import inspect
 import os
 import random
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from doit.exceptions import TaskFailed
@@ -13,7 +14,7 @@ from doit.exceptions import TaskFailed
 from stemtasks.action.perform import audit, located, perform, up_to_date
 from stemtasks.action.workplace import abandon
 from stemtasks.commands import options
-from stemtasks.commands.project import tree
+from stemtasks.commands.project import broken, tree
 from stemtasks.errors import StemtasksError
 from stemtasks.job import Job
 from stemtasks.paths import BUILD
@@ -39,6 +40,22 @@ class UpToDate:
 
     def __repr__(self) -> str:
         return f"the record of {self.job.task}, its inputs and outputs"
+
+
+class GroupUpToDate:
+    """The same question of all tasks of a stage, for who looks; a build asks each of them."""
+
+    __signature__ = inspect.Signature()
+
+    def __init__(self, jobs: Callable[[], Iterator[Job]]) -> None:
+        self.jobs = jobs
+
+    def __call__(self) -> bool:
+        """Return whether all of them may be skipped."""
+        return not options.writes and not broken() and all(up_to_date(job, tree()) for job in self.jobs())
+
+    def __repr__(self) -> str:
+        return "the records of its tasks"
 
 
 _makers: dict[str, UpToDate] = {}
@@ -71,6 +88,8 @@ class Build:
         """Return None when the outputs are right, or doit's failure with one line for a user's mistake."""
         if os.getpid() != PROCESS:
             return TaskFailed("doit's process runner cannot share the records; use threads ('doit -P thread')")
+        if not tree().records.writes:
+            return TaskFailed("this command of doit builds nothing here; use 'doit run'")
         if not gc.isenabled():
             gc.freeze()
             gc.enable()

@@ -17,7 +17,6 @@ import soundfile
 
 from stemtasks.commands import lock
 from stemtasks.errors import CacheError
-from tests.held import Hold
 from tests.project import DODO
 
 SPEC = """
@@ -32,11 +31,6 @@ generator = "tone"
 note = "C5"
 """
 ALL = 3 + 2 * 3 + 2
-
-
-@pytest.fixture
-def hold(tmp_path):
-    return Hold(tmp_path / "markers")
 
 
 @pytest.fixture

@@ -1,0 +1,64 @@
+"""Songs that are made of each other's files: no order builds them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import pairwise
+
+from stemtasks.action.pipeline import all_jobs
+from stemtasks.job import Job
+from stemtasks.spec.files import files_of, is_product
+from stemtasks.spec.reading import Broken
+from stemtasks.spec.song import Song
+
+
+def without_circles(songs: list[Song]) -> tuple[list[Song], list[Broken]]:
+    """Return the songs of no circle, and of each circle one song with a line that names it."""
+    broken = []
+    while any(is_product(path) for song in songs for _, path in files_of(song)):
+        circle = _circle(list(all_jobs(songs)))
+        if not circle:
+            break
+        names = [_song_of(job) for job in circle]
+        files = [path for job, after in pairwise(circle) for path in _between(job, after)]
+        turns = [name for at, name in enumerate(names) if at == 0 or name != names[at - 1]]
+        song = next(song for song in songs if song.name == names[0])
+        shown = " -> ".join(turns if len(turns) > 1 else [*turns, *turns])
+        line = f"{song.path}: it is made of itself: {shown} ({', '.join(files)}); have one of them read another file"
+        broken.append(Broken(song.path, (line,), tuple(stem.name for stem in song.stems)))
+        songs = [other for other in songs if other is not song]
+    return songs, broken
+
+
+def _circle(jobs: list[Job]) -> list[Job]:
+    """Return jobs each of which needs the next, the last being the first again; nothing where there are none."""
+    makers = {path: job for job in jobs for path in job.outputs.values()}
+    done: set[str] = set()
+    for start in jobs:
+        way: list[Job] = [start]
+        ahead: list[Iterator[Job]] = [_needed(start, makers)]
+        while way:
+            following = next(ahead[-1], None)
+            if following is None:
+                done.add(way.pop().task)
+                ahead.pop()
+            elif following.task in {job.task for job in way}:
+                return [*way[[job.task for job in way].index(following.task) :], following]
+            elif following.task not in done:
+                way.append(following)
+                ahead.append(_needed(following, makers))
+    return []
+
+
+def _needed(job: Job, makers: dict[str, Job]) -> Iterator[Job]:
+    yield from {makers[path].task: makers[path] for path in job.inputs.values() if path in makers}.values()
+
+
+def _song_of(job: Job) -> str:
+    return job.task.partition(":")[2].partition("/")[0]
+
+
+def _between(job: Job, needed: Job) -> Iterator[str]:
+    """Yield the file of another song, or of a later stage of the same, that leads from a job to one that it needs."""
+    if _song_of(job) != _song_of(needed) or job.stage in ("stem", "reference"):
+        yield next(path for path in job.inputs.values() if path in needed.outputs.values())

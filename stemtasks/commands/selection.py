@@ -1,0 +1,90 @@
+"""What was asked for by name or pattern: one that is of no task is an error, with the nearest names."""
+
+from __future__ import annotations
+
+import contextlib
+import fnmatch
+import sys
+from collections.abc import Iterable
+from typing import Any
+
+from doit.cmdparse import CmdParseError
+from doit.exceptions import InvalidCommand
+
+from stemtasks.commands.reporter import Output
+
+
+class Speaking:
+    """doit's commands as they speak to persons: in one line where they do not understand, and to the end."""
+
+    def parse_execute(self, in_args: list[str]) -> Any:
+        """Run the command; an option that it does not have is one line, without doit's list of all that it has.
+
+        Where its output cannot be written the exit code is 1, but not where nobody reads on.
+        """
+        from stemtasks.commands.start import open_what_is_closed  # noqa: PLC0415 - not in a build with nothing to do
+
+        open_what_is_closed()
+        output = Output(sys.stdout)
+        self.outstream = output
+        try:
+            with contextlib.redirect_stdout(output):
+                result = super().parse_execute(in_args)  # type: ignore[misc]  # a class for doit's to inherit with
+            return result or int(not output.is_whole)
+        except CmdParseError as error:
+            said = str(error).partition(" (parsing options:")[0].removeprefix("Error parsing Command: ")
+            raise CmdParseError(f"{said}; 'doit help {self.name}' shows what may be said") from None  # type: ignore[attr-defined]
+
+
+class Selecting(Speaking):
+    """doit's commands that take names of tasks; doit sets ``task_list`` once it has loaded them."""
+
+    takes_files = False
+    """Whether a task may be named by a file that it makes."""
+    commands: Iterable[str] = ()
+    """What else may be typed in the place of a task."""
+    sel_tasks: list[str] | None
+    _task_list: list[Any] | None = None
+
+    @property
+    def task_list(self) -> list[Any] | None:
+        """Return all tasks, as doit knows them."""
+        return self._task_list
+
+    @task_list.setter
+    def task_list(self, tasks: list[Any] | None) -> None:
+        self._task_list = tasks
+        if tasks and self.sel_tasks:
+            check(self.sel_tasks, tasks, takes_files=self.takes_files, commands=self.commands)
+
+
+def check(asked: Iterable[str], tasks: list[Any], *, takes_files: bool, commands: Iterable[str] = ()) -> None:
+    """Raise doit's ``InvalidCommand`` for a name or a pattern that is of none of the tasks.
+
+    With a dodo file of another project, or a task of one's own that takes arguments, doit looks by itself.
+    """
+    by_name = {task.name: task for task in tasks}
+    if not any(is_ours(task) for task in tasks) or any(name in by_name and by_name[name].params for name in asked):
+        return
+    files = {target for task in tasks for target in task.targets} if takes_files else set()
+    for name in asked:
+        if "*" in name:
+            found = any(fnmatch.fnmatch(task, name) for task in by_name)
+        else:
+            found = name in by_name or name in files
+        if not found:
+            what = "no task or file is named so" if takes_files and "*" not in name else "no task is named so"
+            raise InvalidCommand(f"{name}: {what}{nearest(name, [*by_name, *files, *commands])}")
+
+
+def is_ours(task: Any) -> bool:
+    """Return whether a task makes a file of a song, or stands for a song that cannot be read."""
+    return bool(task.meta) and ("build" in task.meta or "spec" in task.meta)
+
+
+def nearest(name: str, names: list[str]) -> str:
+    """Return which names are most like one that is none of them, as the end of a line."""
+    import difflib  # noqa: PLC0415 - not in a build with nothing to do
+
+    near = difflib.get_close_matches(name, names, n=3)
+    return f"; the nearest are {', '.join(near)}" if near else "; 'doit list --all' shows the names"

@@ -1,0 +1,151 @@
+"""Commands that only read write nothing, work where nothing can be written, and say what is true."""
+
+from __future__ import annotations
+
+import os
+import random
+import shutil
+import subprocess
+import sys
+
+import pytest
+
+from tests.test_failures import UNSHARE, can_mount
+from tests.three_stems import ALL, SPEC
+
+LOOKING = (["list", "--all", "--status"], ["why"], ["plan"], ["info", "mix:song"], ["check"], ["list"], ["info", "mix"])
+
+
+def listing(folder):
+    """Return every file and folder with its size, times and inode."""
+    stamps = {}
+    for path in sorted(folder.rglob("*")):
+        status = path.lstat()
+        stamps[str(path)] = (status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino, status.st_mode)
+    return stamps
+
+
+@pytest.mark.parametrize("command", LOOKING, ids=" ".join)
+@pytest.mark.parametrize("state", ["new", "built", "changed", "killed"])
+def test_who_looks_writes_nothing(project, request, command, state, tmp_path):
+    place = project if state == "new" else request.getfixturevalue("built")
+    place.spec(SPEC)
+    if state == "changed":
+        place.edit("cutoff_hz = 800", "cutoff_hz = 900")
+    if state == "killed":  # with a log of SQLite's that no build has taken in
+        (place.folder / "build/.stemtasks/records.db-shm").unlink(missing_ok=True)
+    shared = tmp_path / "shared"
+    shared.mkdir()
+    before = listing(place.folder)
+    run = place.doit(*command, env={"STEMTASKS_CACHE": str(shared)})
+    assert run.code == int(command[0] == "info" and state == "new"), run.err
+    assert run.err == ""
+    assert listing(place.folder) == before
+    assert list(shared.iterdir()) == []
+
+
+@pytest.mark.skipif(not can_mount(), reason="this user may not mount file systems here")
+@pytest.mark.parametrize("command", LOOKING, ids=" ".join)
+def test_who_looks_needs_no_tree_that_can_be_written(built, command):
+    expected = built.doit(*command)
+    script = (
+        f"mount --bind . . && mount -o remount,bind,ro . && cd . && exec {sys.executable} -m doit {' '.join(command)}"
+    )
+    done = subprocess.run(
+        [*UNSHARE, "sh", "-c", f"cd {built.folder}; {script.replace('cd .', f'cd {built.folder}')}"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (expected.code, "")
+    assert sorted(done.stdout.splitlines()) == sorted(expected.out.splitlines())  # doit keeps dependencies as sets
+
+
+def test_who_looks_sees_a_build_that_is_at_work(project, hold):
+    project.spec(SPEC)
+    hold.mark("mix")
+    process = project.start(env=hold.env)
+    hold.wait("mix", process)
+    plan = project.doit("plan", timeout=20)
+    hold.release("mix")
+    process.communicate()
+    assert plan.lines("up to date").keys() == set(ALL) - {"mix:song", "master:song", "archive:song"}
+    assert plan.lines("run").keys() == {"mix:song", "master:song", "archive:song"}
+
+
+@pytest.mark.parametrize("command", [*LOOKING, ["help", "run"], ["--help"], ["clean", "-n"], []], ids=" ".join)
+def test_an_output_that_nobody_reads_or_that_is_full_is_no_traceback(built, command):
+    script = [sys.executable, "-c", "import sys; from stemtasks.commands.start import doit; doit()", *command]
+    for shell, code in (('"$@" | true; exit ${PIPESTATUS[0]}', 0), ('"$@" > /dev/full', 1 if command else 0)):
+        done = subprocess.run(
+            ["bash", "-c", shell, "bash", *script], cwd=built.folder, capture_output=True, text=True, check=False
+        )
+        assert "Traceback" not in done.stderr
+        assert "Exception ignored" not in done.stderr
+        assert done.returncode == code
+        assert len(done.stderr.splitlines()) == (0 if code == 0 and "full" not in shell else 1)
+
+
+def test_a_group_is_up_to_date_when_all_of_it_is_and_list_and_info_agree(built):
+    def status(name):
+        (listed,) = (
+            line for line in built.doit("list", "--all", "--status").out.splitlines() if line.split()[1] == name
+        )
+        (said,) = (line for line in built.doit("info", name).out.splitlines() if line.startswith("status"))
+        return listed[0], said.partition(": ")[2]
+
+    assert status("process") == status("process:song/bass") == ("U", "up-to-date")
+    built.edit("cutoff_hz = 800", "cutoff_hz = 900")
+    assert status("process") == status("process:song/bass") == ("R", "run")
+    assert status("process:song/pad") == status("stem") == ("U", "up-to-date")
+
+
+EDITS = {
+    "an effect": lambda built: built.edit("cutoff_hz = 800", "cutoff_hz = 850"),
+    "and back": lambda built: built.edit("cutoff_hz = 850", "cutoff_hz = 800"),
+    "a limit": lambda built: built.edit("dc_offset = 0.02", "dc_offset = 0.03"),
+    "a product gone": lambda built: (built.folder / "build/song/mix.wav").unlink(),
+    "a product overwritten": lambda built: overwrite(built.folder / "build/song/aligned/pad.wav"),
+    "all products gone": lambda built: shutil.rmtree(built.folder / "build/song"),
+    "blobs spoilt": lambda built: [overwrite(blob) for blob in built.folder.glob("build/.stemtasks/store/blobs/*/*")],
+    "entries gone": lambda built: shutil.rmtree(built.folder / "build/.stemtasks/store/entries"),
+    "records gone": lambda built: [path.unlink() for path in built.folder.glob("build/.stemtasks/[ru]*")],
+    "a stem renamed": lambda built: built.edit("[stems.pad]", "[stems.cushion]"),
+}
+AFTER = {"run": "ran", "restore": "restored", "verify": "verified", "up to date": "up to date", "fail": "FAILED"}
+
+
+def overwrite(path):
+    if not path.exists():  # its stem has another name by now
+        return
+    path.chmod(0o644)
+    data = bytearray(path.read_bytes())
+    data[-1] ^= 1
+    path.write_bytes(data)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_a_build_does_what_plan_has_said(built, seed):
+    chance = random.Random(seed)
+    kinds = ["an effect", "and back", *chance.sample(sorted(EDITS.keys() - {"an effect", "and back"}), 5)]
+    for kind in kinds:
+        EDITS[kind](built)
+        plan, why = built.doit("plan"), built.doit("why")
+        assert (plan.code, plan.err, why.code, why.err) == (0, "", 0, "")
+        said = {task: AFTER[what] for what in AFTER for task in plan.lines(what)}
+        run = built.build()
+        done = {task: how for how in AFTER.values() for task in run.tasks(how)}
+        assert {task: how for task, how in done.items() if said[task] != how} == {}, (seed, kind, plan.out)
+        assert said.keys() == done.keys()
+        assert not [line for line in why.out.splitlines() if line.startswith("     ") or line.endswith(" ")]
+
+
+def test_a_restore_with_a_spoilt_blob_is_not_promised(built):
+    shutil.rmtree(built.folder / "build/song")
+    blob = max(built.folder.glob("build/.stemtasks/store/blobs/*/*"), key=lambda path: path.stat().st_size)
+    times = blob.stat()
+    overwrite(blob)
+    os.utime(blob, ns=(times.st_atime_ns, times.st_mtime_ns))
+    plan = built.doit("plan")
+    assert plan.tasks("run") == ["archive:song"]
+    assert built.build().done["ran"] == ["archive:song"]

@@ -1,0 +1,131 @@
+"""What no task is named is an error with the nearest names, for every command; songs in a circle are named."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.three_stems import ALL, SPEC
+
+COMMANDS = ("run", "why", "plan", "info", "list", "clean", "forget", "ignore")
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+@pytest.mark.parametrize(
+    ("asked", "near"),
+    [
+        ("stem:song/bas", "stem:song/bass"),
+        ("mix:sing", "mix:song"),
+        ("stem:*/bas", "stem:song/bass"),
+        ("maste", "master"),
+    ],
+)
+def test_a_name_or_a_pattern_of_no_task_is_an_error_with_the_nearest(built, command, asked, near):
+    before = built.products()
+    run = built.doit(command, asked)
+    assert (run.code, run.out) == (3, "")
+    (line,) = run.err.splitlines()
+    assert line.startswith(f"ERROR: {asked}: no task ")
+    assert near in line.partition("; the nearest are ")[2].split(", ")
+    assert built.products() == before
+
+
+@pytest.mark.parametrize("command", ["run", "why", "plan", "clean", "forget"])
+def test_one_of_several_names_is_enough_for_the_error(built, command):
+    before = built.products()
+    run = built.doit(command, "mix:song", "stem:*/nothing")
+    assert run.code == 3
+    assert run.err.startswith("ERROR: stem:*/nothing: no task is named so")
+    assert built.products() == before
+
+
+def test_a_task_can_be_named_by_its_file(built):
+    assert built.build("build/song/mix.wav").tasks("up to date") == sorted(
+        task for task in ALL if not task.startswith(("master", "archive"))
+    )
+    run = built.doit("build/song/mix.wave")
+    assert (run.code, "build/song/mix.wav" in run.err) == (3, True)
+
+
+def test_a_misspelt_command_is_shown_the_nearest(built):
+    run = built.doit("lsit")
+    assert run.code == 3
+    assert run.err == "ERROR: lsit: no task or file is named so; the nearest are list\n"
+
+
+@pytest.mark.parametrize("command", [*COMMANDS, "check", "dumpdb"])
+def test_a_misspelt_option_is_one_line(built, command):
+    run = built.doit(command, "--nosuch")
+    assert (run.code, run.out) == (3, "")
+    assert run.err == f"ERROR: option --nosuch not recognized; 'doit help {command}' shows what may be said\n"
+
+
+@pytest.mark.parametrize("command", [*COMMANDS, "check", "dumpdb", "tabcompletion", "help"])
+def test_every_command_has_help(built, command):
+    run = built.doit("help", command)
+    assert (run.code, run.err) == (0, "")
+    assert "PURPOSE" in run.out
+
+
+TONE = """
+[song]
+sample_rate = 8000
+[reference]
+duration = 1.0
+[stems.tone]
+generator = "tone"
+"""
+
+
+def reading(file):
+    return f'{TONE}[stems.other]\ngenerator = "file"\nfile = "../build/{file}"\n'
+
+
+@pytest.mark.parametrize("threads", ["0", "1", "2"])
+def test_songs_that_are_made_of_each_other_are_named_and_the_others_are_built(project, threads):
+    project.spec(reading("b/master.wav"), "a")
+    project.spec(reading("c/mix.wav"), "b")
+    project.spec(reading("a/processed/tone.wav").replace("processed/tone", "master"), "c")
+    project.spec(TONE, "alone")
+    run = project.doit("-n", threads)
+    assert (run.code, run.err) == (1, "")
+    failed = next(line for line in run.out.splitlines() if line.startswith("FAILED"))
+    circle = "a -> b -> c -> a (build/b/master.wav, build/c/mix.wav, build/a/master.wav)"
+    assert (
+        failed.split(None, 1)[1] == f"spec/a.toml: it is made of itself: {circle}; have one of them read another file"
+    )
+    assert "archive:alone" in run.tasks("ran")
+    for command in ("list", "why", "plan"):
+        looked = project.doit(command)
+        assert (looked.code, looked.err) == (0, "")
+    checked = project.doit("check")
+    assert (checked.code, checked.out.count("a -> b -> c -> a")) == (1, 1)
+
+
+def test_a_song_that_reads_its_own_master_is_a_circle_and_one_that_reads_its_own_stem_is_not(project):
+    project.spec(reading("own/master.wav"), "own")
+    project.spec(reading("fine/stems/tone.wav"), "fine")
+    run = project.doit()
+    assert run.code == 1
+    assert "spec/own.toml: it is made of itself: own -> own (build/own/master.wav)" in run.out
+    assert "archive:fine" in run.tasks("ran")
+
+
+def test_a_hundred_songs_each_of_which_reads_the_one_before_are_no_circle(project):
+    project.spec(TONE, "s000")
+    for number in range(1, 100):
+        project.spec(reading(f"s{number - 1:03}/stems/tone.wav"), f"s{number:03}")
+    plan = project.doit("plan")
+    assert (plan.code, plan.err) == (0, "")
+    project.spec(reading("s099/master.wav"), "s000")
+    plan = project.doit("plan")
+    assert (plan.code, plan.err) == (0, "")
+
+
+def test_circles_are_looked_for_only_where_a_song_reads_what_is_built(monkeypatch, tmp_path):
+    from stemtasks.action import circles
+    from stemtasks.spec.reading import read_song
+
+    (tmp_path / "song.toml").write_text(SPEC)
+    monkeypatch.setattr(circles, "all_jobs", lambda _: pytest.fail("looked for"))
+    songs = [read_song(tmp_path / "song.toml")]
+    assert circles.without_circles(songs) == (songs, [])
