@@ -31,6 +31,8 @@ MAGIC = re.compile(r"[*?[]")
 PYTHON = re.compile(r"pythonw?[\d.]*t?(\.exe)?")
 WORD = re.compile(r"""(?<![^\s=:,;'"`(<])/[^\s=:,;'"`()<>|&]+""")
 """A path in an argument that is more than one, such as ``--preset=/a/b`` or what a shell is given to run."""
+SCRIPTS = {".csd", ".jar", ".js", ".lua", ".m", ".orc", ".pl", ".py", ".r", ".rb", ".sc", ".sco", ".sh", ".tcl"}
+"""Endings of what an interpreter is given, in sound's languages too."""
 NOT_STORED = ("/proc/", "/sys/", "/dev/")
 SHELL_VARIABLE = re.compile(rf"\$\{{?({VARIABLE.pattern})", re.ASCII)
 
@@ -257,6 +259,10 @@ class _Programs:
         """Return the files that an argument names by absolute path: as a whole, or among other words."""
         words = [argument] if _is_file(argument) else WORD.findall(argument)
         files = [word for word in words if _is_file(word)]
+        if (
+            words != [argument] and len(argument.split()) > 1
+        ):  # what a shell is given to run: the rest may be what it writes
+            files = [word for word in files if _is_script(word) or f"<{word}" in argument]
         for word in words:
             if word not in files and "\0" not in word and not os.path.lexists(word):
                 seen.add(word)
@@ -302,6 +308,17 @@ class _Programs:
 def is_program(path: str) -> bool:
     """Return whether a file is there that this user may run."""
     return os.path.isfile(path) and os.access(path, os.X_OK)
+
+
+def _is_script(path: str) -> bool:
+    """Return whether a file is a program, or what one interprets."""
+    if os.access(path, os.X_OK) or os.path.splitext(path)[1].lower() in SCRIPTS:
+        return True
+    try:
+        with open(path, "rb") as file:
+            return file.read(2) == b"#!"
+    except OSError:
+        return False
 
 
 def _plain(argument: str) -> str:

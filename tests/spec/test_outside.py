@@ -260,11 +260,16 @@ def test_what_env_looks_for_is_found_on_the_path_that_the_program_has(here, monk
 
 
 def test_the_files_that_arguments_name_are_inputs(here):
-    write("a b.mid", "c.sf2", "d.py", "e.txt")
+    write("a b.mid", "c.sf2", "d.py", "e.txt", "written.log")
     build = here / "build/other/mix.wav"
     write(build)
     command = [
-        *("/bin/sh", f"{here}/a b.mid", f"--font={here}/c.sf2", f"python '{here}/d.py'; cat <{here}/e.txt"),
+        *(
+            "/bin/sh",
+            f"{here}/a b.mid",
+            f"--font={here}/c.sf2",
+            f"python '{here}/d.py'; cat <{here}/e.txt >>{here}/written.log",
+        ),
         *(str(build), "/dev/null", "/proc/self/status", "/", "relative.txt", "{{/x}}", f"{here}/{{seed}}"),
     ]
     found = runs(*command)
