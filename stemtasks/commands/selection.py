@@ -11,7 +11,7 @@ from typing import Any
 from doit.cmdparse import CmdParseError
 from doit.exceptions import InvalidCommand
 
-from stemtasks.commands.reporter import Output
+from stemtasks.commands.reporter import Output, write
 
 
 class Speaking:
@@ -25,6 +25,10 @@ class Speaking:
         from stemtasks.commands.start import open_what_is_closed  # noqa: PLC0415 - not in a build with nothing to do
 
         open_what_is_closed()
+        options = in_args[: in_args.index("--")] if "--" in in_args else in_args
+        if "-h" in options or "--help" in options:
+            write(sys.stdout, f"{self.help()}\n")  # type: ignore[attr-defined]
+            return 0
         output = Output(sys.stdout)
         self.outstream = output
         try:
@@ -34,6 +38,22 @@ class Speaking:
         except CmdParseError as error:
             said = str(error).partition(" (parsing options:")[0].removeprefix("Error parsing Command: ")
             raise CmdParseError(f"{said}; 'doit help {self.name}' shows what may be said") from None  # type: ignore[attr-defined]
+
+    def execute(self, params: Any, args: list[str]) -> Any:
+        """Run the command, and remember what was asked for."""
+        self._params = params
+        return super().execute(params, args)  # type: ignore[misc]
+
+    def get_checker_cls(self, asked: Any) -> Any:
+        """Return what doit asks of files; other records than ours know nothing of songs."""
+        config = self.loader.load_doit_config()  # type: ignore[attr-defined]
+        for name in ("backend", "check_file_uptodate") if config.get("backend") == "stemtasks" else ():
+            if self._params[name] != config[name]:
+                raise InvalidCommand(
+                    f"--{name}: {self._params[name]}: songs are known by the records of stemtasks and their files' "
+                    "contents; leave the option out"
+                )
+        return super().get_checker_cls(asked)  # type: ignore[misc]
 
 
 class Selecting(Speaking):
