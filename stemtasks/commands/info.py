@@ -5,13 +5,16 @@ from __future__ import annotations
 from dbm import whichdb
 from typing import Any
 
+from doit.cmd_completion import TabCompletion as DoitTabCompletion
 from doit.cmd_dumpdb import DumpDB as DoitDumpDB
 from doit.cmd_help import Help as DoitHelp
 from doit.cmd_info import Info as DoitInfo
 from doit.cmd_list import List as DoitList
+from doit.cmd_resetdep import ResetDep as DoitResetDep
+from doit.cmd_strace import Strace as DoitStrace
 from doit.exceptions import InvalidCommand
 
-from stemtasks.commands.selection import Selecting, Speaking
+from stemtasks.commands.selection import Selecting, Speaking, is_ours
 
 
 class Info(Selecting, DoitInfo):  # type: ignore[misc]  # doit has no types
@@ -42,3 +45,20 @@ class DumpDB(Speaking, DoitDumpDB):  # type: ignore[misc]
                 "say what is known of a task"
             )
         return super().execute(params, args)
+
+
+class ResetDep(Speaking, DoitResetDep):  # type: ignore[misc]
+    """``doit reset-dep``."""
+
+
+class Strace(Speaking, DoitStrace):  # type: ignore[misc]
+    """``doit strace``, of a task that is a program's command line."""
+
+    def _execute(self, show_all: bool) -> Any:
+        if any(task.name == self.sel_tasks[0] and is_ours(task) for task in self.task_list):
+            raise InvalidCommand(f"{self.sel_tasks[0]}: is made by functions, not by a command that strace could run")
+        return super()._execute(show_all)
+
+
+class TabCompletion(Speaking, DoitTabCompletion):  # type: ignore[misc]
+    """``doit tabcompletion``."""
