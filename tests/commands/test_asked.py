@@ -6,7 +6,20 @@ import pytest
 
 from tests.test_doit import SPEC
 
-COMMANDS = "run list why plan info check clean forget ignore reset-dep strace tabcompletion".split()
+COMMANDS = [
+    "run",
+    "list",
+    "why",
+    "plan",
+    "info",
+    "check",
+    "clean",
+    "forget",
+    "ignore",
+    "reset-dep",
+    "strace",
+    "tabcompletion",
+]
 
 
 @pytest.mark.parametrize(
