@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from dbm import whichdb
 from typing import Any
 
@@ -14,7 +15,7 @@ from doit.cmd_resetdep import ResetDep as DoitResetDep
 from doit.cmd_strace import Strace as DoitStrace
 from doit.exceptions import InvalidCommand
 
-from stemtasks.commands.selection import Selecting, Speaking, is_ours
+from stemtasks.commands.selection import Selecting, Speaking, check, is_ours
 
 
 class Info(Selecting, DoitInfo):  # type: ignore[misc]  # doit has no types
@@ -29,9 +30,25 @@ class Info(Selecting, DoitInfo):  # type: ignore[misc]  # doit has no types
 class List(Selecting, DoitList):  # type: ignore[misc]
     """``doit list``, of tasks that there are."""
 
+    @functools.wraps(DoitList._execute)
+    def _execute(self, **given: Any) -> Any:
+        if given["template"] is not None:
+            try:
+                given["template"].format(name="", doc="", status="")
+            except (KeyError, IndexError, ValueError, AttributeError):
+                known = "{name}, {doc} and, with --status, {status}"
+                raise InvalidCommand(f"--template: {given['template']!r}: {known} can be filled in") from None
+        return super()._execute(**given)
+
 
 class Help(Speaking, DoitHelp):  # type: ignore[misc]
-    """``doit help``."""
+    """``doit help``, of what there is."""
+
+    @functools.wraps(DoitHelp._execute)
+    def _execute(self, pos_args: list[str]) -> Any:
+        if any(map(is_ours, self.task_list or ())):
+            check(pos_args, self.task_list or [], takes_files=False, commands=[*self.cmds])
+        return super()._execute(pos_args)
 
 
 class DumpDB(Speaking, DoitDumpDB):  # type: ignore[misc]

@@ -131,6 +131,12 @@ class Building(_InTurn, Selecting, DoitRun):  # type: ignore[misc]  # doit has n
         """Run doit's own command."""
         for option in ("junit", "outfile"):
             _check_writable(f"--{option}" if option == "junit" else "-o", params[option])
+        if params["junit"]:
+            from stemtasks.commands.reporter import Result  # noqa: PLC0415
+            from stemtasks.commands.results import write_junit  # noqa: PLC0415 - XML, which few ask for
+
+            # what is there until the build has ended, however that comes: never the results of another
+            write_junit(params["junit"], [Result("build", "error", "it was not begun, or has not ended")], 0.0)
         options.quiet, options.junit = params["quiet"] or params["reporter"] == "json", params["junit"]
         if not 0 <= params["audit"] <= 1:
             raise InvalidCommand(f"--audit: {params['audit']:g} is not a share, 0 to 1")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import fnmatch
+import re
 import sys
 from collections.abc import Iterable
 from typing import Any
@@ -36,8 +37,20 @@ class Speaking:
                 result = super().parse_execute(in_args)  # type: ignore[misc]  # a class for doit's to inherit with
             return result or int(not output.is_whole)
         except CmdParseError as error:
-            said = str(error).partition(" (parsing options:")[0].removeprefix("Error parsing Command: ")
-            raise CmdParseError(f"{said}; 'doit help {self.name}' shows what may be said") from None  # type: ignore[attr-defined]
+            raise CmdParseError(self._plainly(str(error))) from None
+
+    def _plainly(self, said: str) -> str:
+        """Return what doit says of options in one line, without its list of all that there are."""
+        name, options = self.name, self.cmdparser.options  # type: ignore[attr-defined]
+        said = said.partition(" (parsing options:")[0].removeprefix("Error parsing Command: ").strip()
+        if wrong := re.fullmatch(r"Error parsing parameter '(\w+)' <class '(int|float)'>\.\n(.*)", said, re.DOTALL):
+            asked = next(option for option in options if option.name == wrong[1])
+            found, kind = wrong[3].rpartition(": ")[2], {"int": "a whole number", "float": "a number"}[wrong[2]]
+            return f"--{asked.long}: {found} is not {kind}"
+        if unknown := re.fullmatch(r"option --(\S+) not recognized", said):
+            near = nearest(unknown[1], [option.long for option in options if option.long], begin="--")
+            return said + (near or f"; 'doit help {name}' shows what may be said")
+        return f"{' '.join(said.split())}; 'doit help {name}' shows what may be said"
 
     def execute(self, params: Any, args: list[str]) -> Any:
         """Run the command, and remember what was asked for."""
@@ -102,9 +115,14 @@ def is_ours(task: Any) -> bool:
     return bool(task.meta) and ("build" in task.meta or "spec" in task.meta)
 
 
-def nearest(name: str, names: list[str]) -> str:
-    """Return which names are most like one that is none of them, as the end of a line."""
+def nearest(name: str, names: list[str], *, begin: str = "") -> str:
+    """Return which names are most like one that is none of them, as the end of a line.
+
+    Of tasks it is said where all stand, if none is like it; of what begins with something, such as options, nothing.
+    """
     import difflib  # noqa: PLC0415 - not in a build with nothing to do
 
     near = difflib.get_close_matches(name, names, n=3)
-    return f"; the nearest are {', '.join(near)}" if near else "; 'doit list --all' shows the names"
+    if near:
+        return f"; the nearest are {', '.join(begin + each for each in near)}"
+    return "" if begin else "; 'doit list --all' shows the names"

@@ -97,6 +97,15 @@ def test_junit_has_a_case_for_each_task_of_builds_that_succeed_fail_or_have_noth
     assert message in run.out
 
 
+def test_junit_of_a_build_that_was_not_begun_says_so_and_nothing_of_the_one_before(project, tmp_path):
+    project.spec(SPEC)
+    results = tmp_path / "results.xml"
+    project.build("--junit", str(results))
+    (project.folder / "dodo.py").write_text("not python")
+    assert project.doit("--junit", str(results)).code == 3
+    assert cases(results) == [("build", "build", "error")]
+
+
 def test_junit_of_any_text_is_xml(tmp_path):
     texts = ["a\x00b\x1b[31m<&>\"'", "\ud800", "\ufffe", "ok \U0001f3b8"]
     results = [Result(f"stem:song/{number}", "failed", text) for number, text in enumerate(texts)]

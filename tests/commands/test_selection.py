@@ -59,6 +59,25 @@ def test_a_misspelt_option_is_one_line(built, command):
     assert run.err == f"ERROR: option --nosuch not recognized; 'doit help {command}' shows what may be said\n"
 
 
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--contnue"], "option --contnue not recognized; the nearest are --continue"),
+        (["run", "-n", "x"], "--process: 'x' is not a whole number"),
+        (["run", "--audit", "much"], "--audit: 'much' is not a number"),
+        (["run", "--junit"], "option --junit requires argument; 'doit help run' shows what may be said"),
+        (["list", "--template", "{nope}"], "--template: '{nope}': {name}, {doc} and, with --status, {status} can be"),
+        (["help", "lsit"], "lsit: no task is named so; the nearest are list"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_what_is_asked_for_wrongly_is_one_line(built, arguments, said):
+    run = built.doit(*arguments)
+    assert (run.code, run.out) == (3, "")
+    (line,) = run.err.splitlines()
+    assert line.startswith(f"ERROR: {said}")
+
+
 @pytest.mark.parametrize("command", [*COMMANDS, "check", "dumpdb", "tabcompletion", "help"])
 def test_every_command_has_help(built, command):
     run = built.doit("help", command)

@@ -16,10 +16,13 @@ import stemtasks
 from tests.project import Project
 
 RENDER = """
-import struct, sys, wave
+import os, struct, sys, wave
+level = int(os.environ.get("STORM", 0)) * 100
+for presets in filter(os.path.isdir, sys.argv[2:]):
+    level += sum(os.path.getsize(os.path.join(presets, name)) * 30 for name in os.listdir(presets))
 with wave.open(sys.argv[1], "wb") as out:
     out.setnchannels(1), out.setsampwidth(2), out.setframerate(8000)
-    out.writeframes(struct.pack("<8h", *{levels}) * 1000)
+    out.writeframes(struct.pack("<8h", *(each + level for each in {levels})) * 1000)
 """
 PART = """
 from stemtasks.audio.blocks import Blocks, Stream
@@ -55,7 +58,7 @@ class Song:
             "take": {"generator": '"file"', "file": '"take.wav"', "align": '"loop"'},
             "drums": {"generator": '"drums"', "patterns": '{ default = { kick = "x...x..." } }'},
         }
-        for change in (self.recording, self.reference, self.program, self._part, self._link):
+        for change in (self.recording, self.reference, self.program, self._part, self._link, self._preset):
             change()
         self.write()
 
@@ -92,6 +95,8 @@ class Song:
             "input: reference": self.reference,
             "input: program": self.program,
             "input: link": self._link,
+            "input: folder": self._preset,
+            "input: environment": lambda: self.env.update(STORM=str(self.chance.randrange(1, 4))),
             "dodo: workers or threads": self._workers,
             "source: part": self._part,
             "source: comment": self._comment,
@@ -125,9 +130,12 @@ class Song:
 
     def _add(self) -> None:
         program = f'["{sys.executable}", "{{input}}", "{{output}}"]'
+        reading = program.replace("]", ', "{inputs}"]')
         made = [
             {"generator": '"tone"', "note": f'"{self.chance.choice("CDEFG")}4"', "duration": "0.5", "align": '"loop"'},
             {"generator": '"command"', "command": program, "inputs": '["render.py"]'},
+            {"generator": '"command"', "command": reading, "inputs": '["render.py", "presets"]'},
+            {"generator": '"command"', "command": program, "inputs": '["render.py"]', "environment": '["STORM"]'},
             {"generator": '"file"', "file": '"link.wav"', "align": '"loop"'},
         ]
         if len(self.stems) < 5:
@@ -182,6 +190,16 @@ class Song:
         path.unlink(missing_ok=True)
         product = f"../build/song/{self.chance.choice(['stems', 'aligned'])}/{min(self.stems)}.wav"
         path.symlink_to(self.chance.choice(["take.wav", "ref.wav", product]))
+
+    def _preset(self) -> None:
+        """Put a file into a folder that a program reads, change one, or take one out."""
+        folder = self.project.folder / "spec/presets"
+        folder.mkdir(exist_ok=True)
+        path = folder / self.chance.choice(["a", "b"])
+        if path.exists() and self.chance.random() < 0.4:
+            path.unlink()
+        else:
+            self._put(path, self.chance.choice([b"x", b"xx", b"xxx"]))
 
     def _workers(self) -> None:
         """Have jobs run in worker processes, or in threads again."""
