@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import os
 import random
+import re
 import shutil
 import signal
 import subprocess
@@ -109,6 +110,9 @@ class Storm:
             raise BrokenError(
                 f"exit code {run.code}, clean {expected.code}:\n{run.out}{run.err}\nclean:\n{expected.out}"
             )
+        for path in re.findall(r"(?m)^WARNING: (build/.+): was not made here", run.err):
+            (self.project.folder / path).unlink()  # a product that was damaged and then given up: left, and named
+            self.kinds["left and named"] += 1
         self.project.insist(clean.products(), f"{run.out}{run.err}", others=run.code != 0)
         if left := self.project.half_made():
             raise BrokenError(f"left half-made: {left}")
