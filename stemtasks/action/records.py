@@ -52,7 +52,7 @@ class Records:
         self.path = folder / "records.db"
         self.writes = writes
         self._lock = threading.Lock()
-        self._unsettled = False
+        self._unsettled = self._is_durable = False
         self._rows: dict[str, dict[str, Any]] = {table: {} for table in TABLES}
         self._texts: dict[str, dict[str, str]] = {table: {} for table in TABLES}
         try:
@@ -106,6 +106,7 @@ class Records:
             connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, MOST_BYTES)
             connection.execute("pragma journal_mode = wal")
             connection.execute("pragma synchronous = normal")
+            self._is_durable = False
             for table in TABLES:
                 connection.execute(
                     f"create table if not exists {table} (name text primary key, body text, mark text) without rowid"
@@ -179,6 +180,12 @@ class Records:
                 self._connection.execute("pragma wal_checkpoint(passive)")
             self._unsettled = False
 
+    def _sync(self, durably: bool) -> None:
+        """Have what is written next be on the disk when it is written, or whenever SQLite takes its log in."""
+        if durably != self._is_durable:
+            self._connection.execute(f"pragma synchronous = {'full' if durably else 'normal'}")
+            self._is_durable = durably
+
     def drop_all(self, table: str) -> None:
         """Remove every row of a table."""
         self._rows[table].clear()
@@ -191,7 +198,7 @@ class Records:
         try:
             with self._lock:
                 try:
-                    self._connection.execute(f"pragma synchronous = {'full' if durably else 'normal'}")
+                    self._sync(durably)
                     self._connection.execute(statement, values)
                     self._unsettled = True
                 except (sqlite3.DatabaseError, UnicodeDecodeError) as error:
