@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Iterable
 from pathlib import Path
 
 from stemtasks.cache.digest import Signature
@@ -31,18 +32,19 @@ class Clock:
 
         ``by_mtime`` leaves out ctime, for a file that only a build writes to: its new name has just changed that.
         """
-        if at is None:
-            return False
+        return self.all_settled([(path, at)], by_mtime=by_mtime, ago_ns=ago_ns)
+
+    def all_settled(
+        self, stamps: Iterable[tuple[str | Path, Signature | None]], *, by_mtime: bool = False, ago_ns: int = 0
+    ) -> bool:
+        """Return whether that is so of each of some files; the disk is asked for its time once."""
         try:
-            device = os.stat(path).st_dev
             here = self._asked()
+            return all(
+                at is not None and _settled(os.stat(path).st_dev, at, here, by_mtime, ago_ns) for path, at in stamps
+            )
         except OSError:
             return False
-        now_ns, tick_ns = time.time_ns(), ELSEWHERE_NS
-        if device == here.st_dev:
-            now_ns, tick_ns = here.st_mtime_ns, FINE_NS if here.st_mtime_ns % 1_000_000_000 else COARSE_NS
-        times_ns = [at.mtime_ns] if by_mtime else [at.mtime_ns, at.ctime_ns]
-        return not any(now_ns - ago_ns - tick_ns <= time_ns <= now_ns + tick_ns for time_ns in times_ns)
 
     def _asked(self) -> os.stat_result:
         try:
@@ -50,3 +52,11 @@ class Clock:
         except FileNotFoundError:
             self._probe.touch()
         return os.stat(self._probe)
+
+
+def _settled(device: int, at: Signature, here: os.stat_result, by_mtime: bool, ago_ns: int) -> bool:
+    now_ns, tick_ns = time.time_ns(), ELSEWHERE_NS
+    if device == here.st_dev:
+        now_ns, tick_ns = here.st_mtime_ns, FINE_NS if here.st_mtime_ns % 1_000_000_000 else COARSE_NS
+    times_ns = [at.mtime_ns] if by_mtime else [at.mtime_ns, at.ctime_ns]
+    return not any(now_ns - ago_ns - tick_ns <= time_ns <= now_ns + tick_ns for time_ns in times_ns)

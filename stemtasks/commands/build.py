@@ -63,8 +63,10 @@ def _note(builds: dict[str, Any], width: int) -> None:
     if seen.unsure or not all(known.values()):
         return
     read = _read()
-    settled, ago_ns = tree().digests.clock.settled, time.monotonic_ns() - seen.BEGUN_NS
-    if any(seen.stamp(path) != at or (at and not settled(path, at, ago_ns=ago_ns)) for path, at in read.items()):
+    there = [(path, at) for path, at in read.items() if at]
+    if any(seen.stamp(path) != at for path, at in read.items()):
+        return
+    if not tree().digests.clock.all_settled(there, ago_ns=time.monotonic_ns() - seen.BEGUN_NS):
         return
     if not all(durable.synced(path) for path, at in read.items() if at):
         return
