@@ -17,6 +17,7 @@ import pytest
 import soundfile
 
 from tests.held import Hold
+from tests.mounts import UNSHARE, needs_mounts
 from tests.project import Run
 from tests.slow_song import RENDER, SLOW, failed, renders, started
 
@@ -270,17 +271,6 @@ def test_a_build_folder_that_cannot_be_written_is_one_line(project):
     )
 
 
-UNSHARE = ["unshare", "--user", "--map-root-user", "--mount"]
-
-
-def can_mount() -> bool:
-    probe = [*UNSHARE, "sh", "-c", "mount -t tmpfs -o size=1m none /mnt"]
-    return (
-        shutil.which("unshare") is not None and not subprocess.run(probe, capture_output=True, check=False).returncode
-    )
-
-
-needs_mounts = pytest.mark.skipif(not can_mount(), reason="this machine lets no one mount a small disk")
 STORE = "build/.stemtasks/store"
 
 

@@ -4,12 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from itertools import pairwise
+from pathlib import Path
 
 from stemtasks.action.pipeline import all_jobs
 from stemtasks.job import Job
 from stemtasks.spec.files import files_of, is_product
-from stemtasks.spec.reading import Broken
+from stemtasks.spec.reading import Broken, read_all
 from stemtasks.spec.song import Song
+
+
+def read_buildable(folder: Path) -> tuple[list[Song], list[Broken]]:
+    """Return the songs of a folder that can be read and are of no circle, and the others."""
+    songs, broken = read_all(folder)
+    songs, circles = without_circles(songs)
+    return songs, broken + circles
 
 
 def without_circles(songs: list[Song]) -> tuple[list[Song], list[Broken]]:

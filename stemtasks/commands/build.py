@@ -68,7 +68,7 @@ def _note(builds: dict[str, Any], width: int) -> None:
         return
     if not tree().digests.clock.all_settled(there, ago_ns=time.monotonic_ns() - seen.BEGUN_NS):
         return
-    if not all(durable.synced(path) for path, at in read.items() if at):
+    if not all(durable.synced(path) for path, _ in there):
         return
     recorded = {name: build.recorded() for name, build in builds.items()}
     lines = "".join(line("up to date", name, width, summary) for name, (summary, _) in recorded.items())

@@ -6,7 +6,7 @@ import argparse
 from dataclasses import replace
 from pathlib import Path
 
-from stemtasks.action.circles import without_circles
+from stemtasks.action.circles import read_buildable
 from stemtasks.action.forecast import in_order
 from stemtasks.action.keys import input_digests, key_of
 from stemtasks.action.pipeline import all_jobs
@@ -17,7 +17,6 @@ from stemtasks.cache.shared import Shared
 from stemtasks.errors import CacheError, Mistakes, SpecError, StemtasksError
 from stemtasks.job import Job
 from stemtasks.paths import SPEC, STATE
-from stemtasks.spec.reading import read_all
 
 
 def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -135,9 +134,7 @@ def _pull(parsed: argparse.Namespace) -> None:  # noqa: ARG001
     tree = _tree()
     shared = _shared(tree)
     have, missing, known = 0, 0, dict[str, Digest]()
-    songs, broken = read_all(SPEC)
-    songs, circles = without_circles(songs)
-    broken += circles
+    songs, broken = read_buildable(SPEC)
     for job in in_order(all_jobs(songs)):
         try:
             key = _planned_key(job, tree, known)

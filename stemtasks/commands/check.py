@@ -10,13 +10,13 @@ from typing import Any
 from doit.cmd_base import Command
 
 from stemtasks import plugins
-from stemtasks.action.circles import without_circles
+from stemtasks.action.circles import read_buildable
 from stemtasks.cache import settings
 from stemtasks.commands.selection import Speaking
 from stemtasks.errors import Mistakes, SpecError, StemtasksError
 from stemtasks.paths import SPEC
 from stemtasks.spec import schema
-from stemtasks.spec.reading import Broken, read_all
+from stemtasks.spec.reading import Broken
 from stemtasks.spec.song import Song
 
 
@@ -63,9 +63,7 @@ def said(names: list[str]) -> tuple[list[str], list[str], int]:
     except StemtasksError as error:
         mistakes += error.mistakes if isinstance(error, SpecError) else [str(error)]
     with mistakes:
-        songs, broken = read_all(SPEC)
-        songs, circles = without_circles(songs)
-        broken += circles
+        songs, broken = read_buildable(SPEC)
     wrong = {each.name: list(each.mistakes) for each in broken}
     read = {song.name: song for song in songs}
     known = sorted({*wrong, *read})

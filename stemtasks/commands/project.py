@@ -11,7 +11,7 @@ from functools import cache
 
 from doit.exceptions import InvalidDodoFile
 
-from stemtasks.action.circles import without_circles
+from stemtasks.action.circles import read_buildable
 from stemtasks.action.room import without_room
 from stemtasks.action.tree import Tree
 from stemtasks.cache import settings
@@ -20,7 +20,7 @@ from stemtasks.commands.reporter import in_any_script
 from stemtasks.errors import StemtasksError
 from stemtasks.paths import SPEC, STATE
 from stemtasks.spec.files import with_what_needs_broken
-from stemtasks.spec.reading import Broken, read_all
+from stemtasks.spec.reading import Broken
 from stemtasks.spec.song import Song
 
 _executors: list[Callable[[], Executor]] = []
@@ -39,9 +39,7 @@ def songs() -> tuple[Song, ...]:
     gc.disable()  # songs and tasks live to the end, and looking through them took a sixth of the time; work enables it
     try:
         tree()
-        read, wrong = read_all(SPEC)
-        read, circles = without_circles(read)
-        wrong += circles
+        read, wrong = read_buildable(SPEC)
         if options.builds:
             read, too_large = without_room(read, tree())
             wrong += too_large

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 import time
-from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree as Xml
@@ -17,20 +16,6 @@ NOT_OF_XML = re.compile(r"[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]
 """What XML 1.0 cannot say (W3C Recommendation, fifth edition, production 2)."""
 
 
-@dataclass(frozen=True)
-class Measured:
-    """A task's result with its files, and what they measure where they are right."""
-
-    task: str
-    how: str
-    seconds: float
-    store: str
-    summary: str
-    error: str | None
-    files: dict[str, str] = field(default_factory=dict)
-    facts: dict[str, Any] | None = None
-
-
 class JsonReporter(BuildReporter):
     """One JSON document in place of lines."""
 
@@ -40,7 +25,7 @@ class JsonReporter(BuildReporter):
         """End the build, then say it all."""
         super().complete_run()
         document = {
-            "tasks": [asdict(self._measured(result)) for result in self.results],
+            "tasks": [self._measured(result) for result in self.results],
             "counts": self.counts,
             "seconds": round(time.perf_counter() - self.started, 3),
             "saved_seconds": round(self.saved, 3),
@@ -51,14 +36,20 @@ class JsonReporter(BuildReporter):
     def write(self, text: str) -> None:
         """Leave out what is for persons."""
 
-    def _measured(self, result: Result) -> Measured:
+    def _measured(self, result: Result) -> dict[str, Any]:
+        """Return a task's result with its files, and what they measure where they are right."""
         files = result.job.outputs if result.job else {}
-        facts = None
-        if result.is_right and "facts" in files:
-            facts = json.loads(Path(files["facts"]).read_bytes())
-        error = None if result.is_right else result.said
-        summary = result.said if result.is_right else ""
-        return Measured(result.task, result.how, round(result.seconds, 3), result.store, summary, error, files, facts)
+        is_measured = result.is_right and "facts" in files
+        return {
+            "task": result.task,
+            "how": result.how,
+            "seconds": round(result.seconds, 3),
+            "store": result.store,
+            "summary": result.said if result.is_right else "",
+            "error": None if result.is_right else result.said,
+            "files": files,
+            "facts": json.loads(Path(files["facts"]).read_bytes()) if is_measured else None,
+        }
 
 
 def write_junit(path: str, results: list[Result], seconds: float) -> None:

@@ -18,7 +18,7 @@ from doit.cmd_run import Run as DoitRun
 from doit.exceptions import InvalidCommand, InvalidDodoFile
 
 from stemtasks.commands import note, options
-from stemtasks.commands.reporter import ending, in_any_script, write
+from stemtasks.commands.reporter import Result, ending, in_any_script, write
 from stemtasks.commands.selection import Selecting, is_ours
 from stemtasks.paths import BUILD, STATE
 
@@ -120,19 +120,17 @@ class Building(_InTurn, Selecting, DoitRun):  # type: ignore[misc]  # doit has n
 
     name = "run"
     takes_files = True
+    cmd_options = (*DoitRun.cmd_options, NO_WAIT, AUDIT, QUIET, JUNIT)
 
     def __init__(self, **config: Any) -> None:
         self.commands = list(config.get("cmds") or ())  # what is none of them is taken for a task
         super().__init__(**config)
-
-    cmd_options = (*DoitRun.cmd_options, NO_WAIT, AUDIT, QUIET, JUNIT)
 
     def execute(self, params: Any, args: list[str]) -> Any:
         """Run doit's own command."""
         for option in ("junit", "outfile"):
             _check_writable(f"--{option}" if option == "junit" else "-o", params[option])
         if params["junit"]:
-            from stemtasks.commands.reporter import Result  # noqa: PLC0415
             from stemtasks.commands.results import write_junit  # noqa: PLC0415 - XML, which few ask for
 
             # what is there until the build has ended, however that comes: never the results of another

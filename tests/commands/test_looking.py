@@ -10,7 +10,7 @@ import sys
 
 import pytest
 
-from tests.test_failures import UNSHARE, can_mount
+from tests.mounts import UNSHARE, needs_mounts
 from tests.three_stems import ALL, SPEC
 
 LOOKING = (["list", "--all", "--status"], ["why"], ["plan"], ["info", "mix:song"], ["check"], ["list"], ["info", "mix"])
@@ -44,15 +44,13 @@ def test_who_looks_writes_nothing(project, request, command, state, tmp_path):
     assert list(shared.iterdir()) == []
 
 
-@pytest.mark.skipif(not can_mount(), reason="this user may not mount file systems here")
+@needs_mounts
 @pytest.mark.parametrize("command", LOOKING, ids=" ".join)
 def test_who_looks_needs_no_tree_that_can_be_written(built, command):
     expected = built.doit(*command)
-    script = (
-        f"mount --bind . . && mount -o remount,bind,ro . && cd . && exec {sys.executable} -m doit {' '.join(command)}"
-    )
+    mounted = f"mount --bind {built.folder} {built.folder} && mount -o remount,bind,ro {built.folder}"
     done = subprocess.run(
-        [*UNSHARE, "sh", "-c", f"cd {built.folder}; {script.replace('cd .', f'cd {built.folder}')}"],
+        [*UNSHARE, "sh", "-c", f"{mounted} && cd {built.folder} && exec {sys.executable} -m doit {' '.join(command)}"],
         capture_output=True,
         text=True,
         check=False,

@@ -22,23 +22,7 @@ COMMANDS = [
 ]
 
 
-@pytest.mark.parametrize(
-    "command",
-    [
-        "run",
-        "list",
-        "why",
-        "plan",
-        "info",
-        "check",
-        "clean",
-        "forget",
-        "ignore",
-        "reset-dep",
-        "strace",
-        "tabcompletion",
-    ],
-)
+@pytest.mark.parametrize("command", COMMANDS)
 def test_a_command_shows_its_help(project, command):
     asked = [project.doit(*arguments) for arguments in ((command, "-h"), (command, "--help"), ("help", command))]
     assert [(run.code, run.err) for run in asked] == [(0, "")] * 3
