@@ -3,8 +3,9 @@
 WAL, a commit per task, so that a killed build keeps what it finished. What a row speaks of is on the disk before the
 row is written, and a task's row is gone from the disk before its files are touched: after a power loss the last rows
 may be missing, and none says too much. Each row carries a checksum of
-itself, because SQLite has none: a damaged row is a row that is not there. A damaged database is set
-aside and a new one begun; every record can be found again through the store. One JSON file per task
+itself, because SQLite has none: a damaged row is a row that is not there. A database in which one is
+found is set aside, and a new one begun with the rows that are right: two rows that lie on one page
+would damage each other for ever. Every record can be found again through the store. One JSON file per task
 was rejected for its thousands of opens in a build with nothing to do.
 """
 
@@ -52,7 +53,7 @@ class Records:
         self.path = folder / "records.db"
         self.writes = writes
         self._lock = threading.Lock()
-        self._unsettled = self._is_durable = False
+        self._unsettled = self._is_durable = self._is_damaged = False
         self._rows: dict[str, dict[str, Any]] = {table: {} for table in TABLES}
         self._texts: dict[str, dict[str, str]] = {table: {} for table in TABLES}
         try:
@@ -69,6 +70,8 @@ class Records:
                     texts.clear()
                 self._set_aside()
                 self._connection = self._opened()
+            if self._is_damaged:
+                self._begin_anew()
         except (OSError, sqlite3.Error) as error:
             reason = getattr(error, "strerror", None) or error
             what, remedy = "written", "make the folder writable or free some space"
@@ -99,6 +102,8 @@ class Records:
         for name, body, mark in connection.execute(f"select name, body, mark from {table}"):
             if mark == _mark(table, name, body):
                 self._texts[table][name] = body
+            else:
+                self._is_damaged = True
 
     def _opened(self) -> sqlite3.Connection:
         connection = sqlite3.connect(self.path, isolation_level=None, check_same_thread=False, timeout=10)

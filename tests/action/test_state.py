@@ -328,3 +328,17 @@ def test_a_row_longer_than_any_sets_the_records_aside(tmp_path):
     assert (tmp_path / "records.damaged").exists()
     with pytest.raises(CacheError, match="cannot be written"):
         found.put("tasks", "long", long)
+
+
+def test_a_damaged_row_begins_a_new_database_with_the_others(tmp_path):
+    """Two rows whose text lies on one page of the file would undo each other in every build."""
+    for name in ("first", "damaged", "last"):
+        Records(tmp_path).put("tasks", name, {"key": name})
+    connection = sqlite3.connect(tmp_path / "records.db", isolation_level=None)
+    connection.execute("update tasks set body = ? where name = ?", ('{"key":"other"}', "damaged"))
+    connection.close()
+    assert Records(tmp_path).names("tasks") == ["first", "last"]
+    assert (tmp_path / "records.damaged").exists()
+    (tmp_path / "records.damaged").unlink()
+    assert Records(tmp_path).keys() == {"first", "last"}
+    assert not (tmp_path / "records.damaged").exists()

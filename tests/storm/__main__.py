@@ -116,18 +116,22 @@ class Storm:
         self.project.insist(clean.products(), f"{run.out}{run.err}", others=run.code != 0)
         if left := self.project.half_made():
             raise BrokenError(f"left half-made: {left}")
-        if run.code == 0 and self._settled(self.project).done:
-            raise BrokenError("the next build with nothing to do did something")
+        if run.code == 0:
+            self._nothing_to_do("the next build")
         if run.code == 0 and self.chance.random() < 0.3:
             # files that are old enough for a note of them, which what comes next has to see through
             time.sleep(RESTING_SECONDS)
-            if self._settled(self.project).done:
-                raise BrokenError("a build after a rest did something")
+            self._nothing_to_do("a build after a rest")
             self.kinds["a note was left"] += (self.project.folder / "build/.stemtasks/unchanged").is_file()
         self.kinds["compared" if run.code == 0 else "compared, both failed"] += 1
         if run.code:
             self.song.mend()
         shutil.rmtree(clean.folder)
+
+    def _nothing_to_do(self, which: str) -> None:
+        run = self._settled(self.project)
+        if run.done:
+            raise BrokenError(f"{which} with nothing to do did something:\n{run.out}{run.err}")
 
     def _settled(self, project: Project):
         run = project.doit("--continue", env=self.song.env, timeout=HANG_SECONDS)
