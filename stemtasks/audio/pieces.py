@@ -38,7 +38,8 @@ class Piece:
     For ``overlap`` frames it sounds together with the piece before. ``ring`` keeps it at full level from
     its first frame while the piece before rings out, for an attack that a fade would soften; otherwise the
     gains follow the law of ``dsp.overlap.gains`` for ``rho``. ``shift`` says by how many frames the
-    alignment moved it.
+    alignment moved it. ``fills`` says that it only goes on with what was heard before, where a recording
+    ends a little before the beat: nothing begins with it.
     """
 
     frame: int
@@ -47,6 +48,7 @@ class Piece:
     rho: float = 0.0
     ring: bool = False
     shift: int = 0
+    fills: bool = False
 
 
 Plan = Callable[[], Iterator[Piece]]

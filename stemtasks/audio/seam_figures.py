@@ -141,7 +141,7 @@ class _Worst:
 
 def _beat_error_ms(piece: Piece, made: Fit, sample_rate: int) -> float | None:
     """Return how far from a beat the first frame of the repeated part lies, None without a grid."""
-    if made.beat_frames is None or piece.start is None:
+    if made.beat_frames is None or piece.start is None or piece.fills:
         return None
     downbeat = piece.frame - (piece.start - made.grid_start)
     error = downbeat - round(downbeat / made.beat_frames) * made.beat_frames

@@ -8,23 +8,25 @@ from typing import Any
 
 import numpy as np
 
-from stemtasks.audio.blocks import Block, Stream
+from stemtasks.audio.blocks import Stream
+from stemtasks.audio.listening import onsets, own_tempo, tempo_facts
 from stemtasks.audio.matching import aligned, matches, powers, reach_frames
 from stemtasks.audio.pieces import END_FADE_MS, SILENCE_PEAK, Extent, Fit, Piece, ending, fit, read, seconds
+from stemtasks.audio.repeating import Grid
 from stemtasks.audio.source import Source
 from stemtasks.dsp import overlap as dsp
 from stemtasks.errors import AudioError, Mistakes
 from stemtasks.timeline import Timeline
 from stemtasks.units import Beats, Bpm, OverlapMs, Seconds
 
-MISSING_SECONDS = 0.025
+NEAR_BEATS = 1 / 8
+"""A recording that is so much shorter or longer than whole beats holds them."""
 SNAP_SECONDS = 0.01
 GRID_OVERLAP_MS, FREE_OVERLAP_MS = 20.0, 50.0
 MATCH_WINDOW_SECONDS = 0.4
-FOLD_SECONDS = 0.005
+WHOLE_WINDOW_SECONDS, WHOLE_STEP_DB = 0.01, 3.0
 SHORTEST_SECONDS = 0.01
 AT_LEAST = f"a loop lasts at least {SHORTEST_SECONDS:g} s, shorter ones are a tone"
-ATTACK_POWER = 10.0
 
 
 def loop(
@@ -42,8 +44,10 @@ def loop(
 ) -> Fit:
     """Repeat the stem, or a region of it, until the target's length.
 
-    With a tempo every repetition starts on the whole frame nearest to its exact beat, so that nothing drifts.
-    Without one the loop runs between two points of the recording that agree.
+    With a tempo every repetition starts on the whole frame nearest to its exact beat, so that nothing drifts. A
+    recording that is a little shorter is continued by its own tail, one that lacks more by itself a bar before.
+    Without a tempo the recording's own beats count, if it has steady ones; else the loop runs between two points of
+    the recording that agree.
 
     Parameters
     ----------
@@ -52,7 +56,7 @@ def loop(
     start_seconds
         Where the repeated region starts in the stem; what lies before is not played.
     end_seconds
-        Where the region ends; by default after the largest number of whole bars, else beats, that fits.
+        Where the region ends; by default after the whole bars, else beats, nearest to what was recorded.
     start_beats
         The region's start in beats of the stem, in place of start_seconds.
     length_beats
@@ -70,22 +74,33 @@ def loop(
     end = None if end_seconds is None else min(round(end_seconds * rate), source.frames)
     if tempo is None:
         overlap = round((FREE_OVERLAP_MS if overlap_ms is None else overlap_ms) * rate / 1000.0)
-        return _free(source, frames, start, end, overlap, region=not whole)
-    beat = 60.0 * rate / tempo
-    period = _period(source, start, end, length_beats, beat, timeline.beats_per_bar, tempo)
+        if not whole:
+            return _region(source, frames, start, end, overlap)
+        own = _own_beats(source)
+        if own is None:
+            return _free(source, frames, overlap)
+        beat, judged = own, {"tempo_from": "its own onsets"}
+    else:
+        beat, judged = 60.0 * rate / tempo, {}
     overlap = round((GRID_OVERLAP_MS if overlap_ms is None else overlap_ms) * rate / 1000.0)
-    plan = partial(_grid, source, frames, start, period, min(overlap, int(period) // 2))
+    asked = end is not None or length_beats is not None
+    period = _asked(source, start, end, length_beats, beat) if asked else _period(source, start, beat, timeline)
+    if end is None and tempo is not None:
+        judged = {"tempo": tempo_facts(onsets(source, start), tempo)}
+    lag = None if asked else _fill_lag(source.frames - start, period, beat, timeline.beats_per_bar)
+    grid = Grid(source, start, period, min(overlap, int(period) // 2), lag)
     beats = period / beat
     facts: dict[str, Any] = {
         "loop_start_frame": start,
         "loop_frames": round(period, 6),
         "loop_beats": round(beats, 6),
         "loop_bars": round(beats / timeline.beats_per_bar, 6),
-        "bpm": tempo,
+        "bpm": round(60.0 * rate / beat, 6),
+        **judged,
     }
-    if timeline.bpm is not None and abs(tempo - timeline.bpm) > 1e-6:
+    if tempo is not None and timeline.bpm is not None and abs(tempo - timeline.bpm) > 1e-6:
         facts["note"] = f"kept on the stem's own grid of {tempo:g} bpm; the song has {timeline.bpm:g}"
-    return fit(source, frames, plan, facts, beat, start)
+    return fit(source, frames, partial(grid.pieces, frames), facts, beat, start)
 
 
 def check(
@@ -140,141 +155,95 @@ def _region_start(tempo: float | None, start_seconds: float | None, start_beats:
     return start_seconds or 0.0
 
 
-def _period(
-    source: Source,
-    start: int,
-    end: int | None,
-    length_beats: float | None,
-    beat: float,
-    beats_per_bar: float,
-    tempo: float,
-) -> float:
-    """Return the loop's exact length in frames: as asked for, else the most whole bars, else beats, that fit.
-
-    A recording cut up to 25 ms (an eighth of a beat at most) before the bar still counts as whole.
-    """
-    rate = source.sample_rate
+def _asked(source: Source, start: int, end: int | None, length_beats: float | None, beat: float) -> float:
+    """Return the loop's exact length in frames as it was asked for; seconds near whole beats are those."""
     if length_beats is not None:
         return max(length_beats * beat, 1.0)
-    if end is not None:
-        nearest = round((end - start) / beat) * beat
-        return nearest if nearest and abs(nearest - (end - start)) <= SNAP_SECONDS * rate else float(end - start)
-    held = source.frames - start + min(MISSING_SECONDS * rate, beat / 8.0)
-    bar = beats_per_bar * beat
-    if held >= bar:
-        return float(held // bar * bar)
-    if held >= beat:
-        return float(held // beat * beat)
+    assert end is not None
+    nearest = round((end - start) / beat) * beat
+    return nearest if nearest and abs(nearest - (end - start)) <= SNAP_SECONDS * source.sample_rate else float(end - start)
+
+
+def _period(source: Source, start: int, beat: float, timeline: Timeline) -> float:
+    """Return the loop's exact length in frames: the whole bars, else beats, nearest to what was recorded.
+
+    What lies behind the last whole one is part of the music where something begins in it; else it is a tail, which
+    rings into the seam.
+    """
+    held = source.frames - start
+    for unit in (timeline.beats_per_bar * beat, beat):
+        nearest = round(held / unit)
+        if nearest and abs(held - nearest * unit) <= NEAR_BEATS * beat:
+            return nearest * unit
+        whole = int(held // unit)
+        if whole:
+            rate = source.sample_rate
+            behind = (whole * unit + NEAR_BEATS / 2 * beat) / rate, held / rate
+            goes_on = nearest > whole and onsets(source, start).begins_in(*behind)
+            return (nearest if goes_on else whole) * unit
+        if nearest and unit > beat and round(held / beat) * beat == unit:
+            continue  # by beats it is as many
     raise AudioError(
-        f"{source.path}: {seconds(source.frames - start, rate)} are less than one beat at {tempo:g} bpm"
-        f" ({seconds(round(beat), rate)}): give length_beats = 1 to repeat it on every beat,"
-        " or use the strategy crossfade or zero_pad"
+        f"{source.path}: {seconds(held, source.sample_rate)} are less than one beat at"
+        f" {60.0 * source.sample_rate / beat:g} bpm ({seconds(round(beat), source.sample_rate)}): give length_beats = 1"
+        " to repeat it on every beat, or use the strategy crossfade or zero_pad"
     )
 
 
-def _grid(source: Source, frames: int, start: int, period: float, overlap: int) -> Iterator[Piece]:
-    """Yield the pieces of a loop whose k-th repetition starts at the frame nearest to k periods."""
-    last = Piece(0, start)
-    yield last
-    joints: dict[int, Piece] = {}
-    fade = min(round(FOLD_SECONDS * source.sample_rate), (source.frames - start) // 4)
-    repetition = 0
-    while True:
-        begun, repetition = round(repetition * period), repetition + 1
-        at = round(repetition * period)
-        if at >= frames:
-            break
-        joint = joints.get(at - begun)
-        if joint is None:
-            joint = joints[at - begun] = _joint(source, start, at - begun, overlap)
-        if at + joint.frame + joint.overlap >= frames:
-            break  # too close to the end for its overlap: the piece before rings out instead
-        recorded = begun + source.frames - start
-        if joint.start is None:
-            yield Piece(recorded - fade, None, fade)
-            last = Piece(at, start)
-        else:
-            last = Piece(at + joint.frame, joint.start, joint.overlap, joint.rho, joint.ring)
-        yield last
-    yield from ending(source, last, frames, END_FADE_MS)
+def _fill_lag(held: int, period: float, beat: float, beats_per_bar: float) -> int:
+    """Return from how many frames before a recording is continued up to the period; 0 asks for what suits its end."""
+    if period - held <= NEAR_BEATS * beat:
+        return 0
+    bar = beats_per_bar * beat
+    return round(bar if held >= 1.1 * bar else beat)
 
 
-def _joint(source: Source, start: int, length: int, overlap: int) -> Piece:
-    """Return how a repetition begins, its frame counted from the beat; a start of None asks for a pause before it.
+def _own_beats(source: Source) -> float | None:
+    """Return the frames of a beat by the recording's own onsets, None where they have no steady one.
 
-    What lies around the region decides. Audio before it: both parts overlap before the beat, so that the downbeat
-    stays whole. A recording that ends before the beat: a pause. A region that meets its own start smoothly: nothing.
-    Else both overlap after the beat, with the audio after the region, or with the recording's last 5 ms mirrored.
+    Whole beats that nearly fill the recording are taken to fill it: then the whole file is the loop.
     """
-    fold = round(FOLD_SECONDS * source.sample_rate)
-    end = start + length
-    after = source.frames - end
-    if overlap and start >= overlap:
-        return _before_the_beat(source, start, end, overlap, fold)
-    if after < -(fold // 2):
-        return Piece(0, None)
-    if after < fold and _meets_smoothly(source, start, end, min(fold, length)):
-        return Piece(0, start)
-    shared = min(overlap, after) if after >= fold else fold + min(after, 0)
-    return _after_the_beat(source, start, end, max(1, min(shared, length // 2)), fold)
+    found = own_tempo(onsets(source))
+    if found is None:
+        return None
+    beat = 60.0 * source.sample_rate / found.bpm
+    count = round(source.frames / beat)
+    if not count:
+        return None
+    return source.frames / count if abs(source.frames - count * beat) <= NEAR_BEATS * beat else beat
 
 
-def _before_the_beat(source: Source, start: int, end: int, overlap: int, fold: int) -> Piece:
-    going, coming = read(source, end - overlap, overlap), read(source, start - overlap, overlap)
-    shared, rho = _short_where_opposed(going, coming, fold, from_end=True)
-    return Piece(-shared, start - shared, shared, rho)
+def _region(source: Source, frames: int, start: int, end: int | None, overlap: int) -> Fit:
+    """Return a loop without a grid, between the points asked for."""
+    stop = source.frames if end is None else end
+    overlap = min(overlap, (stop - start) // 5)
+    going = min(stop, source.frames - overlap)
+    reach = reach_frames(source.sample_rate, going - start)
+    shift, rho = aligned(source, going, start, overlap, (-min(reach, start), reach)) if overlap else (0, 0.0)
+    joint = Piece(going, start + shift, overlap, rho, shift=shift)
+    return _between(source, frames, start, joint, "the region asked for")
 
 
-def _meets_smoothly(source: Source, start: int, end: int, near: int) -> bool:
-    return dsp.is_smooth(read(source, end - near, near), read(source, start, near))
+def _free(source: Source, frames: int, overlap: int) -> Fit:
+    """Return a loop without a beat: the whole file where its end meets its start, else the points that match best."""
+    near = round(WHOLE_WINDOW_SECONDS * source.sample_rate)
+    if source.frames >= 4 * near:
+        last, first = read(source, source.frames - near, near), read(source, 0, near)
+        level_db = 10.0 * np.log10(max(dsp.power(last), 1e-12) / max(dsp.power(first), 1e-12))
+        if abs(level_db) <= WHOLE_STEP_DB and dsp.power(last) > dsp.POWER_FLOOR and dsp.is_smooth(last, first):
+            return _between(source, frames, 0, Piece(source.frames, 0), "the whole file, whose end meets its start")
+    low, high = _heard(source)
+    overlap = max(1, min(overlap, (high - low) // 5))
+    best = matches(source, low, high, overlap, round(MATCH_WINDOW_SECONDS * source.sample_rate), 1)[0]
+    joint = Piece(best.going, best.coming, overlap, best.rho, shift=best.shift)
+    return _between(source, frames, 0, joint, round(best.score, 3))
 
 
-def _after_the_beat(source: Source, start: int, end: int, shared: int, fold: int) -> Piece:
-    """Return an overlap from the beat on; an attack keeps its full level while what was before rings out."""
-    going, coming = read(source, end, shared), read(source, start, shared)
-    if dsp.power(coming) >= ATTACK_POWER * dsp.power(going):
-        incoming = read(source, start, min(fold, end - start))
-        steps = np.abs(np.diff(incoming, axis=0)).max(initial=0.0)
-        if np.abs(incoming[0] - going[0]).max() <= 2.0 * max(steps, dsp.STEP_FLOOR):
-            return Piece(0, start, shared, ring=True)
-        shared = max(1, min(shared, fold // 5))
-        going, coming = going[:shared], coming[:shared]
-    shared, rho = _short_where_opposed(going, coming, fold)
-    return Piece(0, start, shared, rho)
-
-
-def _short_where_opposed(going: Block, coming: Block, fold: int, *, from_end: bool = False) -> tuple[int, float]:
-    """Return (overlap, rho); parts of opposite phase, which a grid forbids to shift, overlap for 5 ms only.
-
-    They cancel while they overlap, and gains that made up for it would raise all that does not cancel.
-    """
-    shared, rho = len(going), dsp.correlation(going, coming)
-    if rho < dsp.RHO_RANGE[0] and shared > fold:
-        part = slice(shared - fold, None) if from_end else slice(0, fold)
-        shared, rho = fold, dsp.correlation(going[part], coming[part])
-    return shared, rho
-
-
-def _free(source: Source, frames: int, start: int, end: int | None, overlap: int, *, region: bool) -> Fit:
-    """Return a loop without a grid: between the points asked for, or those that match best."""
-    rate = source.sample_rate
-    if region:
-        stop = source.frames if end is None else end
-        overlap = min(overlap, (stop - start) // 5)
-        going = min(stop, source.frames - overlap)
-        reach = reach_frames(rate, going - start)
-        shift, rho = aligned(source, going, start, overlap, (-min(reach, start), reach)) if overlap else (0, 0.0)
-        first, coming = start, start + shift
-        facts: dict[str, Any] = {"match": "the region asked for"}
-    else:
-        low, high = _heard(source)
-        overlap = max(1, min(overlap, (high - low) // 5))
-        best = matches(source, low, high, overlap, round(MATCH_WINDOW_SECONDS * rate), 1)[0]
-        first, going, coming, shift, rho = 0, best.going, best.coming, best.shift, best.rho
-        facts = {"match": round(best.score, 3)}
-    facts |= {"loop_start_frame": coming, "loop_frames": going - coming}
-    plan = partial(_repeated, source, frames, first, Piece(going, coming, overlap, rho, shift=shift))
-    return fit(source, frames, plan, facts)
+def _between(source: Source, frames: int, first: int, joint: Piece, match: str | float) -> Fit:
+    """Return the fit of a loop that goes from the joint's frame back to its start."""
+    assert joint.start is not None
+    facts = {"match": match, "loop_start_frame": joint.start, "loop_frames": joint.frame - joint.start}
+    return fit(source, frames, partial(_repeated, source, frames, first, joint), facts)
 
 
 def _repeated(source: Source, frames: int, first: int, joint: Piece) -> Iterator[Piece]:
