@@ -10,6 +10,7 @@ import struct
 from dataclasses import dataclass
 
 PCM, FLOAT, EXTENSIBLE = 1, 3, 0xFFFE
+G721, NMS = 0x40, 0x38  # their fmt has no samples of a block, and G.721's block align is not that of its bytes
 
 
 @dataclass(frozen=True)
@@ -61,10 +62,11 @@ class Coding:
         if self.tag in (PCM, FLOAT, EXTENSIBLE):
             frame = self.align if self._has_known_slots() else (self.bits + 7) // 8 * self.channels
             return data_bytes // frame if frame else None
-        if fact is None or self.block_samples < 2 or not self.align:
+        block_bytes, samples = {G721: (60, 120), NMS: (self.align, 160)}.get(self.tag, (self.align, self.block_samples))
+        if fact is None or samples < 2 or not block_bytes:
             return None
-        decoded = -(-data_bytes // self.align) * self.block_samples
-        return fact if max(1, decoded - self.block_samples) <= fact <= decoded else None
+        decoded = -(-data_bytes // block_bytes) * samples
+        return fact if max(1, decoded - samples) <= fact <= decoded else None
 
 
 def read_coding(body: bytes, order: str) -> Coding | None:

@@ -53,8 +53,9 @@ class Source:
                     f"{self.path}: its header says 0 bytes of audio, but {data.present} bytes follow "
                     "(a recorder that was not stopped properly leaves this): repair the header or export it again"
                 )
-            if self.frames >= UNKNOWN_64 or (self.subtype == "MPEG_LAYER_III" and self.format != "MP3"):
-                self._count()  # in a WAV the header counts the encoder's padding, which is not decoded
+            guessed = self.subtype.startswith("MPEG") and (self.format, self.subtype) != ("MP3", "MPEG_LAYER_III")
+            if self.frames >= UNKNOWN_64 or guessed:
+                self._count()  # a WAV's header counts the encoder's padding; layer II has no count
             elif self.format == "MP3":
                 self._check_mp3()
             if data is not None and data.frames is not None:
@@ -80,7 +81,7 @@ class Source:
             return np.empty((0, self.channels))
         try:
             if self._position != start:
-                if self.format in ("OGG", "MP3") or self.subtype == "MPEG_LAYER_III":
+                if self.format in ("OGG", "MP3") or self.subtype.startswith("MPEG"):
                     # libsndfile 1.2 lands elsewhere when it seeks in Vorbis or MP3 from the middle, but not from 0
                     self._file.seek(0)
                 self._position = self._file.seek(start)

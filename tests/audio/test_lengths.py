@@ -28,6 +28,7 @@ BY_FFMPEG = {
     "a.aiff": [],
     "a.au": [],
     "a.caf": [],
+    "a.mp2": [],
     "mp3.wav": ["-c:a", "libmp3lame"],
     "ima.wav": ["-c:a", "adpcm_ima_wav"],
     "ms.wav": ["-c:a", "adpcm_ms"],
@@ -142,8 +143,19 @@ def test_the_byte_that_pads_gsm_blocks_is_no_block(tmp_path, form, frames):
     assert length(path, path.read_bytes()) == frames
 
 
+@pytest.mark.parametrize("subtype", ["G721_32", "NMS_ADPCM_32"])
+def test_a_fact_counts_where_the_header_does_not_describe_a_block(tmp_path, subtype):
+    soundfile.write(tmp_path / "a.wav", np.zeros(44101), 8000, subtype=subtype)
+    assert length(tmp_path / "a.wav", (tmp_path / "a.wav").read_bytes()) == 44101
+
+
 def test_an_mp3_in_a_wav_is_whole(coded, tmp_path):
     assert abs(length(tmp_path / "a.wav", coded["mp3.wav"]) - RATE) < 4 * 1152
+
+
+@pytest.mark.parametrize("times", [1, 2])
+def test_mpeg_layer_two_is_as_long_as_what_is_decoded(coded, tmp_path, times):
+    assert 0 <= length(tmp_path / "a.mp2", coded["a.mp2"] * times) - times * RATE < times * 1152
 
 
 def wav(tag, channels, bits, align, bytes_per_second=7):
