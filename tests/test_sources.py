@@ -22,7 +22,18 @@ MODULES = sorted(
     for path in ROOT.rglob("*.py")
     if "template" not in path.parts
 )
-AUDIO = ["audio/blocks.py", "audio/facts.py", "audio/headers.py", "audio/levels.py", "audio/source.py"]
+AUDIO = [
+    "audio/blocks.py",
+    "audio/coding.py",
+    "audio/facts.py",
+    "audio/flac.py",
+    "audio/headers.py",
+    "audio/levels.py",
+    "audio/mpeg.py",
+    "audio/ogg.py",
+    "audio/source.py",
+    "audio/tags.py",
+]
 DECODING = [*AUDIO, "dsp/channels.py", "errors.py"]
 WRITING = ["audio/wav.py", "progress.py"]
 RADIUS = {
