@@ -1,7 +1,7 @@
-"""True peak: the highest value between the samples, by 4x oversampling as in ITU-R BS.1770-5, Annex 2.
+"""True peak: the highest value between the samples, by 8x oversampling (ITU-R BS.1770-5, Annex 2, asks for 4x).
 
-The filter is a sinc under a Hann window, 12 taps a phase: phase 0 is the samples themselves, and the three
-others agree with libebur128's filter, so the two read the same. From 96 kHz on, 2x resolves as much.
+The filter is a sinc under a Kaiser window, 64 taps a phase: flat to 0.93 of the Nyquist frequency. Phase 0 is the
+samples themselves. The standard's 12 taps read bright material too low, white noise by up to 0.6 dB.
 """
 
 from __future__ import annotations
@@ -11,20 +11,22 @@ from numpy.typing import NDArray
 
 Samples = NDArray[np.float64]
 
-TAPS = 12
+FACTOR = 8
+TAPS = 64
+_KAISER_BETA = 7.0  # side lobes of -70 dB
 _BEFORE, _AFTER = TAPS // 2 - 1, TAPS // 2
 # segments that are computed or left out together, and how many of these at once: what fits a core's cache
-_PART, _PARTS = 8, 1024
-# columns of a product small enough that BLAS runs it in one thread: the other cores build other stems
-_PRODUCT = 512
+_PART, _PARTS = 16, 512
+# multiplications of a product small enough that BLAS runs it in one thread: the other cores build other stems
+_PRODUCT = 1 << 18
 
 
-def phases(sample_rate: int) -> Samples:
-    """Return the interpolating filters, shape (phases, 12): row p is for (p + 1) / (rows + 1) of a frame later."""
-    factor = 4 if sample_rate < 96_000 else 2
-    later = np.arange(1, factor) / factor
+def phases() -> Samples:
+    """Return the interpolating filters, shape (7, 64): row p is for (p + 1) / 8 of a frame later."""
+    later = np.arange(1, FACTOR) / FACTOR
     distance = later[:, None] - np.arange(-_BEFORE, _AFTER + 1)
-    filters: Samples = np.sinc(distance) * np.cos(np.pi * distance / TAPS) ** 2
+    window = np.i0(_KAISER_BETA * np.sqrt(np.maximum(0.0, 1.0 - (2.0 * distance / TAPS) ** 2))) / np.i0(_KAISER_BETA)
+    filters: Samples = np.sinc(distance) * window
     return filters
 
 
@@ -37,13 +39,13 @@ class TruePeaks:
     """The true peak of each segment (``segment_frames``) over all channels, linear, from blocks of any length.
 
     A segment is its frames and the instants up to the next one's first. Peaks are computed in float32, and
-    in groups that do not depend on where blocks end. ``floor``: where an exact bound shows that no peak of 8
+    in groups that do not depend on where blocks end. ``floor``: where an exact bound shows that no peak of 16
     segments is above it, they are 0 and are not computed; the bound is the lower of what the highest sample
     allows any signal, and of the highest sample and the sharpest bend of the waveform.
     """
 
     def __init__(self, sample_rate: int, channels: int) -> None:
-        filters = phases(sample_rate)
+        filters = phases()
         self.segment = segment_frames(sample_rate)
         # a hair more than exact, for float32's rounding
         self._bound, self._line, self._bend = (bound + 1e-6 for bound in (_bound(filters), *_bend_bounds(filters)))
@@ -73,7 +75,7 @@ class TruePeaks:
         return self._group(self._held, floor)[:segments] if segments else np.zeros(0)
 
     def _group(self, samples: NDArray[np.float32], floor: float) -> Samples:
-        """Return the peaks of whole parts with 5 frames before and 6 after: shape (segments,)."""
+        """Return the peaks of whole parts with 31 frames before and 32 after: shape (segments,)."""
         part = _PART * self.segment
         shape = ((samples.shape[1] - (TAPS - 1)) // part, part + TAPS - 1)
         peaks = np.zeros((_PART, shape[0]), dtype=np.float32)
@@ -102,11 +104,12 @@ class TruePeaks:
         own = np.abs(columns[_BEFORE : _BEFORE + _PART * self.segment])
         peaks: NDArray[np.float32] = own.reshape(_PART, self.segment, -1).max(axis=1)
         between = np.empty((len(self._matrix), columns.shape[1]), dtype=np.float32)
+        count = max(1, _PRODUCT // self._matrix.size)
         for segment, highest in enumerate(peaks):
             start = segment * self.segment
             window = columns[start : start + self._width]
-            for first in range(0, columns.shape[1], _PRODUCT):
-                some = slice(first, first + _PRODUCT)
+            for first in range(0, columns.shape[1], count):
+                some = slice(first, first + count)
                 np.matmul(self._matrix, window[:, some], out=between[:, some])
             np.maximum(highest, np.abs(between, out=between).max(axis=0), out=highest)
         return peaks
