@@ -1,7 +1,9 @@
 """True peak: the highest value between the samples, by 8x oversampling (ITU-R BS.1770-5, Annex 2, asks for 4x).
 
 The filter is a sinc under a Kaiser window, 64 taps a phase: flat to 0.93 of the Nyquist frequency. Phase 0 is the
-samples themselves. The standard's 12 taps read bright material too low, white noise by up to 0.6 dB.
+samples themselves. A filter as short as the standard's, 12 taps, reads bright material too low, white noise by up
+to 0.6 dB, and now and then 0.1 dB more: three of 12 taps that agree with libebur128's are read too, and the highest
+of all counts, so that no meter of either kind is above this one.
 """
 
 from __future__ import annotations
@@ -14,6 +16,7 @@ Samples = NDArray[np.float64]
 FACTOR = 8
 TAPS = 64
 _KAISER_BETA = 7.0  # side lobes of -70 dB
+_SHORT = 12
 _BEFORE, _AFTER = TAPS // 2 - 1, TAPS // 2
 # segments that are computed or left out together, and how many of these at once: what fits a core's cache
 _PART, _PARTS = 16, 512
@@ -21,11 +24,16 @@ _PART, _PARTS = 16, 512
 _PRODUCT = 1 << 18
 
 
+LATER = np.concatenate((np.arange(1, FACTOR) / FACTOR, [0.25, 0.5, 0.75]))
+"""How much later than a sample the instant of each filter is, in frames."""
+
+
 def phases() -> Samples:
-    """Return the interpolating filters, shape (7, 64): row p is for (p + 1) / 8 of a frame later."""
-    later = np.arange(1, FACTOR) / FACTOR
-    distance = later[:, None] - np.arange(-_BEFORE, _AFTER + 1)
+    """Return the interpolating filters, shape (10, 64): seven long ones, three as in the standard's example."""
+    distance = LATER[:, None] - np.arange(-_BEFORE, _AFTER + 1)
     window = np.i0(_KAISER_BETA * np.sqrt(np.maximum(0.0, 1.0 - (2.0 * distance / TAPS) ** 2))) / np.i0(_KAISER_BETA)
+    hann = np.where(np.abs(distance) < _SHORT / 2, np.cos(np.pi * distance / _SHORT) ** 2, 0.0)
+    window[FACTOR - 1 :] = hann[FACTOR - 1 :]
     filters: Samples = np.sinc(distance) * window
     return filters
 
@@ -53,7 +61,10 @@ class TruePeaks:
         self._matrix = np.zeros((len(filters) * self.segment, self._width), dtype=np.float32)
         for frame in range(self.segment):
             self._matrix[frame :: self.segment, frame : frame + TAPS] = filters
-        self._held = np.zeros((channels, _BEFORE), dtype=np.float32)
+        # what rings before the first frame counts to the first segment, what rings after the last to the last
+        self._edge = -(-_AFTER // self.segment)
+        self._begun = False
+        self._held = np.zeros((channels, _BEFORE + self._edge * self.segment), dtype=np.float32)
 
     def __call__(self, block: Samples, floor: float = 0.0) -> Samples:
         """Return the peaks of the segments that are complete now: shape (segments,)."""
@@ -64,15 +75,27 @@ class TruePeaks:
             return np.zeros(0)
         peaks = [self._group(self._held[:, n * group : (n + 1) * group + TAPS - 1], floor) for n in range(groups)]
         self._held = self._held[:, groups * group :]
-        return np.concatenate(peaks)
+        return self._from_first(np.concatenate(peaks))
 
     def finish(self, floor: float = 0.0) -> Samples:
         """Return the last peaks, silence taken to follow."""
         left = self._held.shape[1] - _BEFORE
         segments, part = -(-left // self.segment), _PART * self.segment
-        padding = -left % part + _AFTER
+        if not self._begun and segments <= self._edge:
+            return np.zeros(0)
+        padding = -(left + _AFTER) % part + 2 * _AFTER
         self._held = np.pad(self._held, ((0, 0), (0, padding)))
-        return self._group(self._held, floor)[:segments] if segments else np.zeros(0)
+        peaks = self._group(self._held, floor)
+        peaks[segments - 1] = peaks[segments - 1 :].max()
+        return self._from_first(peaks[:segments])
+
+    def _from_first(self, peaks: Samples) -> Samples:
+        """Return the peaks from the first frame's segment on, which has those before it too."""
+        if self._begun:
+            return peaks
+        self._begun = True
+        peaks[self._edge] = peaks[: self._edge + 1].max()
+        return peaks[self._edge :]
 
     def _group(self, samples: NDArray[np.float32], floor: float) -> Samples:
         """Return the peaks of whole parts with 31 frames before and 32 after: shape (segments,)."""
@@ -129,7 +152,7 @@ def _bend_bounds(filters: Samples) -> tuple[float, float]:
     line, bend = 0.0, 0.0
     offsets = np.arange(-_BEFORE, _AFTER + 1)
     for row, taps in enumerate(filters):
-        later = (row + 1) / (len(filters) + 1)
+        later = LATER[row]
         rest = taps.copy()
         rest[_BEFORE : _BEFORE + 2] -= 1.0 - later, later
         constant, slope = rest.sum(), rest @ offsets
