@@ -45,7 +45,7 @@ def test_figures_are_those_of_the_samples(written):
 
 
 @pytest.mark.parametrize("channels", [1, 2, 6])
-def test_loudness_and_true_peak_are_libebur128s(written, channels):
+def test_loudness_is_libebur128s_and_true_peak_that_of_a_long_meter(written, channels):
     samples = np.random.default_rng(1).standard_normal((RATE * 5, channels)) * np.linspace(0.01, 0.2, RATE * 5)[:, None]
     path = written(samples)
     facts = measure(path, loudness=True, true_peak=True)
