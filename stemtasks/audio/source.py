@@ -186,3 +186,9 @@ def _opened(path: Path) -> soundfile.SoundFile:
             f"{path}: cannot be read as audio ({reason}); "
             "WAV, AIFF, FLAC, Ogg, Opus, MP3, CAF, W64 and AU are read: export it again as one of them"
         ) from None
+    # soundfile itself refuses by the name: TypeError for '.raw', UnicodeEncodeError (a ValueError) for one not UTF-8
+    except (soundfile.SoundFileError, TypeError, ValueError, OverflowError, RuntimeError):
+        raise AudioError(
+            f"{str(path)!r}: cannot be read as audio under this name; give it a plain name that ends in its format, "
+            "such as take.wav"
+        ) from None
