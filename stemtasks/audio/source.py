@@ -178,7 +178,11 @@ def _inspected(path: Path) -> AudioData | None:
 
 def _opened(path: Path) -> soundfile.SoundFile:
     try:
-        return _Sequential(path)
+        file = _Sequential(path)
+        if file.format == "RAW":  # libsndfile takes any bytes for sound where the name ends in .vox, .gsm, .au or .snd
+            file.close()
+            raise ValueError("known by its name only")
+        return file
     except soundfile.LibsndfileError as error:
         reason = error.error_string.rstrip(".")
         reason = CLEARER.get(reason, reason)

@@ -40,3 +40,10 @@ def test_the_remedy_for_a_name_that_cannot_be_read_works(tmp_path):
     path.rename(tmp_path / "take.wav")
     with Source(tmp_path / "take.wav") as source:
         assert source.frames == 100
+
+
+@pytest.mark.parametrize("name", ["take.vox", "take.gsm", "take.au", "take.SND"])
+def test_bytes_that_are_no_audio_are_not_taken_for_sound_because_of_a_name(tmp_path, name):
+    (tmp_path / name).write_bytes(b"no audio at all, only some text" * 20)
+    with pytest.raises(AudioError, match="cannot be read as audio"):
+        Source(tmp_path / name)
