@@ -192,11 +192,21 @@ def _inspected(path: Path) -> AudioData | None:
 
 def _opened(path: Path) -> soundfile.SoundFile:
     try:
-        return _Sequential(path)
+        file = _Sequential(path)
+        if file.format == "RAW":  # libsndfile takes any bytes for sound where the name ends in .vox, .gsm, .au or .snd
+            file.close()
+            raise ValueError("known by its name only")
+        return file
     except soundfile.LibsndfileError as error:
         reason = error.error_string.rstrip(".")
         reason = CLEARER.get(reason, reason)
         raise AudioError(
             f"{path}: cannot be read as audio ({reason}); "
             "WAV, AIFF, FLAC, Ogg, Opus, MP3, CAF, W64 and AU are read: export it again as one of them"
+        ) from None
+    # soundfile itself refuses by the name: TypeError for '.raw', UnicodeEncodeError (a ValueError) for one not UTF-8
+    except (soundfile.SoundFileError, TypeError, ValueError, OverflowError, RuntimeError):
+        raise AudioError(
+            f"{str(path)!r}: cannot be read as audio under this name; give it a plain name that ends in its format, "
+            "such as take.wav"
         ) from None
