@@ -1,0 +1,84 @@
+"""A song that is out of time with its reference is not delivered, and another reference renders nothing."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+
+from tests.audio.test_sync import DRUMS, MIX, RATE, REST, hits, late
+from tests.made_stems import written
+from tests.pipeline import tasks_of
+
+SPEC = f"""
+[song]
+sample_rate = {RATE}
+channels = 1
+[reference]
+file = "rough.wav"
+[master]
+loudness_lufs = "off"
+[stems.drums]
+generator = "file"
+file = "drums.wav"
+effects = [{{ name = "gain", gain_db = -3 }}]
+[stems.rest]
+generator = "file"
+file = "rest.wav"
+[stems.hum]
+generator = "tone"
+note = "A2"
+level_dbfs = -40
+"""
+STEMS = ("drums", "hum", "rest")
+ALL = tasks_of("song", STEMS)
+
+
+@pytest.fixture
+def song(project):
+    project.spec(SPEC)
+    for name, audio in (("rough", MIX), ("drums", DRUMS), ("rest", REST)):
+        written(project.folder / "spec" / f"{name}.wav", audio, RATE)
+    return project
+
+
+def contents(project):
+    return json.loads((project.folder / "build/song/archive.json").read_text())
+
+
+def test_what_is_found_in_the_reference_is_in_the_record_and_another_reference_renders_nothing(song):
+    run = song.build()
+    assert run.done == {"ran": ALL}
+    assert "all checks passed, 3 of 4 found in the reference within 0.0" in run.lines("ran")["archive:song"]
+    files = {file.get("stem", "master"): file for file in contents(song)["files"]}
+    for sync in (files["drums"]["align"]["sync"], files["rest"]["sync"], files["master"]["sync"]):
+        assert (sync["polarity"], sync["confidence"]) == (1, 1.0)
+        assert abs(sync["offset_ms"]) < 0.02
+    assert contents(song)["mix"]["sync"]["confidence"] == 1.0
+    assert files["hum"]["sync"]["offset_ms"] is None
+    written(song.folder / "spec" / "rough.wav", hits(9), RATE)
+    run = song.build()
+    assert run.done == {"ran": ["archive:song", "reference:song", "timing:song"]}
+    assert "0 of 4 found in the reference, none is judged by it" in run.lines("ran")["archive:song"]
+
+
+def test_a_stem_that_is_late_slow_or_inverted_keeps_the_song_from_being_delivered(song):
+    wrong = -late(DRUMS, 37.0, 300.0)
+    written(song.folder / "spec" / "drums.wav", wrong[: len(DRUMS)], RATE)
+    run = song.doit()
+    assert run.done["FAILED"] == ["archive:song"]
+    line = run.lines("FAILED")["archive:song"]
+    assert "stem drums: it is 37.00 ms behind the reference, 10 ms are allowed" in line.replace("36.99", "37.00")
+    assert "it drifts by +1" in line
+    assert "polarity is the reference's inverted" in line
+    assert "stem rest" not in line
+    song.edit("[stems.drums]", '[stems.drums]\nverify = { sync_offset_ms = 50, sync_drift_ms = 20, polarity = "any" }')
+    assert "archive:song" in song.doit().done.get("ran", [])
+
+
+def test_a_song_whose_target_is_a_duration_reads_no_reference(song):
+    song.edit('file = "rough.wav"', f"duration = {len(MIX) // RATE}")
+    assert song.build("archive").done["ran"][-1] != ""
+    assert not any("sync" in file for file in contents(song)["files"])
+    assert np.all(["reference" not in name for name in contents(song)["mix"]])
