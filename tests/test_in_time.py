@@ -6,6 +6,7 @@ import json
 
 import numpy as np
 import pytest
+import soundfile
 
 from tests.audio.test_sync import DRUMS, MIX, RATE, REST, hits, late
 from tests.made_stems import written
@@ -82,3 +83,47 @@ def test_a_song_whose_target_is_a_duration_reads_no_reference(song):
     assert song.build("archive").done["ran"][-1] != ""
     assert not any("sync" in file for file in contents(song)["files"])
     assert np.all(["reference" not in name for name in contents(song)["mix"]])
+
+
+def test_a_stem_that_asks_for_it_is_brought_in_time_and_says_so(song):
+    wrong = -late(DRUMS, 37.0, 50.0)[: len(DRUMS)]
+    written(song.folder / "spec" / "drums.wav", wrong, RATE)
+    song.edit("[stems.drums]", "[stems.drums]\nalign = { sync = true }")
+    run = song.build()
+    assert run.done == {"ran": ALL}
+    assert "was +37.0" in run.lines("ran")["align:song/drums"]
+    assert "ppm, inverted: corrected" in run.lines("ran")["align:song/drums"]
+    facts = json.loads((song.folder / "build/song/aligned/drums.json").read_text())
+    assert facts["frames"] == len(MIX)
+    corrected, sync = facts["align"]["corrected"], facts["align"]["sync"]
+    assert corrected["offset_ms"] == pytest.approx(37.0, abs=0.05)
+    assert corrected["drift_ppm"] == pytest.approx(50.0, abs=0.5)
+    assert abs(sync["offset_ms"]) < 0.05
+    assert abs(sync["drift_ms"]) < 0.02
+    assert sync["polarity"] == corrected["polarity"] * -1 == 1
+    made = soundfile.read(song.folder / "build/song/aligned/drums.wav")[0][RATE:-RATE]
+    assert np.corrcoef(made, DRUMS[RATE:-RATE])[0, 1] > 0.95  # of noise that is one frame off it is about 0
+    stem = soundfile.read(song.folder / "build/song/stems/drums.wav")[0]
+    assert np.abs(stem - wrong[:, 0]).max() < 1e-6, "the stem itself stays as it was"
+
+
+def test_what_is_not_in_the_reference_cannot_be_brought_in_time_with_it(song):
+    song.edit("[stems.hum]", "[stems.hum]\nalign = { strategy = 'none', sync = true }")
+    line = song.doit().lines("FAILED")["align:song/hum"]
+    assert "it is not found in the reference for sure" in line
+    assert "leave out sync" in line
+
+
+@pytest.mark.parametrize(
+    ("reference", "sync", "said"),
+    [
+        ("duration = 40", "true", "stems.drums.align.sync: there is nothing to be in time with; give reference.file"),
+        ('file = "rough.wav"', "1", "stems.drums.align.sync: 1 is not true or false"),
+    ],
+)
+def test_a_sync_that_cannot_be_is_refused_when_the_spec_is_read(song, reference, sync, said):
+    song.edit('file = "rough.wav"', reference)
+    song.edit("[stems.drums]", f"[stems.drums]\nalign = {{ sync = {sync} }}")
+    run = song.doit()
+    assert said in run.out
+    assert "ran" not in run.done

@@ -6,6 +6,7 @@ from typing import Any
 
 SURE = 0.5
 """Confidence from which a file is judged: half of its windows, four at least, find it clearly on one line."""
+WAYS_OUT = ": correct the stem with align = {{ sync = true }}, or allow it with verify.{}"
 
 
 def is_found(sync: dict[str, Any] | None) -> bool:
@@ -22,14 +23,13 @@ def sync_failures(sync: dict[str, Any] | None, limits: dict[str, Any]) -> list[s
     if abs(offset) > limits.get("sync_offset_ms", float("inf")):
         found.append(
             f"it is {abs(offset):.2f} ms {'behind' if offset > 0 else 'ahead of'} the reference, "
-            f"{limits['sync_offset_ms']:g} ms are allowed: move it, or allow it with verify.sync_offset_ms"
+            f"{limits['sync_offset_ms']:g} ms are allowed" + WAYS_OUT.format("sync_offset_ms")
         )
     if abs(drift) > limits.get("sync_drift_ms", float("inf")):
         found.append(
             f"it drifts by {drift:+.2f} ms from the reference to its end ({sync['drift_ppm']:+.1f} ppm), "
-            f"{limits['sync_drift_ms']:g} ms are allowed: record it by the same clock, or allow it with "
-            "verify.sync_drift_ms"
+            f"{limits['sync_drift_ms']:g} ms are allowed" + WAYS_OUT.format("sync_drift_ms")
         )
     if sync["polarity"] == -1 and limits.get("polarity") == "same":
-        found.append("its polarity is the reference's inverted: invert it, or allow it with verify.polarity = 'any'")
+        found.append("its polarity is the reference's inverted" + WAYS_OUT.format("polarity = 'any'"))
     return found

@@ -37,7 +37,8 @@ _KERNEL = np.sinc(_STEPS[:, None] - _TAPS) * np.cos(np.pi / 52 * (_STEPS[:, None
 """Sinc under a Hann window."""
 
 CLEAR = 1.5
-"""A peak this much higher than any other is no chance: of 160 windows in other music none was above 1.45."""
+"""A peak this much higher than any other is seldom chance: 1 window in 100 of other music has one, but none has four
+on one line in 160 pairs of real recordings; 95 in 100 windows of music that is there have one."""
 
 STEEPEST = 500e-6
 """No two clocks differ by more: crystals are good to 100 ppm each."""

@@ -121,7 +121,8 @@ class StemTable:
     duration
         How long it is before it is aligned: rendered to that, or, for a recording, checked against it.
     align
-        How it is fitted to the target: a strategy's name, or a table with 'strategy' and its parameters.
+        How it is fitted to the target: a strategy's name, or a table with 'strategy' and its parameters. In the table
+        'sync = true' corrects its offset, drift and polarity against the reference's file.
     effects
         A chain of tables, each with 'name' and that effect's parameters.
     gain_db
