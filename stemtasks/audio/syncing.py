@@ -18,6 +18,8 @@ from stemtasks.audio.wav import write_wav
 from stemtasks.errors import AudioError
 
 QUALITY = "VHQ"
+FADE_MS = 5
+"""At the end, where the correction leaves silence after it."""
 LEAST_DRIFT_MS = 0.1
 """Over the whole length; a smaller one is not resampled away, which would change each sample for nothing."""
 
@@ -59,9 +61,12 @@ def _corrected(source: Source, sync: Facts) -> Blocks:
     def resampled(block: Block, last: bool = False) -> Block:
         return stream.resample_chunk(np.ascontiguousarray(block), last=last) if slope else block
 
-    silence = np.zeros((max(0, -first), source.channels))
-    if len(silence):
-        yield resampled(silence)
+    if first < 0:
+        yield resampled(np.zeros((-first, source.channels)))
+    ends_early = (source.frames - first) / (1 + slope) < source.frames
+    fade, left = round(FADE_MS / 1000 * source.sample_rate), source.frames - max(0, first)
     for block in source.blocks(max(0, first)):
-        yield resampled(block * sign if sign < 0 else block)
+        gains = sign * np.minimum(1.0, (left - 0.5 - np.arange(len(block))) / fade) if ends_early else sign
+        left -= len(block)
+        yield resampled(block * np.reshape(gains, (-1, 1)))
     yield resampled(np.zeros((0, source.channels)), last=True)

@@ -166,7 +166,7 @@ def test_every_stem_of_a_real_song_is_found_in_its_master_and_none_in_the_song_w
 
 def test_real_drums_late_on_another_clock_and_inverted_are_found(recordings, tmp_path):
     master, stems = song(recordings)
-    drums = sum(stem for name, stem in stems.items() if name[0] in "56789")
+    drums = sum(stem.mean(axis=1) for name, stem in stems.items() if name[0] in "56789")
     with InReference(master) as reference:
         sync = reference.measure(written(tmp_path / "drums.wav", -late(drums, 36.98, 50.1, 44_100), 44_100))
     assert is_found(sync)
