@@ -69,11 +69,13 @@ RADIUS = {
     "archive": [
         *(name for name in DECODING if name != "audio/levels.py"),
         "audio/limits.py",
+        "audio/sync.py",
         "delivery/checks.py",
         "delivery/contents.py",
         "delivery/handover.py",
         "delivery/names.py",
         "delivery/zipped.py",
+        "dsp/sync.py",
         "plugins.py",
         "progress.py",
         "timeline.py",
