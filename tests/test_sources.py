@@ -22,7 +22,18 @@ MODULES = sorted(
     for path in ROOT.rglob("*.py")
     if "template" not in path.parts
 )
-AUDIO = ["audio/blocks.py", "audio/facts.py", "audio/headers.py", "audio/levels.py", "audio/source.py"]
+AUDIO = [
+    "audio/blocks.py",
+    "audio/coding.py",
+    "audio/facts.py",
+    "audio/flac.py",
+    "audio/headers.py",
+    "audio/levels.py",
+    "audio/mpeg.py",
+    "audio/ogg.py",
+    "audio/source.py",
+    "audio/tags.py",
+]
 DECODING = [*AUDIO, "dsp/channels.py", "errors.py"]
 WRITING = ["audio/wav.py", "progress.py"]
 RADIUS = {
@@ -58,11 +69,13 @@ RADIUS = {
     "archive": [
         *(name for name in DECODING if name != "audio/levels.py"),
         "audio/limits.py",
+        "audio/sync.py",
         "delivery/checks.py",
         "delivery/contents.py",
         "delivery/handover.py",
         "delivery/names.py",
         "delivery/zipped.py",
+        "dsp/sync.py",
         "plugins.py",
         "progress.py",
         "timeline.py",

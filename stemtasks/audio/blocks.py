@@ -69,3 +69,8 @@ def fitted(blocks: Blocks, frames: int, channels: int) -> Blocks:
     while left > 0:
         yield np.zeros((min(left, BLOCK_FRAMES), channels))
         left -= BLOCK_FRAMES
+
+
+def frames_at(frames: int, rate_in: int, rate_out: int) -> int:
+    """Return how many frames a duration has at another sample rate: the nearest, halves up, exact at any length."""
+    return (2 * frames * rate_out + rate_in) // (2 * rate_in)

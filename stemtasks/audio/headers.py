@@ -1,9 +1,8 @@
 """What a recording's container claims to hold against what the file holds.
 
 libsndfile shortens a file that was cut in copying without a word, so the sizes of the audio data
-are read here: RIFF, RIFX, RF64 and BW64 (EBU Tech 3306), AIFF and AIFC, Wave64, AU, the last page of
-an Ogg stream (RFC 3533), and what an MP3's own frames add up to. CAF is not among them: libsndfile
-refuses a cut one.
+are read here: RIFF, RIFX, RF64 and BW64 (EBU Tech 3306), AIFF and AIFC, Wave64, AU, CAF, and the last
+page of an Ogg stream (RFC 3533). ``audio/ogg.py``, ``flac.py`` and ``mpeg.py`` read whole streams.
 """
 
 from __future__ import annotations
@@ -11,14 +10,31 @@ from __future__ import annotations
 import mmap
 import struct
 from dataclasses import dataclass
-from pathlib import Path
 from typing import BinaryIO
+
+from stemtasks.audio.coding import Coding, read_coding
+from stemtasks.audio.flac import flac_fault
+from stemtasks.audio.ogg import ogg_fault
 
 OGG_PAGE_BYTES = 27 + 255 + 255 * 255
 MOST_CHUNKS = 4096
 UNKNOWN_64 = 1 << 62
-_KBIT_S_MPEG1 = (32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320)
-_KBIT_S_MPEG2 = (8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160)
+MOST_PADDING_BYTES = 4096
+FILES = (b"RIFF", b"RIFX", b"RF64", b"BW64", b"FORM", b"riff", b"caff", b".snd", b"fLaC", b"OggS")
+AFTER_AUDIO = (
+    b"LIST",
+    b"id3 ",
+    b"ID3 ",
+    b"bext",
+    b"cue ",
+    b"smpl",
+    b"inst",
+    b"iXML",
+    b"JUNK",
+    b"PAD ",
+    b"fact",
+    b"PEAK",
+)
 
 
 @dataclass(frozen=True)
@@ -28,6 +44,9 @@ class AudioData:
     claimed: int | None
     present: int
     where: str = "header"
+    fault: str | None = None
+    frames: int | None = None
+    """The true frames of a coding in blocks, and a contradiction in the header or behind the audio."""
 
     @property
     def is_cut(self) -> bool:
@@ -51,7 +70,16 @@ _RIFF = _Layout(12, 4, "<I", False, 2, b"data")
 _RIFX = _Layout(12, 4, ">I", False, 2, b"data")
 _AIFF = _Layout(12, 4, ">I", False, 2, b"SSND")
 _WAVE64 = _Layout(40, 16, "<Q", True, 8, b"data" + bytes.fromhex("f3acd3118cd100c04f8edb8a"))
-_LAYOUTS = {b"RIFF": _RIFF, b"RF64": _RIFF, b"BW64": _RIFF, b"RIFX": _RIFX, b"FORM": _AIFF, b"riff": _WAVE64}
+_CAF = _Layout(8, 4, ">Q", False, 1, b"data")
+_LAYOUTS = {
+    b"RIFF": _RIFF,
+    b"RF64": _RIFF,
+    b"BW64": _RIFF,
+    b"RIFX": _RIFX,
+    b"FORM": _AIFF,
+    b"riff": _WAVE64,
+    b"caff": _CAF,
+}
 
 
 def audio_data(file: BinaryIO, file_bytes: int) -> AudioData | None:
@@ -60,9 +88,15 @@ def audio_data(file: BinaryIO, file_bytes: int) -> AudioData | None:
     start = file.read(16)
     if start[:4] == b".snd" and len(start) >= 12:
         offset, claimed = struct.unpack(">II", start[4:12])
-        return AudioData(None if _is_open_ended(claimed) else claimed, max(0, file_bytes - offset))
+        if _is_open_ended(claimed):
+            return AudioData(None, max(0, file_bytes - offset))
+        fault = _behind(file, offset + claimed, file_bytes, None) if claimed else None
+        return AudioData(claimed, max(0, file_bytes - offset), fault=fault)
     if start[:4] == b"OggS":
         return _last_ogg_page(file, file_bytes)
+    if start[:4] == b"fLaC" or start[:3] == b"ID3":
+        with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
+            return AudioData(None, file_bytes, fault=flac_fault(content))
     layout = _LAYOUTS.get(start[:4])
     return None if layout is None else _chunked(file, file_bytes, layout)
 
@@ -72,6 +106,8 @@ def _chunked(file: BinaryIO, file_bytes: int, layout: _Layout) -> AudioData | No
     size_bytes = struct.calcsize(layout.size)
     header_bytes = layout.name_bytes + size_bytes
     position, wide_claim = layout.first_chunk, None
+    coding: Coding | None = None
+    fact: int | None = None
     for _ in range(MOST_CHUNKS):
         file.seek(position)
         header = file.read(header_bytes)
@@ -85,15 +121,65 @@ def _chunked(file: BinaryIO, file_bytes: int, layout: _Layout) -> AudioData | No
         if name == b"ds64":
             wide = file.read(16)
             wide_claim = struct.unpack("<Q", wide[8:])[0] if len(wide) == 16 else None
+        if name[:4] == b"fmt ":
+            coding = read_coding(file.read(min(claimed, 64)), layout.size[0])
+        if name[:4] == b"fact":
+            fact = int.from_bytes(file.read(4), "little" if layout.size[0] == "<" else "big")
         if name == layout.data:
             if claimed == 0xFFFFFFFF and wide_claim is not None:
                 claimed = wide_claim
             present = file_bytes - body
             if claimed == 0 and (present == 0 or _is_chunk(file, body, file_bytes, layout)):
                 present = 0
-            return AudioData(None if _is_open_ended(claimed) else claimed, present)
+            fault = None if coding is None else coding.fault()
+            if _is_open_ended(claimed):
+                return AudioData(None, present, fault=fault)
+            if claimed and not fault:
+                fault = _behind(file, body + claimed, file_bytes, layout)
+            frames = None if coding is None else coding.true_frames(fact, claimed)
+            return AudioData(claimed, present, fault=fault, frames=frames)
         position = body + claimed + -claimed % layout.alignment
         if position >= file_bytes:
+            return None
+    return None
+
+
+def _behind(file: BinaryIO, position: int, file_bytes: int, layout: _Layout | None) -> str | None:
+    """Return what is wrong with the bytes behind the audio, which may be chunks, tags or padding."""
+    header_bytes = 0 if layout is None else layout.name_bytes + struct.calcsize(layout.size)
+    start = position
+    for _ in range(MOST_CHUNKS):
+        file.seek(position)
+        rest = file.read(MOST_PADDING_BYTES + 1)
+        if rest[:1] == b"\0" and len(rest) > 1 and rest[1:5] in FILES + AFTER_AUDIO:
+            position, rest = position + 1, rest[1:]  # the byte that makes a chunk's size even
+        if rest[:4] in FILES:
+            return (
+                "several recordings are joined in it, only the first would be read; separate them, or export it as one"
+            )
+        if len(rest) < 16 or (len(rest) <= MOST_PADDING_BYTES and not rest.strip(b"\0")):
+            return None
+        if rest[:3] in (b"TAG", b"ID3") or rest[:8] == b"APETAGEX" or rest[:11] == b"LYRICSBEGIN":
+            return None
+        skipped = 0 if layout is None else -(position - layout.first_chunk) % layout.alignment
+        for gap in (0, skipped):
+            if layout is not None and _is_chunk(file, position + gap, file_bytes, layout):
+                name = rest[gap : gap + 4]
+                if name in FILES:
+                    continue
+                (size,) = struct.unpack(layout.size, rest[gap + layout.name_bytes : gap + header_bytes])
+                if layout.size_counts_header:
+                    size = max(0, size - header_bytes)
+                position += gap + header_bytes + size
+                break
+            if rest[gap : gap + 4] in AFTER_AUDIO:
+                return None  # a chunk that claims too much; the audio is before it
+        else:
+            if position == start:
+                return (
+                    f"its header says less than the file holds: {file_bytes - position} bytes follow the audio that "
+                    "are no chunk, and would be lost; repair the header or export it again"
+                )
             return None
     return None
 
@@ -122,38 +208,5 @@ def _last_ogg_page(file: BinaryIO, file_bytes: int) -> AudioData | None:
         return None
     # a page cut inside its own header needs at least one byte more than it has
     needed = 27 + page[26] + sum(page[27 : 27 + page[26]]) if len(page) >= 27 else 28
-    return AudioData(needed, len(page), "last Ogg page")
-
-
-def mp3_frames(path: Path) -> int | None:
-    """Return the audio frames that an MP3's headers add up to, or None where a Xing or Info header states them.
-
-    Without such a header libsndfile guesses the length from the first bit rate, and reads no further.
-    """
-    with open(path, "rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
-        start = 0
-        if content[:3] == b"ID3" and len(content) >= 10:
-            start = 10 + sum((byte & 0x7F) << shift for byte, shift in zip(content[6:10], (21, 14, 7, 0), strict=True))
-        for name in (b"Xing", b"Info"):
-            at = content.find(name, start, start + 4096)
-            if at >= 0 and len(content) >= at + 12:
-                flags, frames = struct.unpack(">II", content[at + 4 : at + 12])
-                if flags & 1 and frames:
-                    return None
-        return _layer_three_frames(content, max(start, content.find(b"\xff", start, start + 4096)))
-
-
-def _layer_three_frames(content: mmap.mmap, position: int) -> int:
-    """Add up the frames of MPEG-1, 2 and 2.5 layer III (ISO/IEC 11172-3, 2.4.2.3) up to the first that is none."""
-    frames, end = 0, len(content) - 4
-    while position <= end:
-        (word,) = struct.unpack(">I", content[position : position + 4])
-        version, bit_rate, rate = word >> 19 & 3, word >> 12 & 15, word >> 10 & 3
-        if word >> 21 != 0x7FF or word >> 17 & 3 != 1 or version == 1 or bit_rate in (0, 15) or rate == 3:
-            break
-        rate_hz = (44100, 48000, 32000)[rate] >> {3: 0, 2: 1, 0: 2}[version]
-        granules = 2 if version == 3 else 1
-        kbit_s = (_KBIT_S_MPEG1 if version == 3 else _KBIT_S_MPEG2)[bit_rate - 1]
-        position += 72 * granules * kbit_s * 1000 // rate_hz + (word >> 9 & 1)
-        frames += 576 * granules
-    return frames
+    with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
+        return AudioData(needed, len(page), "last Ogg page", fault=ogg_fault(content))

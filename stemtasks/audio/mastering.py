@@ -19,19 +19,19 @@ from stemtasks.audio.levels import measure_levels
 from stemtasks.audio.loudness import LOUDNESS, measure_levels_and_loudness
 from stemtasks.audio.source import Source
 from stemtasks.audio.spill import Spill
-from stemtasks.audio.true_peak import TruePeakMeter
+from stemtasks.audio.true_peak import SteepPeakMeter, TruePeakMeter
 from stemtasks.audio.wav import write_wav
-from stemtasks.dsp.limiter import MARGIN_DB, GainCurve, gained
+from stemtasks.dsp.limiter import CLEAN, HARD, MARGIN_DB, GainCurve, gained
 from stemtasks.dsp.loudness import channel_weights, gated_loudness, k_weighting, window_powers
 from stemtasks.dsp.sections import Filter
 from stemtasks.dsp.true_peak import TruePeaks
 from stemtasks.links import link
 from stemtasks.progress import whole
 
-MAX_REDUCTION_DB = 12.0
+CLEAN_REDUCTION_DB, MAX_REDUCTION_DB = 12.0, 24.0
 TOLERANCE_LU = 0.05
 _MODEL_TOLERANCE_LU = 0.01
-_MAX_TRIALS, _MAX_RENDERS = 12, 3
+_MAX_TRIALS, _MAX_RENDERS = 12, 4
 # dither may lift a peak by as much, in 16 bits at the lowest ceiling that makes sense
 _CLEAR_DB = 0.01
 
@@ -56,6 +56,13 @@ def master(inputs: dict[str, Path], outputs: dict[str, Path], params: dict[str, 
             facts = measure_levels_and_loudness(outputs["audio"], meter)
             return facts | {"true_peak_dbtp": decibels(meter.finish())}
 
+        def second_opinion() -> float:
+            meter = SteepPeakMeter(mix.sample_rate, mix.channels)
+            with Source(outputs["audio"]) as made:
+                for block in made.blocks():
+                    meter(block)
+            return decibels(meter.finish())
+
         facts = None
         if mix_facts["peak_dbfs"] + gain_db <= ceiling - _CLEAR_DB:
             # what its samples leave room for is tried: only the file tells what is between them
@@ -69,8 +76,8 @@ def master(inputs: dict[str, Path], outputs: dict[str, Path], params: dict[str, 
             how = {"gain_db": round(gain_db, 3), "max_reduction_db": 0.0, "passes": 1, "at_limit": False}
         if facts is None or facts["true_peak_dbtp"] > ceiling:
             floor, scratch = _floor(mix_facts["peak_dbfs"], target, ceiling), Path(outputs["audio"]).parent
-            with _Programme(mix, target is not None, floor, scratch) as programme:
-                facts, how = _limited(programme, write, target, gain_db, ceiling)
+            with _Programme(mix, floor, scratch) as programme:
+                facts, how = _limited(programme, write, second_opinion, target, gain_db, ceiling)
     how |= {"loudness_target": params["loudness_lufs"], "ceiling_dbtp": ceiling}
     write_facts(outputs["facts"], facts | {"master": how})
 
@@ -89,23 +96,32 @@ def _floor(peak_dbfs: float, target: float | None, ceiling: float) -> float:
     gain is 0 dB; a few renders may lower the threshold, each by what the one before was over.
     """
     floor_db = peak_dbfs - MAX_REDUCTION_DB - 0.1
-    return 10 ** ((floor_db if target is not None else max(floor_db, ceiling - MARGIN_DB - 1.0)) / 20)
+    return 10 ** ((floor_db if target is not None else max(floor_db, ceiling - MARGIN_DB - 2.0)) / 20)
 
 
 def _limited(
-    programme: _Programme, write: Callable[[Blocks], Facts], target: float | None, gain_db: float, ceiling: float
+    programme: _Programme,
+    write: Callable[[Blocks], Facts],
+    second_opinion: Callable[[], float],
+    target: float | None,
+    gain_db: float,
+    ceiling: float,
 ) -> tuple[Facts, dict[str, Any]]:
     """Render through the limiter until loudness and ceiling hold on the file itself; return its facts and how."""
     limit_dbtp, correction, wanted_db, passes = ceiling - MARGIN_DB, 0.0, gain_db, 0
     while True:
-        highest_db = limit_dbtp + MAX_REDUCTION_DB - 20 * log10(programme.true_peak)
+        reduction_db = CLEAN_REDUCTION_DB if programme.manner is CLEAN else MAX_REDUCTION_DB
+        highest_db = limit_dbtp + reduction_db - 20 * log10(programme.true_peak)
         if target is not None:
             wanted_db = programme.gain_db_for(target + correction, wanted_db, highest_db, limit_dbtp)
+            if wanted_db >= highest_db and programme.manner is CLEAN:
+                programme.manner = HARD
+                continue
         facts = write(programme.rendered(wanted_db, limit_dbtp))
         passes += 1
         at_limit = target is not None and wanted_db >= highest_db
         error = 0.0 if target is None or at_limit or facts["lufs"] is None else target - facts["lufs"]
-        over_db = facts["true_peak_dbtp"] - ceiling
+        over_db = max(facts["true_peak_dbtp"], second_opinion()) - ceiling
         if passes == _MAX_RENDERS or (abs(error) <= TOLERANCE_LU and over_db <= 0):
             break
         correction += error
@@ -117,19 +133,22 @@ def _limited(
         "max_reduction_db": round(max(0.0, reduction_db), 3),
         "passes": passes,
         "at_limit": at_limit,
+        "limiter": "clean" if programme.manner is CLEAN else "hard",
+        "limiter_distortion_db": programme.distortion_db(wanted_db, limit_dbtp),
     }
 
 
 class _Programme:
     """What a limiter has to know of the mix, kept on disk: two numbers a segment of about 1/6 ms."""
 
-    def __init__(self, mix: Source, with_loudness: bool, floor: float, scratch: Path) -> None:
+    def __init__(self, mix: Source, floor: float, scratch: Path) -> None:
         self._mix = mix
         self._floor = floor
         self.true_peak = 0.0
+        self.manner = CLEAN
         self._detector = TruePeaks(mix.sample_rate, mix.channels)
         self._segment = self._detector.segment
-        self._energies = _SegmentEnergies(mix, self._segment) if with_loudness else None
+        self._energies = _SegmentEnergies(mix, self._segment)
         self._spill = Spill((block for block in self._segments() if len(block)), 2, scratch)
 
     def __enter__(self) -> _Programme:
@@ -143,8 +162,7 @@ class _Programme:
         held = np.zeros(0)
         for block in self._mix.blocks():
             peaks = self._detector(block, self._floor)
-            if self._energies is not None:
-                held = np.concatenate((held, self._energies(block)))
+            held = np.concatenate((held, self._energies(block)))
             yield self._joined(peaks, held)
             held = held[len(peaks) :]
         yield self._joined(self._detector.finish(self._floor), held)
@@ -158,7 +176,7 @@ class _Programme:
 
     def _curve(self, gain_db: float, limit_dbtp: float) -> Iterator[Block]:
         """Yield the limiter's gains for the mix times ``gain_db``."""
-        curve = GainCurve(self._mix.sample_rate, 10 ** ((limit_dbtp - gain_db) / 20))
+        curve = GainCurve(self._mix.sample_rate, 10 ** ((limit_dbtp - gain_db) / 20), self.manner)
         count = BLOCK_FRAMES // self._segment  # so that the audio it is for comes in blocks too
         for start in range(0, self._spill.frames, count):
             yield curve(self._spill.read(start, count)[:, 0])
@@ -198,21 +216,43 @@ class _Programme:
 
         This leaves out that the K-weighting follows the limiter, some 0.01 LU.
         """
-        gain = 10 ** (gain_db / 20)
         per_step = round(self._mix.sample_rate / 10 / self._segment)
-        steps: list[Block] = []
-        held, position, last = np.zeros(0), 0, np.zeros(0)
-        for group in self._curve(gain_db, limit_dbtp):
-            curve = np.concatenate((last, group))
-            last = curve[-1:]
-            energies = self._spill.read(position, len(curve) - 1)[:, 1]
+        steps = [
+            (energies * gains * gains).sum(axis=1)
+            for energies, gains in self._in_steps(self._curve(gain_db, limit_dbtp), per_step)
+        ]
+        powers = np.concatenate(steps) * 10 ** (gain_db / 10)
+        return gated_loudness(window_powers(powers, 4, per_step * self._segment))
+
+    def distortion_db(self, gain_db: float, limit_dbtp: float) -> float | None:
+        """Return what the limiter adds that no steady gain explains, in dB of the master; None for silence.
+
+        In each 50 ms the master is compared with the mix times the one gain that comes closest to it (least
+        squares), both K-weighted: a change of level is no distortion, a change faster than 20 Hz is.
+        """
+        rest = total = 0.0
+        per_step = round(self._mix.sample_rate / 20 / self._segment)
+        for energies, gains in self._in_steps(self._curve(gain_db, limit_dbtp), per_step):
+            weight, power = energies.sum(axis=1), (energies * gains * gains).sum(axis=1)
+            steady = (energies * gains).sum(axis=1) / np.maximum(weight, 1e-300)
+            rest += float((energies * (gains - steady[:, None]) ** 2).sum())
+            total += float(power.sum())
+        return max(-120.0, round(10 * log10(max(rest, 1e-300) / total), 1)) if total > 0.0 else None
+
+    def _in_steps(self, curve: Iterator[Block], per_step: int) -> Iterator[tuple[Block, Block]]:
+        """Yield energies and the limiter's gains of whole steps of segments: shape (steps, per_step) each."""
+        held, position, last = np.zeros((2, 0)), 0, np.zeros(0)
+        for group in curve:
+            gains = np.concatenate((last, group))
+            last = gains[-1:]
+            energies = self._spill.read(position, len(gains) - 1)[:, 1]
             position += len(energies)
-            middle = (curve[:-1] + curve[1:])[: len(energies)] * (gain / 2)
-            held = np.concatenate((held, energies * middle * middle))
-            whole = len(held) // per_step
-            steps.append(held[: whole * per_step].reshape(whole, per_step).sum(axis=1))
-            held = held[whole * per_step :]
-        return gated_loudness(window_powers(np.concatenate(steps), 4, per_step * self._segment))
+            middle = ((gains[:-1] + gains[1:]) / 2)[: len(energies)]
+            held = np.concatenate((held, np.stack((energies, middle))), axis=1)
+            whole = held.shape[1] // per_step
+            energies, middle = held[:, : whole * per_step].reshape(2, whole, per_step)
+            yield energies, middle
+            held = held[:, whole * per_step :]
 
 
 class _SegmentEnergies:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 import soxr
 
-from stemtasks.audio.blocks import BLOCK_FRAMES, Block, Blocks, Stream, all_finite, fitted
+from stemtasks.audio.blocks import BLOCK_FRAMES, Block, Blocks, Stream, all_finite, fitted, frames_at
 from stemtasks.audio.source import Source
 from stemtasks.dsp.channels import MOST_CHANNELS, Mixing, mixed, mixing
 from stemtasks.errors import AudioError
@@ -61,11 +61,6 @@ def check_recording(
             "repair the header or export it again"
         )
     return _mixings(source, stream, only_channel, mono)
-
-
-def frames_at(frames: int, rate_in: int, rate_out: int) -> int:
-    """Return how many frames a duration has at another sample rate: the nearest, halves up, exact at any length."""
-    return (2 * frames * rate_out + rate_in) // (2 * rate_in)
 
 
 def _mixings(source: Source, stream: Stream, only_channel: int | None, mono: bool) -> tuple[Mixing, Mixing]:

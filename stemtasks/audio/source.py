@@ -10,7 +10,8 @@ import numpy as np
 import soundfile
 
 from stemtasks.audio.blocks import BLOCK_FRAMES, Block, Blocks, Narrow
-from stemtasks.audio.headers import UNKNOWN_64, AudioData, audio_data, mp3_frames
+from stemtasks.audio.headers import UNKNOWN_64, AudioData, audio_data
+from stemtasks.audio.mpeg import mp3_length
 from stemtasks.dsp.channels import VORBIS_TO_WAV
 from stemtasks.errors import AudioError
 
@@ -52,10 +53,13 @@ class Source:
                     f"{self.path}: its header says 0 bytes of audio, but {data.present} bytes follow "
                     "(a recorder that was not stopped properly leaves this): repair the header or export it again"
                 )
-            if self.frames >= UNKNOWN_64:
-                self._count()
-            elif self.format == "MP3" and (summed := mp3_frames(self.path)) is not None:
-                self._bound(summed)
+            guessed = self.subtype.startswith("MPEG") and (self.format, self.subtype) != ("MP3", "MPEG_LAYER_III")
+            if self.frames >= UNKNOWN_64 or guessed:
+                self._count()  # a WAV's header counts the encoder's padding; layer II has no count
+            elif self.format == "MP3":
+                self._check_mp3()
+            if data is not None and data.frames is not None:
+                self.frames = min(self.frames, data.frames)
         except BaseException:
             self._file.close()
             raise
@@ -77,7 +81,7 @@ class Source:
             return np.empty((0, self.channels))
         try:
             if self._position != start:
-                if self.format in ("OGG", "MP3"):
+                if self.format in ("OGG", "MP3") or self.subtype.startswith("MPEG"):
                     # libsndfile 1.2 lands elsewhere when it seeks in Vorbis or MP3 from the middle, but not from 0
                     self._file.seek(0)
                 self._position = self._file.seek(start)
@@ -114,6 +118,14 @@ class Source:
                 f"{self.path}: cut short: it claims {self.frames} frames ({self.frames / self.sample_rate:.3f} s), "
                 f"{position} could be decoded ({position / self.sample_rate:.3f} s); copy or export it again"
             )
+
+    def _check_mp3(self) -> None:
+        """Refuse an MP3 whose frames contradict its header, and correct a length that was guessed."""
+        summed, fault = mp3_length(self.path)
+        if fault is not None:
+            raise AudioError(f"{self.path}: {fault}")
+        if summed is not None:
+            self._bound(summed)
 
     def _bound(self, summed: int) -> None:
         """Correct libsndfile's guess at an MP3's length by what its frames add up to, or refuse to lose audio."""
@@ -173,16 +185,28 @@ def _inspected(path: Path) -> AudioData | None:
             f"{path}: cut short: its {data.where} claims {data.claimed} bytes of audio, {data.present} are there; "
             "copy or export it again"
         )
+    if data is not None and data.fault is not None:
+        raise AudioError(f"{path}: {data.fault}")
     return data
 
 
 def _opened(path: Path) -> soundfile.SoundFile:
     try:
-        return _Sequential(path)
+        file = _Sequential(path)
+        if file.format == "RAW":  # libsndfile takes any bytes for sound where the name ends in .vox, .gsm, .au or .snd
+            file.close()
+            raise ValueError("known by its name only")
+        return file
     except soundfile.LibsndfileError as error:
         reason = error.error_string.rstrip(".")
         reason = CLEARER.get(reason, reason)
         raise AudioError(
             f"{path}: cannot be read as audio ({reason}); "
             "WAV, AIFF, FLAC, Ogg, Opus, MP3, CAF, W64 and AU are read: export it again as one of them"
+        ) from None
+    # soundfile itself refuses by the name: TypeError for '.raw', UnicodeEncodeError (a ValueError) for one not UTF-8
+    except (soundfile.SoundFileError, TypeError, ValueError, OverflowError, RuntimeError):
+        raise AudioError(
+            f"{str(path)!r}: cannot be read as audio under this name; give it a plain name that ends in its format, "
+            "such as take.wav"
         ) from None

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from stemtasks.audio.facts import Facts, read_facts, write_facts
+from stemtasks.audio.sync import InReference
 from stemtasks.delivery.checks import disagreements
 from stemtasks.delivery.contents import contents_of
 from stemtasks.delivery.handover import Handover
@@ -31,7 +32,8 @@ def write_archive(inputs: dict[str, Path], outputs: dict[str, Path], params: dic
     """Check that the files belong together, then write ``outputs["archive"]``, and its contents as its facts.
 
     ``inputs`` are ``stems/NAME``, ``facts/NAME``, ``master``, ``master_facts``, ``mix``, ``mix_facts`` and ``timing``;
-    with ``align_facts/NAME``, the facts of the aligned stem, the contents say which strategy was chosen and why.
+    with ``align_facts/NAME``, the facts of the aligned stem, the contents say which strategy was chosen and why; with
+    ``reference`` and ``aligned/NAME``, how far each file is from the reference, too.
     ``params["sha256"]`` has the inputs' digests. Raises VerificationError with all that is wrong, in one line, before
     a byte is written.
     """
@@ -47,6 +49,8 @@ def write_archive(inputs: dict[str, Path], outputs: dict[str, Path], params: dic
         name: {"sha256": params["sha256"][role], "bytes": inputs[role].stat().st_size} for name, role in roles.items()
     }
     handed = contents_of(facts, master, mix, timeline, params, names, digests)
+    if "reference" in inputs:
+        _look_in_reference(handed, inputs)
     folder = folder_name(params)
     try:
         with (
@@ -63,6 +67,17 @@ def write_archive(inputs: dict[str, Path], outputs: dict[str, Path], params: dic
         outputs["archive"].unlink(missing_ok=True)
         raise
     write_facts(outputs["facts"], handed)
+
+
+def _look_in_reference(handed: dict[str, Any], inputs: dict[str, Path]) -> None:
+    """Add ``sync`` to what is said of each file, of each aligned stem (in ``align``) and of the mix."""
+    with InReference(inputs["reference"]) as reference:
+        for file in handed["files"]:
+            if file["role"] == "stem":
+                file["align"]["sync"] = reference.measure(inputs[f"aligned/{file['stem']}"])
+            role = f"stems/{file['stem']}" if file["role"] == "stem" else "master"
+            file["sync"] = reference.measure(inputs[role])
+        handed["mix"]["sync"] = reference.measure(inputs["mix"])
 
 
 def _written(handed: dict[str, Any], sha256_of: dict[str, str], params: dict[str, Any]) -> Iterator[tuple[str, bytes]]:

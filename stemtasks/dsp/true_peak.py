@@ -1,7 +1,9 @@
-"""True peak: the highest value between the samples, by 4x oversampling as in ITU-R BS.1770-5, Annex 2.
+"""True peak: the highest value between the samples, by 8x oversampling (ITU-R BS.1770-5, Annex 2, asks for 4x).
 
-The filter is a sinc under a Hann window, 12 taps a phase: phase 0 is the samples themselves, and the three
-others agree with libebur128's filter, so the two read the same. From 96 kHz on, 2x resolves as much.
+The filter is a sinc under a Kaiser window, 64 taps a phase: flat to 0.93 of the Nyquist frequency. Phase 0 is the
+samples themselves. A filter as short as the standard's, 12 taps, reads bright material too low, white noise by up
+to 0.6 dB, and now and then 0.1 dB more: three of 12 taps that agree with libebur128's are read too, and the highest
+of all counts, so that no meter of either kind is above this one.
 """
 
 from __future__ import annotations
@@ -11,20 +13,28 @@ from numpy.typing import NDArray
 
 Samples = NDArray[np.float64]
 
-TAPS = 12
+FACTOR = 8
+TAPS = 64
+_KAISER_BETA = 7.0  # side lobes of -70 dB
+_SHORT = 12
 _BEFORE, _AFTER = TAPS // 2 - 1, TAPS // 2
 # segments that are computed or left out together, and how many of these at once: what fits a core's cache
-_PART, _PARTS = 8, 1024
-# columns of a product small enough that BLAS runs it in one thread: the other cores build other stems
-_PRODUCT = 512
+_PART, _PARTS = 16, 512
+# multiplications of a product small enough that BLAS runs it in one thread: the other cores build other stems
+_PRODUCT = 1 << 18
 
 
-def phases(sample_rate: int) -> Samples:
-    """Return the interpolating filters, shape (phases, 12): row p is for (p + 1) / (rows + 1) of a frame later."""
-    factor = 4 if sample_rate < 96_000 else 2
-    later = np.arange(1, factor) / factor
-    distance = later[:, None] - np.arange(-_BEFORE, _AFTER + 1)
-    filters: Samples = np.sinc(distance) * np.cos(np.pi * distance / TAPS) ** 2
+LATER = np.concatenate((np.arange(1, FACTOR) / FACTOR, [0.25, 0.5, 0.75]))
+"""How much later than a sample the instant of each filter is, in frames."""
+
+
+def phases() -> Samples:
+    """Return the interpolating filters, shape (10, 64): seven long ones, three as in the standard's example."""
+    distance = LATER[:, None] - np.arange(-_BEFORE, _AFTER + 1)
+    window = np.i0(_KAISER_BETA * np.sqrt(np.maximum(0.0, 1.0 - (2.0 * distance / TAPS) ** 2))) / np.i0(_KAISER_BETA)
+    hann = np.where(np.abs(distance) < _SHORT / 2, np.cos(np.pi * distance / _SHORT) ** 2, 0.0)
+    window[FACTOR - 1 :] = hann[FACTOR - 1 :]
+    filters: Samples = np.sinc(distance) * window
     return filters
 
 
@@ -37,13 +47,13 @@ class TruePeaks:
     """The true peak of each segment (``segment_frames``) over all channels, linear, from blocks of any length.
 
     A segment is its frames and the instants up to the next one's first. Peaks are computed in float32, and
-    in groups that do not depend on where blocks end. ``floor``: where an exact bound shows that no peak of 8
+    in groups that do not depend on where blocks end. ``floor``: where an exact bound shows that no peak of 16
     segments is above it, they are 0 and are not computed; the bound is the lower of what the highest sample
     allows any signal, and of the highest sample and the sharpest bend of the waveform.
     """
 
     def __init__(self, sample_rate: int, channels: int) -> None:
-        filters = phases(sample_rate)
+        filters = phases()
         self.segment = segment_frames(sample_rate)
         # a hair more than exact, for float32's rounding
         self._bound, self._line, self._bend = (bound + 1e-6 for bound in (_bound(filters), *_bend_bounds(filters)))
@@ -51,7 +61,10 @@ class TruePeaks:
         self._matrix = np.zeros((len(filters) * self.segment, self._width), dtype=np.float32)
         for frame in range(self.segment):
             self._matrix[frame :: self.segment, frame : frame + TAPS] = filters
-        self._held = np.zeros((channels, _BEFORE), dtype=np.float32)
+        # what rings before the first frame counts to the first segment, what rings after the last to the last
+        self._edge = -(-_AFTER // self.segment)
+        self._begun = False
+        self._held = np.zeros((channels, _BEFORE + self._edge * self.segment), dtype=np.float32)
 
     def __call__(self, block: Samples, floor: float = 0.0) -> Samples:
         """Return the peaks of the segments that are complete now: shape (segments,)."""
@@ -62,18 +75,30 @@ class TruePeaks:
             return np.zeros(0)
         peaks = [self._group(self._held[:, n * group : (n + 1) * group + TAPS - 1], floor) for n in range(groups)]
         self._held = self._held[:, groups * group :]
-        return np.concatenate(peaks)
+        return self._from_first(np.concatenate(peaks))
 
     def finish(self, floor: float = 0.0) -> Samples:
         """Return the last peaks, silence taken to follow."""
         left = self._held.shape[1] - _BEFORE
         segments, part = -(-left // self.segment), _PART * self.segment
-        padding = -left % part + _AFTER
+        if not self._begun and segments <= self._edge:
+            return np.zeros(0)
+        padding = -(left + _AFTER) % part + 2 * _AFTER
         self._held = np.pad(self._held, ((0, 0), (0, padding)))
-        return self._group(self._held, floor)[:segments] if segments else np.zeros(0)
+        peaks = self._group(self._held, floor)
+        peaks[segments - 1] = peaks[segments - 1 :].max()
+        return self._from_first(peaks[:segments])
+
+    def _from_first(self, peaks: Samples) -> Samples:
+        """Return the peaks from the first frame's segment on, which has those before it too."""
+        if self._begun:
+            return peaks
+        self._begun = True
+        peaks[self._edge] = peaks[: self._edge + 1].max()
+        return peaks[self._edge :]
 
     def _group(self, samples: NDArray[np.float32], floor: float) -> Samples:
-        """Return the peaks of whole parts with 5 frames before and 6 after: shape (segments,)."""
+        """Return the peaks of whole parts with 31 frames before and 32 after: shape (segments,)."""
         part = _PART * self.segment
         shape = ((samples.shape[1] - (TAPS - 1)) // part, part + TAPS - 1)
         peaks = np.zeros((_PART, shape[0]), dtype=np.float32)
@@ -102,11 +127,12 @@ class TruePeaks:
         own = np.abs(columns[_BEFORE : _BEFORE + _PART * self.segment])
         peaks: NDArray[np.float32] = own.reshape(_PART, self.segment, -1).max(axis=1)
         between = np.empty((len(self._matrix), columns.shape[1]), dtype=np.float32)
+        count = max(1, _PRODUCT // self._matrix.size)
         for segment, highest in enumerate(peaks):
             start = segment * self.segment
             window = columns[start : start + self._width]
-            for first in range(0, columns.shape[1], _PRODUCT):
-                some = slice(first, first + _PRODUCT)
+            for first in range(0, columns.shape[1], count):
+                some = slice(first, first + count)
                 np.matmul(self._matrix, window[:, some], out=between[:, some])
             np.maximum(highest, np.abs(between, out=between).max(axis=0), out=highest)
         return peaks
@@ -126,7 +152,7 @@ def _bend_bounds(filters: Samples) -> tuple[float, float]:
     line, bend = 0.0, 0.0
     offsets = np.arange(-_BEFORE, _AFTER + 1)
     for row, taps in enumerate(filters):
-        later = (row + 1) / (len(filters) + 1)
+        later = LATER[row]
         rest = taps.copy()
         rest[_BEFORE : _BEFORE + 2] -= 1.0 - later, later
         constant, slope = rest.sum(), rest @ offsets

@@ -6,8 +6,8 @@ from typing import Annotated
 
 import numpy as np
 
-from stemtasks.audio.blocks import BLOCK_FRAMES, Blocks, Stream
-from stemtasks.audio.recording import Cut, check_recording, frames_at, recording
+from stemtasks.audio.blocks import BLOCK_FRAMES, Blocks, Stream, frames_at
+from stemtasks.audio.recording import Cut, check_recording, recording
 from stemtasks.audio.source import Source
 from stemtasks.errors import SpecError
 from stemtasks.units import File, Range, Seconds, TimeMs

@@ -214,7 +214,8 @@ def _stems(data: dict[str, Any], song: SongTable | None, verify_is_right: bool, 
         with mistakes:
             _no_twin(name, seen, "stems: two have the name")
         with mistakes:
-            stems.append(_stem(name, table, song, data.get("verify", {}) if verify_is_right else {}))
+            verify = data.get("verify", {}) if verify_is_right else {}
+            stems.append(_stem(name, table, song, verify, "file" in data.get("reference", {})))
     return tuple(stems)
 
 
@@ -253,7 +254,7 @@ def _section(table: Any, where: str, song: SongTable | None) -> SectionTable:
     return section
 
 
-def _stem(name: str, table: Any, song: SongTable | None, verify: dict[str, Any]) -> Stem:
+def _stem(name: str, table: Any, song: SongTable | None, verify: dict[str, Any], has_reference: bool) -> Stem:
     """Return a stem; what it says wrong of its generator does not keep its own keys and effects from being read."""
     where = f"stems.{name}"
     check_name(name, where)
@@ -265,6 +266,7 @@ def _stem(name: str, table: Any, song: SongTable | None, verify: dict[str, Any])
     sample_rate = song.sample_rate if song else None
     common = STEM_KEYS.by_name.keys()
     source = align = own_verify = None
+    sync = False
     effects: list[Named] = []
     own_keys = {"generator": "", **{key: table[key] for key in table if key in common}}
     bound = schema.bound_with(mistakes, STEM_KEYS, own_keys, where)
@@ -279,7 +281,8 @@ def _stem(name: str, table: Any, song: SongTable | None, verify: dict[str, Any])
         arguments = {key: value for key, value in table.items() if key in own}
         source = _bound("generators", generator, arguments, where, sample_rate)
     with mistakes:
-        align = _named("strategies", "strategy", bound["align"], f"{where}.align", sample_rate)
+        asked, sync = _synced(bound["align"], f"{where}.align", has_reference)
+        align = _named("strategies", "strategy", asked, f"{where}.align", sample_rate)
     for index, effect in enumerate(bound["effects"]):
         with mistakes:
             effects.append(_named("effects", "name", effect, f"{where}.effects[{index}]", sample_rate))
@@ -289,7 +292,20 @@ def _stem(name: str, table: Any, song: SongTable | None, verify: dict[str, Any])
         )
     mistakes.settle()
     assert source and align and own_verify  # noqa: PT018 - what is None was a mistake
-    return Stem(name, StemTable(**bound), source, align, tuple(effects), own_verify)
+    return Stem(name, StemTable(**bound), source, align, tuple(effects), own_verify, sync)
+
+
+def _synced(value: str | dict[str, Any], where: str, has_reference: bool) -> tuple[str | dict[str, Any], bool]:
+    """Return what names the strategy, and whether the table asks to bring the stem in time with the reference."""
+    if not isinstance(value, dict) or "sync" not in value:
+        return value, False
+    sync = value["sync"]
+    if not isinstance(sync, bool):
+        raise SpecError(f"{where}.sync: {shown(sync)} is not true or false")
+    if sync and not has_reference:
+        raise SpecError(f"{where}.sync: there is nothing to be in time with; give reference.file, or leave it out")
+    rest = {key: each for key, each in value.items() if key != "sync"}
+    return {"strategy": "auto"} | rest, sync
 
 
 def _named(kind: parts.Kind, key: str, value: str | dict[str, Any], where: str, sample_rate: int | None) -> Named:

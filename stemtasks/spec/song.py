@@ -39,6 +39,8 @@ class Stem:
     align: Named
     effects: tuple[Named, ...]
     verify: VerifyTable
+    sync: bool = False
+    """Whether it is brought in time with the reference when it is aligned."""
 
 
 @dataclass(frozen=True)

@@ -121,7 +121,8 @@ class StemTable:
     duration
         How long it is before it is aligned: rendered to that, or, for a recording, checked against it.
     align
-        How it is fitted to the target: a strategy's name, or a table with 'strategy' and its parameters.
+        How it is fitted to the target: a strategy's name, or a table with 'strategy' and its parameters. In the table
+        'sync = true' corrects its offset, drift and polarity against the reference's file.
     effects
         A chain of tables, each with 'name' and that effect's parameters.
     gain_db
@@ -225,6 +226,12 @@ class VerifyTable:
         Largest step at a seam, in multiples of the steps around it.
     seam_beat_error_ms
         How far a seam may be from the beat.
+    sync_offset_ms
+        How far a file may be from the reference's file at its start, where it is found in that.
+    sync_drift_ms
+        How much further it may be at its end.
+    polarity
+        Whether what is found in the reference must have its polarity.
     """
 
     silence_dbfs: Annotated[float, Range(-200.0, 0.0, "dBFS")] = -60.0
@@ -235,6 +242,9 @@ class VerifyTable:
     seam_dip_db: Annotated[float, Range(0.0, 200.0, "dB")] = 6.0
     seam_jump: Annotated[float, Range(0.0, 1e6)] = 4.0
     seam_beat_error_ms: Annotated[float, Range(0.0, 1000.0, "ms")] = 1.0
+    sync_offset_ms: Annotated[float, Range(0.0, 60_000.0, "ms")] = 10.0
+    sync_drift_ms: Annotated[float, Range(0.0, 60_000.0, "ms")] = 10.0
+    polarity: Literal["same", "any"] = "same"
 
 
 TABLES = {

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from stemtasks.audio.in_time import sync_failures
 from stemtasks.audio.limits import failures
 from stemtasks.job import Job
 from stemtasks.spec import parts
@@ -12,6 +13,8 @@ from stemtasks.spec import parts
 if TYPE_CHECKING:
     from stemtasks.spec.song import Song, Stem
 
+SYNCING = "stemtasks.audio.syncing:bring_in_time"
+"""A part, so that it is in the keys of those stems alone that ask for it."""
 ASKED = "asked for in the spec"
 SEAM_LIMITS = {
     "seam_dip_db": ("dip_db", "the level falls by {found:g} dB, {allowed:g} dB are allowed"),
@@ -31,10 +34,14 @@ def job(song: Song, stem: Stem) -> Job:
     chosen = {f"strategies/{stem.align.name}": stem.align.reference}
     if stem.align.name == "auto":
         chosen = {f"strategies/{name}": part.reference for name, part in parts.ours("strategies").items()}
+    inputs = {"audio": song.product("stems", f"{stem.name}.wav"), "timing": song.product("timing.json")}
+    if stem.sync and song.reference.file is not None:
+        inputs["reference"] = song.input(song.reference.file)
+        chosen["sync"] = SYNCING
     return Job(
         task=f"align:{song.name}/{stem.name}",
         stage="align",
-        inputs={"audio": song.product("stems", f"{stem.name}.wav"), "timing": song.product("timing.json")},
+        inputs=inputs,
         outputs=song.audio("aligned", stem.name),
         params={
             "strategy": stem.align.name,
@@ -50,15 +57,18 @@ def job(song: Song, stem: Stem) -> Job:
 
 
 def run(inputs: dict[str, Path], outputs: dict[str, Path], params: dict[str, Any]) -> None:
-    """Write the stem fitted by ``params["strategy"]``, and its facts."""
+    """Write the stem fitted by ``params["strategy"]``, in time with the reference if it is an input, and its facts."""
     from stemtasks.audio.fitting import fit_to_timeline
+    from stemtasks.plugins import load
 
     fit_to_timeline(inputs, outputs, params)
+    if "reference" in inputs:
+        load(params["parts"]["sync"])(inputs, outputs)
 
 
 def verify(facts: dict[str, Any], limits: dict[str, Any]) -> list[str]:
     """Return what is outside the limits, a phrase each, with the worst seam's time and what to do about it."""
-    found = failures(facts, limits)
+    found = failures(facts, limits) + sync_failures(facts["align"].get("sync"), limits)
     worst = facts["align"]["worst_seam"]
     if worst is None:
         return found
@@ -72,8 +82,19 @@ def verify(facts: dict[str, Any], limits: dict[str, Any]) -> list[str]:
 
 
 def summary(facts: dict[str, Any]) -> str:
-    """Return the strategy, how many seams it took, and the reason where the spec did not ask for it."""
+    """Return the strategy, how many seams it took, what was corrected, and the reason where nobody asked for it."""
     chosen = facts["align"]
     why = chosen["reason"].removesuffix(f": {chosen['strategy']}")
     seams = f", {chosen['seams']} seam{'s' if chosen['seams'] > 1 else ''}" if chosen.get("seams") else ""
-    return f"{facts['frames']} frames, {chosen['strategy']}{seams}" + (f" ({why})" if why != ASKED else "")
+    return f"{facts['frames']} frames, {chosen['strategy']}{seams}{_corrected(chosen)}" + (
+        f" ({why})" if why != ASKED else ""
+    )
+
+
+def _corrected(chosen: dict[str, Any]) -> str:
+    """Return what was corrected to bring the stem in time with the reference."""
+    if "corrected" not in chosen:
+        return ""
+    was = chosen["corrected"]
+    turned = ", inverted" if was["polarity"] == -1 else ""
+    return f", was {was['offset_ms']:+.2f} ms off the reference, {was['drift_ppm']:+.1f} ppm{turned}: corrected"

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from stemtasks import sources
+from stemtasks.audio.in_time import is_found, sync_failures
 from stemtasks.audio.limits import failures
 from stemtasks.delivery.names import archive_name
 from stemtasks.job import Job
@@ -18,7 +19,11 @@ MADE_BY_STAGES = ("stem", "align", "process", "mix", "master")
 
 
 def job(song: Song) -> Job:
-    """Return what the archive is made of."""
+    """Return what the archive is made of.
+
+    The reference's file, where there is one, is an input here alone: all that is in the archive is looked for in it
+    before it is zipped, and another reference of the same length renders nothing.
+    """
     inputs = {
         "master": song.product("master.wav"),
         "master_facts": song.product("master.json"),
@@ -30,6 +35,10 @@ def job(song: Song) -> Job:
         inputs[f"stems/{stem.name}"] = song.product("processed", f"{stem.name}.wav")
         inputs[f"facts/{stem.name}"] = song.product("processed", f"{stem.name}.json")
         inputs[f"align_facts/{stem.name}"] = song.product("aligned", f"{stem.name}.json")
+    if song.reference.file is not None:
+        inputs["reference"] = song.input(song.reference.file)
+        for stem in song.stems:
+            inputs[f"aligned/{stem.name}"] = song.product("aligned", f"{stem.name}.wav")
     params = {
         "song": song.name,
         "title": song.title,
@@ -103,8 +112,21 @@ def verify(facts: dict[str, Any], limits: dict[str, Any]) -> list[str]:
         name = "master" if master else f"stem {file['stem']}"
         held = limits["master"] if master else limits["stems"][file["stem"]]
         phrases = failures(file["measurements"], held)
+        phrases += _sync_failures(file, held)
         found += [f"{name}: {phrase}" for phrase in phrases + (_loudness_failures(file, held) if master else [])]
-    return found + [f"mix: {phrase}" for phrase in failures(facts["mix"]["measurements"], limits["mix"])]
+    mix = failures(facts["mix"]["measurements"], limits["mix"]) + sync_failures(facts["mix"].get("sync"), limits["mix"])
+    return found + [f"mix: {phrase}" for phrase in mix]
+
+
+def _sync_failures(file: dict[str, Any], limits: dict[str, Any]) -> list[str]:
+    """Return what is not in time in the aligned stem or, if that is right, in the file itself.
+
+    A stem's polarity is judged before its effects: a steep filter turns the phase by half a circle near its cutoff.
+    """
+    if file["role"] == "stem":
+        aligned = sync_failures(file["align"].get("sync"), limits)
+        return aligned or sync_failures(file.get("sync"), limits | {"polarity": "any"})
+    return sync_failures(file.get("sync"), limits)
 
 
 def _loudness_failures(master: dict[str, Any], limits: dict[str, Any]) -> list[str]:
@@ -119,7 +141,11 @@ def _loudness_failures(master: dict[str, Any], limits: dict[str, Any]) -> list[s
 
 
 def summary(facts: dict[str, Any]) -> str:
-    """Return how much is delivered."""
+    """Return how much is delivered, and how many of the files were found in the reference, and so judged by it."""
     size = sum(file["bytes"] for file in facts["files"])
     stems = len(facts["files"]) - 1
-    return f"{stems} stem{'s' if stems > 1 else ''} and the master, {size / 1e6:.1f} MB, all checks passed"
+    looked = [file["sync"] for file in facts["files"] if "sync" in file]
+    found = [abs(sync["offset_ms"]) for sync in looked if is_found(sync)]
+    within = f" within {max(found):.2f} ms" if found else ", none is judged by it"
+    in_time = f", {len(found)} of {len(looked)} found in the reference{within}" if looked else ""
+    return f"{stems} stem{'s' if stems > 1 else ''} and the master, {size / 1e6:.1f} MB, all checks passed{in_time}"

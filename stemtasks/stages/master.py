@@ -66,5 +66,14 @@ def verify(facts: dict[str, Any], limits: dict[str, Any]) -> list[str]:
 
 
 def summary(facts: dict[str, Any]) -> str:
-    """Return the master's loudness and true peak."""
-    return f"{level(facts['lufs'], 'LUFS')}, {level(facts['true_peak_dbtp'], 'dBTP')}"
+    """Return the master's loudness and true peak, and what the limiter did where that was not asked for or is much."""
+    said = f"{level(facts['lufs'], 'LUFS')}, {level(facts['true_peak_dbtp'], 'dBTP')}"
+    how = facts.get("master", {})
+    reduction_db, distortion_db = how.get("max_reduction_db", 0.0), how.get("limiter_distortion_db")
+    if reduction_db > 0.0 and how.get("loudness_target") is None:
+        said += f", peaks turned down by up to {ceil(reduction_db * 10) / 10:.1f} dB for the ceiling"
+    elif how.get("limiter") == "hard":
+        said += f", limited hard, by up to {reduction_db:.1f} dB"
+    else:
+        return said
+    return said if distortion_db is None else f"{said}, distortion {distortion_db:.0f} dB"

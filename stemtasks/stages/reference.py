@@ -55,6 +55,7 @@ def run(inputs: dict[str, Path], outputs: dict[str, Path], params: dict[str, Any
 
 def _measured(file: Path, rate: int) -> dict[str, Any]:
     """Return what a recording measures, and its length at the song's sample rate."""
+    from stemtasks.audio.blocks import frames_at
     from stemtasks.audio.levels import measure_levels
     from stemtasks.errors import AudioError
 
@@ -66,7 +67,7 @@ def _measured(file: Path, rate: int) -> dict[str, Any]:
             f"{file}: lasts {facts['duration_s']:.0f} s at the {facts['sample_rate']} Hz of its header, at most "
             f"{LONGEST_SECONDS} s (a day) are allowed; repair the header or use another reference"
         )
-    return facts | {"target_frames": round(facts["frames"] * rate / facts["sample_rate"])}
+    return facts | {"target_frames": frames_at(facts["frames"], facts["sample_rate"], rate)}
 
 
 def verify(facts: dict[str, Any], limits: dict[str, Any]) -> list[str]:

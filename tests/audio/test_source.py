@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stemtasks.audio.blocks import BLOCK_FRAMES, fitted, reblocked
-from stemtasks.audio.headers import mp3_frames
+from stemtasks.audio.mpeg import mp3_length
 from stemtasks.audio.source import Source
 from stemtasks.errors import AudioError
 from tests import examples
@@ -133,12 +133,12 @@ def test_an_mp3_is_summed_frame_by_frame_unless_its_header_states_the_count(tmp_
     encode = [FFMPEG, "-v", "error", "-i", tmp_path / "a.wav", "-b:a", "128k", "-write_xing"]
     subprocess.run([*encode, "1", tmp_path / "known.mp3"], check=True)
     subprocess.run([*encode, "0", tmp_path / "guessed.mp3"], check=True)
-    assert abs(mp3_frames(tmp_path / "guessed.mp3") - 3 * 44100) <= 2 * 1152
+    assert abs(mp3_length(tmp_path / "guessed.mp3")[0] - 3 * 44100) <= 2 * 1152
     content = (tmp_path / "known.mp3").read_bytes()
-    assert mp3_frames(tmp_path / "known.mp3") is None
+    assert mp3_length(tmp_path / "known.mp3")[0] is None
     at = content.index(b"Info") + 4
     (tmp_path / "known.mp3").write_bytes(content[:at] + bytes(8) + content[at + 8 :])  # as written to a pipe
-    assert abs(mp3_frames(tmp_path / "known.mp3") - 3 * 44100) <= 3 * 1152
+    assert abs(mp3_length(tmp_path / "known.mp3")[0] - 3 * 44100) <= 3 * 1152
 
 
 def riff(data_size, audio_bytes, tail=b"", rate=RATE, channels=2):

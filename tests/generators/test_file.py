@@ -12,8 +12,7 @@ import soxr
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stemtasks.audio.blocks import BLOCK_FRAMES, Stream
-from stemtasks.audio.recording import frames_at
+from stemtasks.audio.blocks import BLOCK_FRAMES, Stream, frames_at
 from stemtasks.audio.wav import write_wav
 from stemtasks.errors import AudioError, SpecError
 from stemtasks.generators.file import file

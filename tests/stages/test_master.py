@@ -8,6 +8,7 @@ import re
 
 import numpy as np
 import pytest
+import scipy.signal
 import soundfile
 
 from stemtasks.audio.facts import write_facts
@@ -17,10 +18,12 @@ from stemtasks.progress import on_final
 from stemtasks.stages import master
 from tests import loudness_oracle
 from tests.measured import measure
+from tests.true_peak_oracle import highest_dbtp, made_to_break
 
 RATE = 48_000
 # between its samples it is 3 dB higher than at them, so that what the samples leave room for is too much
 INTERSAMPLE = 0.95 * np.sin(np.pi / 2 * np.arange(RATE * 2) + np.pi / 4)[:, None]
+LOUD = -8.0
 LIMITS = {"loudness_tolerance_lu": 0.5, "silence_dbfs": -60.0, "clipping_ratio": 0.0001}
 
 
@@ -143,7 +146,7 @@ def test_a_loudness_out_of_reach_writes_the_closest_and_says_why(mastered):
     out, facts, failed = mastered(samples, loudness_lufs=-14.0)
     assert len(out) == len(samples)
     assert facts["true_peak_dbtp"] <= -1.0
-    assert facts["master"]["max_reduction_db"] == pytest.approx(12.0, abs=0.01)
+    assert facts["master"]["max_reduction_db"] == pytest.approx(24.0, abs=0.01)
     expected = (
         f"loudness is {facts['lufs']:.1f} LUFS, wanted -14.0 +-0.5: the mix's peaks leave no room under -1.0 dBTP: "
         f"lower loudness_lufs by {-14.0 - facts['lufs']:.1f} dB, raise ceiling_dbtp, or tame the peaks of the stems"
@@ -195,3 +198,50 @@ def test_metal_over_full_scale_is_mastered(recordings, mastered, name, lufs):
     assert loudness_oracle.integrated_lufs(out, rate) == pytest.approx(lufs, abs=0.06)
     assert loudness_oracle.true_peak_dbtp(out, rate) <= -1.0
     assert (facts["master"]["max_reduction_db"] > 3) == (lufs == -10.0)
+
+
+@pytest.mark.parametrize("rate", [8_000, 44_100, 96_000, 192_000])
+def test_programme_made_to_break_a_limiter_holds_the_ceiling_on_meters_that_are_not_ours(mastered, rate):
+    for name, samples in made_to_break(rate, 12_000).items():
+        out, facts, failed = mastered(samples, rate, loudness_lufs=None, subtype="FLOAT")
+        assert failed == [], name
+        assert facts["true_peak_dbtp"] <= -1.0, name
+        assert highest_dbtp(out, rate) <= -1.0, name
+
+
+def test_real_metal_at_minus_8_lufs_is_limited_hard_and_says_its_distortion(recordings, mastered):
+    path = recordings / "songs" / "metal_madness" / "song.ogg"
+    samples, rate = soundfile.read(path, frames=44_100 * 20, start=44_100 * 30, always_2d=True)
+    out, facts, failed = mastered(samples, rate, loudness_lufs=LOUD)
+    assert failed == []
+    assert loudness_oracle.integrated_lufs(out, rate) == pytest.approx(LOUD, abs=0.06)
+    assert highest_dbtp(out, rate) <= -1.0
+    how = facts["master"]
+    assert how["limiter"] == "hard"
+    assert how["limiter_distortion_db"] < -15
+    assert master.summary(facts).endswith(
+        f", limited hard, by up to {how['max_reduction_db']:.1f} dB, distortion {how['limiter_distortion_db']:.0f} dB"
+    )
+
+
+def test_the_distortion_is_what_is_left_of_the_master_without_the_mix_at_a_steady_gain(mastered):
+    samples = drums(channels=1).astype(np.float32).astype(np.float64)
+    out, facts, _ = mastered(samples, loudness_lufs=-13.0, subtype="FLOAT")
+    b, a = [1.53512485958697, -2.69169618940638, 1.19839281085285], [1, -1.69065929318241, 0.73248077421585]
+    weighted = [
+        scipy.signal.lfilter([1, -2, 1], [1, -1.99004745483398, 0.99007225036621], x[:, 0]) for x in (out, samples)
+    ]
+    made, mix = (scipy.signal.lfilter(b, a, x).reshape(-1, RATE // 20) for x in weighted)
+    gains = (made * mix).sum(axis=1) / (mix * mix).sum(axis=1)
+    rest = made - gains[:, None] * mix
+    measured = 10 * np.log10((rest**2).sum() / (made**2).sum())
+    assert facts["master"]["limiter_distortion_db"] == pytest.approx(measured, abs=1.0)
+    assert "distortion" not in master.summary(facts)  # little of it where little is limited
+
+
+def test_without_a_target_the_line_says_that_the_ceiling_forced_a_change_of_level(mastered):
+    _, facts, _ = mastered(INTERSAMPLE, loudness_lufs=None)
+    reduction = math.ceil(facts["master"]["max_reduction_db"] * 10) / 10
+    assert f", peaks turned down by up to {reduction:.1f} dB for the ceiling" in master.summary(facts)
+    _, facts, _ = mastered(INTERSAMPLE * 0.3, loudness_lufs=None)
+    assert master.summary(facts).endswith("dBTP")

@@ -1,0 +1,119 @@
+"""Limiters on the same programme: ours, ffmpeg's alimiter and loudnorm, and matchering's where it is installed."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import imageio_ffmpeg
+import numpy as np
+import soundfile
+
+from stemtasks.audio.facts import write_facts
+from stemtasks.audio.wav import write_wav
+from stemtasks.stages import master
+from tests.bench.measuring import ROOT
+from tests.loudness_oracle import integrated_lufs
+from tests.measured import measure
+from tests.true_peak_oracle import highest_dbtp, made_to_break
+
+RECORDINGS = Path(os.environ.get("STEMTASKS_RECORDINGS", ROOT.parent / "shared" / "audio"))
+REAL = ["songs/metal_madness/song.ogg", "songs/lmms_reggaetry/MASTER.ogg", "loops/loop_amen_full.flac"]
+RATE, CEILING_DBTP, TARGET_LUFS, SECONDS = 48_000, -1.0, -10.0, 15
+Limiter = Callable[[np.ndarray, int, float | None], np.ndarray]
+
+
+def ours(samples: np.ndarray, rate: int, gain_db: float | None) -> np.ndarray:
+    """Bring the samples to the target by the stage ``master`` (the gain None: hold the ceiling only).
+
+    The whole stage is in its time: it measures the mix, tries gains, renders and reads the file back.
+    """
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        paths = {kind: (folder / f"{kind}.wav", folder / f"{kind}.json") for kind in ("mix", "master")}
+        write_wav(paths["mix"][0], iter([samples]), rate, samples.shape[1])
+        write_facts(paths["mix"][1], measure(paths["mix"][0], loudness=True))
+        params = {
+            "loudness_lufs": None if gain_db is None else TARGET_LUFS,
+            "ceiling_dbtp": CEILING_DBTP,
+            "subtype": "FLOAT",
+            "seed": 1,
+        }
+        inputs, outputs = (dict(zip(("audio", "facts"), paths[kind], strict=True)) for kind in ("mix", "master"))
+        master.run(inputs, outputs, params)
+        return soundfile.read(outputs["audio"], always_2d=True)[0]
+
+
+def _ffmpeg(chain: str, samples: np.ndarray, rate: int) -> np.ndarray:
+    form = ["-f", "f64le", "-ar", str(rate), "-ac", str(samples.shape[1])]
+    command = [imageio_ffmpeg.get_ffmpeg_exe(), "-v", "error", *form, "-i", "-", "-af", chain, *form, "-"]
+    made = subprocess.run(command, input=samples.tobytes(), capture_output=True, check=True).stdout
+    return np.frombuffer(made).reshape(-1, samples.shape[1])
+
+
+def alimiter(samples: np.ndarray, rate: int, gain_db: float | None) -> np.ndarray:
+    """Limit samples that were brought to the target; it knows the ceiling of samples only."""
+    limit = 10 ** (CEILING_DBTP / 20)
+    return _ffmpeg(f"alimiter=limit={limit}:level=0:latency=1", samples * 10 ** ((gain_db or 0.0) / 20), rate)
+
+
+def loudnorm(samples: np.ndarray, rate: int, gain_db: float | None) -> np.ndarray:
+    """Bring the samples to the target in one pass; it works at 192 kHz and is resampled back."""
+    return _ffmpeg(f"loudnorm=I={TARGET_LUFS}:TP={CEILING_DBTP}:LRA=20,aresample={rate}", samples, rate)
+
+
+def programmes() -> Iterator[tuple[str, np.ndarray, int]]:
+    """Yield name, samples and rate: three that are real, where they are, and three that are made."""
+    for name in REAL:
+        if (RECORDINGS / name).is_file():
+            samples, rate = soundfile.read(RECORDINGS / name, frames=44_100 * SECONDS, always_2d=True)
+            yield Path(name).parent.name, samples, rate
+        else:
+            print(f"({name} is not there and is left out; set STEMTASKS_RECORDINGS)")
+    made = made_to_break(RATE, RATE * 4)
+    for name in ("noise bursts", "impulses between samples", "chirp to Nyquist"):
+        yield name, made[name] * 0.3, RATE
+
+
+def harmonics_db(limiter: Limiter, frequency_hz: float) -> float:
+    """Return the harmonic distortion of a steady tone 6 dB over the ceiling, in dB."""
+    tone = 10 ** ((CEILING_DBTP + 6) / 20) * np.sin(2 * np.pi * frequency_hz * np.arange(4 * RATE) / RATE)
+    gain_db = None if limiter is ours else 0.0
+    spectrum = np.abs(np.fft.rfft(limiter(tone[:, None], RATE, gain_db)[RATE : 3 * RATE, 0]))
+    found = spectrum[round(2 * frequency_hz) * np.arange(1, 20)]
+    return float(10 * np.log10((found[1:] ** 2).sum() / found[0] ** 2))
+
+
+def splatter_db(limiter: Limiter) -> float:
+    """Return what a 1 kHz tone that jumps by 12 dB, with soft edges, has above 4 kHz: in dB of the tone."""
+    n = np.arange(4 * RATE)
+    loud = np.convolve((n // (RATE // 4) % 2).astype(float), np.hanning(481) / 240, "same")
+    tone = (0.4 + 1.2 * loud) * np.sin(2 * np.pi * 1000 * n / RATE)
+    out = limiter(tone[:, None], RATE, None if limiter is ours else 0.0)[RATE : 3 * RATE, 0]
+    spectrum = np.abs(np.fft.rfft(out * np.hanning(len(out)))) ** 2
+    return float(10 * np.log10(spectrum[8_000:].sum() / spectrum.sum()))
+
+
+def table() -> None:
+    """Print ceiling (the highest of three meters), loudness error and speed a programme, then tones."""
+    limiters: dict[str, Limiter] = {"ours": ours, "alimiter": alimiter, "loudnorm": loudnorm}
+    if importlib.util.find_spec("matchering") is None:
+        print("(matchering is not installed and is left out)")
+    print(f"{'programme':26}{'limiter':10}{'dBTP, 8x':>10}{'LU off':>9}{'x real time':>13}")
+    for name, samples, rate in programmes():
+        gain_db = TARGET_LUFS - integrated_lufs(samples, rate)
+        for who, limiter in limiters.items():
+            begun = time.perf_counter()
+            out = limiter(samples, rate, gain_db)
+            speed = len(samples) / rate / (time.perf_counter() - begun)
+            off = integrated_lufs(out, rate) - TARGET_LUFS
+            print(f"{name:26}{who:10}{highest_dbtp(out, rate):10.2f}{off:9.2f}{speed:13.0f}")
+    print(f"\n{'limiter':10}{'THD 40 Hz':>11}{'THD 100 Hz':>12}{'splatter':>10}   dB")
+    for who, limiter in limiters.items():
+        tones = [harmonics_db(limiter, frequency_hz) for frequency_hz in (40, 100)]
+        print(f"{who:10}{tones[0]:11.0f}{tones[1]:12.0f}{splatter_db(limiter):10.0f}")
