@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
 
@@ -17,6 +17,9 @@ USUAL_BPM = 110.0
 """From half an octave below to half an octave above it lies every tempo, or its half or double."""
 CLEAR_FIT, CLEAR_CONFIDENCE = 2.5, 0.45
 OWN_FIT, OWN_CONFIDENCE = 2.0, 0.4
+FEWEST = 4
+"""Onsets of which a tempo can be told."""
+ALSO_FITS, WHOLE_BEATS, WHOLE_COUNTS = 0.55, 0.1, 0.25
 RELATED = (3 / 4, 4 / 3, 2 / 3, 3 / 2)
 """Ratios of tempos whose sixteenths fall together so often that onsets cannot tell them apart."""
 RELATED_WITHIN = 0.015
@@ -60,9 +63,24 @@ def onsets(source: Source, start: int = 0) -> Onsets:
 
 
 def own_tempo(found: Onsets) -> rhythm.Found | None:
-    """Return the tempo that the onsets go by themselves, or None where they have no steady beat."""
+    """Return the tempo that the onsets go by themselves, or None where they have no steady beat.
+
+    Of tempos whose sixteenths mostly fall together it is the one after whose beats the onsets come again, and of which
+    the recording holds a whole number.
+    """
     best = rhythm.best_tempo(found.curve, USUAL_BPM)
-    return best if best.fit >= OWN_FIT and best.confidence >= OWN_CONFIDENCE else None
+    if len(found.strong()) < FEWEST or best.fit < OWN_FIT or best.confidence < OWN_CONFIDENCE:
+        return None
+    related = [replace(best, bpm=best.bpm * ratio) for ratio in (1.0, *RELATED)]
+    fitting = [each for each in related if rhythm.fit(found.curve, each.bpm) >= ALSO_FITS * best.fit]
+
+    def likely(each: rhythm.Found) -> float:
+        beats = found.seconds * each.bpm / 60.0
+        is_whole = abs(beats - round(beats)) < WHOLE_BEATS
+        return round(rhythm.recurrence(found.curve, 60.0 / each.bpm) + is_whole * WHOLE_COUNTS, 3)
+
+    chosen = max(fitting, key=likely)
+    return replace(chosen, bpm=60.0 / rhythm.refined(found.curve, 60.0 / chosen.bpm))
 
 
 def tempo_facts(found: Onsets, bpm: float) -> dict[str, Any]:
@@ -77,7 +95,7 @@ def tempo_facts(found: Onsets, bpm: float) -> dict[str, Any]:
     exact = best.bpm
     if round(beats) and abs(beats - round(beats)) < 1 / 8 and found.seconds < LOOK_SECONDS:
         exact = round(beats) * 60.0 / found.seconds
-    is_clear = best.fit >= CLEAR_FIT and best.confidence >= CLEAR_CONFIDENCE
+    is_clear = best.fit >= CLEAR_FIT and best.confidence >= CLEAR_CONFIDENCE and len(found.strong()) >= FEWEST
     related = any(abs(best.bpm / bpm / ratio - 1.0) < RELATED_WITHIN for ratio in (1.0, *RELATED))
     return {
         "bpm": bpm,

@@ -109,15 +109,15 @@ class Grid:
         low = source.frames - highest - window
         around = read(source, low, source.frames - low)
         part = around[-window:]
-        waves, energy = dsp.sliding_correlation(part, around[: window + highest - lowest])
+        scores, energy = dsp.sliding_correlation(part, around[: window + highest - lowest])
         own = max(dsp.inner(part, part), 1e-12)
-        scores = waves - LEVEL_WEIGHT * np.abs(10.0 * np.log10(np.maximum(energy, 1e-12) / own))
+        scores = scores - LEVEL_WEIGHT * np.abs(10.0 * np.log10(np.maximum(energy, 1e-12) / own))
         running = np.concatenate(([0.0], np.cumsum(np.einsum("ij,ij->i", around, around))))
         ends = np.arange(len(scores)) + window
         following = running[np.minimum(ends + needed, len(around))] - running[ends]
         calm = following / needed <= LOUDER * own / window  # an attack there would sound once more
-        scores = np.round(np.where(calm, scores, scores - 2.0), 6)
-        return highest - int(np.argmax(scores))
+        best = int(np.argmax(np.round(np.where(calm, scores, scores - 2.0), 6)))
+        return highest - best
 
     def _joint(self, end: int, overlap: int) -> Piece:
         """Return how a repetition begins, its frame counted from the beat, where source frame ``end`` would sound.

@@ -1,4 +1,4 @@
-"""Where sounds begin in a recording, and how well a tempo fits them; no tempo is guessed without one to hold it against.
+"""Where sounds begin in a recording, and how well a tempo fits them.
 
 The curve of onsets is the positive difference of log magnitudes of a short-time spectrum, summed over frequency
 (spectral flux: J. P. Bello et al., 'A tutorial on onset detection in music signals', IEEE TSAP 13(5), 2005), less
@@ -24,6 +24,7 @@ STEPS_PER_BEAT = 4
 NEAR_SECONDS = 0.012
 BIN_SECONDS = 0.004
 TEMPO_STEP = 1.005
+AGAIN = 0.4
 
 
 class Novelty:
@@ -119,3 +120,37 @@ def best_tempo(curve: Array, near_bpm: float) -> Found:
     bpm = float(finer[top[len(top) // 2]])
     usual = float(np.sort(scores)[len(scores) // 2])
     return Found(bpm, float(fine.max()), max(0.0, 1.0 - usual / float(fine.max())))
+
+
+def recurrence(curve: Array, beat_seconds: float) -> float:
+    """Return how much the onsets come again after one, two and four beats: 1 where each does, 0 where none."""
+    found = []
+    for beats in (1, 2, 4):
+        lag = round(beats * beat_seconds / HOP_SECONDS)
+        if 2 <= lag <= 0.75 * len(curve):
+            scores = [_correlation(curve[: len(curve) - at], curve[at:]) for at in range(lag - 2, lag + 3)]
+            found.append(max(scores))
+    return sum(found) / len(found) if found else 0.0
+
+
+def refined(curve: Array, beat_seconds: float) -> float:
+    """Return the beat by when the onsets come again after as many beats as there are twice, up to eight of them."""
+    for beats in (8, 4, 2, 1):
+        lag = round(beats * beat_seconds / HOP_SECONDS)
+        reach = max(2, round(0.02 * lag))
+        if lag + reach > len(curve) / 2 or lag <= reach + 1:
+            continue
+        lags = np.arange(lag - reach - 1, lag + reach + 2)
+        scores = np.array([_correlation(curve[: len(curve) - at], curve[at:]) for at in lags.tolist()])
+        top = 1 + int(np.argmax(scores[1:-1]))
+        if scores[top] >= AGAIN:
+            before, peak, after = scores[top - 1 : top + 2].tolist()
+            bend = before - 2.0 * peak + after
+            place = float(lags[top]) + (0.5 * (before - after) / bend if bend < 0.0 else 0.0)
+            return place * HOP_SECONDS / beats
+    return beat_seconds
+
+
+def _correlation(a: Array, b: Array) -> float:
+    energy = float(np.einsum("i,i->", a, a) * np.einsum("i,i->", b, b))
+    return float(np.einsum("i,i->", a, b)) / energy**0.5 if energy > 0.0 else 0.0

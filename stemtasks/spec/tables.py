@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal
 
-from stemtasks.units import Beats, Bpm, File, GainDb, Length, Longest, Pan, Range
+from stemtasks.units import Beats, Bpm, File, Fraction, GainDb, Length, Longest, Pan, Range
 
 Name = Annotated[str, Longest(200)]
 Table = Annotated[dict[str, Any], Longest(100, "keys")]
@@ -226,6 +226,8 @@ class VerifyTable:
         Largest step at a seam, in multiples of the steps around it.
     seam_beat_error_ms
         How far a seam may be from the beat.
+    tempo_fit
+        How well the tempo of a loop must fit its onsets, as a share of how well the best one near it does.
     sync_offset_ms
         How far a file may be from the reference's file at its start, where it is found in that.
     sync_drift_ms
@@ -242,6 +244,7 @@ class VerifyTable:
     seam_dip_db: Annotated[float, Range(0.0, 200.0, "dB")] = 6.0
     seam_jump: Annotated[float, Range(0.0, 1e6)] = 4.0
     seam_beat_error_ms: Annotated[float, Range(0.0, 1000.0, "ms")] = 1.0
+    tempo_fit: Fraction = 0.6
     sync_offset_ms: Annotated[float, Range(0.0, 60_000.0, "ms")] = 10.0
     sync_drift_ms: Annotated[float, Range(0.0, 60_000.0, "ms")] = 10.0
     polarity: Literal["same", "any"] = "same"

@@ -69,6 +69,7 @@ def run(inputs: dict[str, Path], outputs: dict[str, Path], params: dict[str, Any
 def verify(facts: dict[str, Any], limits: dict[str, Any]) -> list[str]:
     """Return what is outside the limits, a phrase each, with the worst seam's time and what to do about it."""
     found = failures(facts, limits) + sync_failures(facts["align"].get("sync"), limits)
+    found += _tempo_failures(facts["align"].get("tempo"), limits)
     worst = facts["align"]["worst_seam"]
     if worst is None:
         return found
@@ -79,6 +80,18 @@ def verify(facts: dict[str, Any], limits: dict[str, Any]) -> list[str]:
             said = phrase.format(found=worst[name], allowed=allowed)
             found.append(f"at the seam at {at:.3f} s {said}: {REMEDIES[limit]}")
     return found
+
+
+def _tempo_failures(tempo: dict[str, Any] | None, limits: dict[str, Any]) -> list[str]:
+    """Return that the onsets contradict the tempo of the grid, where they are clear enough to say so."""
+    if tempo is None or tempo["share"] >= limits.get("tempo_fit", 0.0):
+        return []
+    best, beats = tempo["best_bpm"], round(tempo["best_beats"])
+    whole = f" ({beats} beats)" if beats and abs(tempo["best_beats"] - beats) < 1 / 8 else ""
+    return [
+        f"its onsets do not go with {tempo['bpm']:g} bpm but with {best:g}{whole}: give the stem bpm = {best:g}, "
+        'stretch it to the song\'s tempo before, use align = "crossfade", or allow it with verify.tempo_fit = 0'
+    ]
 
 
 def summary(facts: dict[str, Any]) -> str:

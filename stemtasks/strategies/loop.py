@@ -21,9 +21,9 @@ from stemtasks.units import Beats, Bpm, OverlapMs, Seconds
 
 NEAR_BEATS = 1 / 8
 """A recording that is so much shorter or longer than whole beats holds them."""
-SNAP_SECONDS = 0.01
+SNAP_SECONDS, WHOLE_SHARE = 0.01, 0.015
 GRID_OVERLAP_MS, FREE_OVERLAP_MS = 20.0, 50.0
-MATCH_WINDOW_SECONDS = 0.4
+MATCH_WINDOW_SECONDS, RETURNS_RHO = 0.4, 0.8
 WHOLE_WINDOW_SECONDS, WHOLE_STEP_DB = 0.01, 3.0
 SHORTEST_SECONDS = 0.01
 AT_LEAST = f"a loop lasts at least {SHORTEST_SECONDS:g} s, shorter ones are a tone"
@@ -72,6 +72,7 @@ def loop(
     start = round(_region_start(tempo, start_seconds, start_beats) * rate)
     whole = start_seconds is end_seconds is start_beats is length_beats is None
     end = None if end_seconds is None else min(round(end_seconds * rate), source.frames)
+    judged: dict[str, Any] = {}
     if tempo is None:
         overlap = round((FREE_OVERLAP_MS if overlap_ms is None else overlap_ms) * rate / 1000.0)
         if not whole:
@@ -79,14 +80,17 @@ def loop(
         own = _own_beats(source)
         if own is None:
             return _free(source, frames, overlap)
-        beat, judged = own, {"tempo_from": "its own onsets"}
+        beat = own
+        judged["tempo_from"] = "its own onsets"
     else:
-        beat, judged = 60.0 * rate / tempo, {}
+        beat = 60.0 * rate / tempo
     overlap = round((GRID_OVERLAP_MS if overlap_ms is None else overlap_ms) * rate / 1000.0)
     asked = end is not None or length_beats is not None
     period = _asked(source, start, end, length_beats, beat) if asked else _period(source, start, beat, timeline)
+    if tempo is None:
+        period = _again(source, period)
     if end is None and tempo is not None:
-        judged = {"tempo": tempo_facts(onsets(source, start), tempo)}
+        judged["tempo"] = tempo_facts(onsets(source, start), tempo)
     lag = None if asked else _fill_lag(source.frames - start, period, beat, timeline.beats_per_bar)
     grid = Grid(source, start, period, min(overlap, int(period) // 2), lag)
     beats = period / beat
@@ -160,8 +164,8 @@ def _asked(source: Source, start: int, end: int | None, length_beats: float | No
     if length_beats is not None:
         return max(length_beats * beat, 1.0)
     assert end is not None
-    nearest = round((end - start) / beat) * beat
-    return nearest if nearest and abs(nearest - (end - start)) <= SNAP_SECONDS * source.sample_rate else float(end - start)
+    nearest, length = round((end - start) / beat) * beat, float(end - start)
+    return nearest if nearest and abs(nearest - length) <= SNAP_SECONDS * source.sample_rate else length
 
 
 def _period(source: Source, start: int, beat: float, timeline: Timeline) -> float:
@@ -181,8 +185,6 @@ def _period(source: Source, start: int, beat: float, timeline: Timeline) -> floa
             behind = (whole * unit + NEAR_BEATS / 2 * beat) / rate, held / rate
             goes_on = nearest > whole and onsets(source, start).begins_in(*behind)
             return (nearest if goes_on else whole) * unit
-        if nearest and unit > beat and round(held / beat) * beat == unit:
-            continue  # by beats it is as many
     raise AudioError(
         f"{source.path}: {seconds(held, source.sample_rate)} are less than one beat at"
         f" {60.0 * source.sample_rate / beat:g} bpm ({seconds(round(beat), source.sample_rate)}): give length_beats = 1"
@@ -201,7 +203,7 @@ def _fill_lag(held: int, period: float, beat: float, beats_per_bar: float) -> in
 def _own_beats(source: Source) -> float | None:
     """Return the frames of a beat by the recording's own onsets, None where they have no steady one.
 
-    Whole beats that nearly fill the recording are taken to fill it: then the whole file is the loop.
+    Whole beats that fill the recording but for what that cannot tell are taken to fill it: the whole file is the loop.
     """
     found = own_tempo(onsets(source))
     if found is None:
@@ -210,7 +212,8 @@ def _own_beats(source: Source) -> float | None:
     count = round(source.frames / beat)
     if not count:
         return None
-    return source.frames / count if abs(source.frames - count * beat) <= NEAR_BEATS * beat else beat
+    is_whole = abs(source.frames - count * beat) <= max(SNAP_SECONDS * source.sample_rate, WHOLE_SHARE * source.frames)
+    return source.frames / count if is_whole else beat
 
 
 def _region(source: Source, frames: int, start: int, end: int | None, overlap: int) -> Fit:
@@ -222,6 +225,16 @@ def _region(source: Source, frames: int, start: int, end: int | None, overlap: i
     shift, rho = aligned(source, going, start, overlap, (-min(reach, start), reach)) if overlap else (0, 0.0)
     joint = Piece(going, start + shift, overlap, rho, shift=shift)
     return _between(source, frames, start, joint, "the region asked for")
+
+
+def _again(source: Source, period: float) -> float:
+    """Return a period by the waveform's own return, where a recording without a tempo goes on after it."""
+    rate, going = source.sample_rate, round(period)
+    reach, window = reach_frames(rate, going), round(MATCH_WINDOW_SECONDS * rate)
+    if going + reach + window > source.frames:
+        return period
+    shift, rho = aligned(source, 0, going, window, (-reach, reach))
+    return float(going + shift) if rho >= RETURNS_RHO else period
 
 
 def _free(source: Source, frames: int, overlap: int) -> Fit:

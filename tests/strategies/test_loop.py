@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from stemtasks.audio.source import Source
 from stemtasks.errors import AudioError, SpecError
-from tests.made_stems import RATE, as_wav, fitted, fitted_file, noise, sine
+from tests.made_stems import RATE, as_wav, fitted, fitted_file, noise, sine, written
 
 END = 240  # the last 5 ms are faded
 
@@ -122,7 +123,7 @@ def test_a_recording_cut_just_before_the_bar_counts_as_whole():
 
 
 def test_a_hole_in_sustained_material_is_measured_as_a_dip():
-    made = fitted(sine(2 * RATE - 1100, 200), "loop", 9 * RATE, song_bpm=120.0)
+    made = fitted(sine(2 * RATE - 1100, 200), "loop", 9 * RATE, song_bpm=120.0, length_beats=4.0)
     assert made.seams["worst_seam"]["dip_db"] > 20
 
 
@@ -213,3 +214,78 @@ def test_what_cannot_be_looped_is_an_error_that_names_the_way_out(frames, target
     with pytest.raises(error, match=says) as caught:
         fitted(noise(frames), "loop", target, song_bpm=bpm, **arguments)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("name", DRUM_LOOPS)
+@pytest.mark.parametrize("cut_ms", [-30, 12, 26, 60])
+def test_a_recorded_loop_that_is_a_little_short_or_long_keeps_every_beat_and_has_no_gap(
+    recordings, tmp_path, name, cut_ms
+):
+    bpm, beats = DRUM_LOOPS[name]
+    path, rate = as_wav(recordings / "loops" / name, tmp_path)
+    with Source(path) as source:
+        whole = source.read(0, source.frames)
+    edge = round(abs(cut_ms) * rate / 1000)
+    written(path, whole[:-edge] if cut_ms > 0 else np.concatenate((whole, whole[:edge])), rate)
+    beat = 60 * rate / bpm
+    made = fitted_file(path, "loop", round(4 * beats * beat), tmp_path, song_bpm=bpm)
+    assert made.facts["loop_beats"] == beats
+    worst = made.seams["worst_seam"]
+    assert worst["beat_error_ms"] <= 500 / rate + 1e-3
+    assert worst["dip_db"] < 2.5
+    assert worst["jump_ratio"] < 1.5
+    first = made.audio[: len(whole) - 2 * edge]
+    level = np.sqrt(np.mean(whole**2))
+    for repetition in (1, 2, 3):
+        again = made.audio[round(repetition * beats * beat) :][: len(first)]
+        assert np.sqrt(np.mean((again - first) ** 2)) < 0.25 * level  # what rings over the seam, no lost beat
+        quiet = 0.05 * rate  # nowhere quieter around the seam than the loop itself anywhere
+        around = made.audio[round(repetition * beats * beat - quiet) : round(repetition * beats * beat + quiet)]
+        assert np.abs(around).max() > 0.25 * np.abs(whole[-round(quiet) :]).max()
+
+
+def test_more_than_an_eighth_of_a_beat_that_lacks_is_taken_from_a_bar_before():
+    bars = np.concatenate([noise(RATE // 4, seed=k) * np.exp(-np.arange(RATE // 4) / 2000)[:, None] for k in range(48)])
+    made = fitted(bars[: round(5.7 * 2 * RATE)], "loop", 30 * RATE, song_bpm=120.0)
+    assert made.facts["loop_bars"] == 6.0
+    lacking = slice(round(5.72 * 2 * RATE), 12 * RATE)
+    before = slice(round(4.72 * 2 * RATE), 10 * RATE)
+    assert np.allclose(made.audio[lacking], bars[before], atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    "name", ["loop_amen_full.flac", "loop_breakbeat.flac", "loop_mehackit1.flac", "loop_mika.flac"]
+)
+@pytest.mark.parametrize("off", [0.8, 0.9, 1.1, 1.2])
+def test_a_tempo_that_is_not_the_recordings_is_told_with_the_right_one(recordings, tmp_path, name, off):
+    bpm, _ = DRUM_LOOPS[name]
+    path, rate = as_wav(recordings / "loops" / name, tmp_path)
+    right = fitted_file(path, "loop", 20 * rate, tmp_path, song_bpm=bpm).facts["tempo"]
+    wrong = fitted_file(path, "loop", 20 * rate, tmp_path, song_bpm=bpm * off).facts["tempo"]
+    assert right["share"] > 0.7
+    assert wrong["share"] < 0.6
+    octave = 2 ** round(np.log2(wrong["best_bpm"] / bpm))
+    assert wrong["best_bpm"] / octave == pytest.approx(bpm, rel=0.002)
+
+
+@pytest.mark.parametrize("name", DRUM_LOOPS)
+def test_the_recordings_own_tempo_its_half_and_its_double_are_no_contradiction(recordings, tmp_path, name):
+    bpm, _ = DRUM_LOOPS[name]
+    path, rate = as_wav(recordings / "loops" / name, tmp_path)
+    for tempo in (bpm, bpm / 2, bpm * 2):
+        facts = fitted_file(path, "loop", 20 * rate, tmp_path, song_bpm=tempo).facts
+        assert facts["tempo"]["share"] >= 0.6
+
+
+@pytest.mark.parametrize("name", sorted(DRUM_LOOPS.keys() - {"loop_perc1.flac"}))
+def test_without_a_tempo_a_loop_of_whole_beats_is_repeated_whole(recordings, tmp_path, name):
+    path, rate = as_wav(recordings / "loops" / name, tmp_path)
+    made = fitted_file(path, "loop", 60 * rate, tmp_path)
+    with Source(path) as source:
+        assert abs(made.facts["loop_frames"] - source.frames) <= 0.01 * rate
+    assert made.facts["tempo_from"] == "its own onsets"
+
+
+def test_noise_has_no_tempo_that_could_contradict():
+    made = fitted(noise(8 * RATE), "loop", 30 * RATE, song_bpm=113.0)
+    assert made.facts["tempo"]["share"] == 1.0
