@@ -33,7 +33,7 @@ def fit_to_timeline(inputs: dict[str, Path], outputs: dict[str, Path], params: d
             )
         check_source(source)
         stream = Stream(source.sample_rate, source.channels, source.frames, outputs["audio"].parent)
-        strategy, reason, made = _fitted(source, stream, timeline, params)
+        strategy, reason, weighed, made = _fitted(source, stream, timeline, params)
         if _is_as_it_was(source, timeline.frames, made):
             link(inputs["audio"], outputs["audio"])
         else:
@@ -46,6 +46,7 @@ def fit_to_timeline(inputs: dict[str, Path], outputs: dict[str, Path], params: d
             "reason": reason,
             "source_frames": source.frames,
             "target_frames": timeline.frames,
+            **({"weighed": weighed} if weighed else {}),
             **made.facts,
             **seams,
         }
@@ -58,8 +59,10 @@ def _is_as_it_was(source: Source, frames: int, made: Fit) -> bool:
     return whole and list(islice(made.plan(), 2)) == [Piece(0, 0)]
 
 
-def _fitted(source: Source, stream: Stream, timeline: Timeline, params: dict[str, Any]) -> tuple[str, str, Fit]:
-    """Return the strategy's name, the reason for it, and its fit."""
+def _fitted(
+    source: Source, stream: Stream, timeline: Timeline, params: dict[str, Any]
+) -> tuple[str, str, dict[str, float], Fit]:
+    """Return the strategy's name, the reason for it, what was weighed against it, and its fit."""
     offered = {
         "timeline": timeline,
         "seed": params.get("seed", 0),
@@ -71,10 +74,10 @@ def _fitted(source: Source, stream: Stream, timeline: Timeline, params: dict[str
         reference = params["parts"][f"strategies/{name}"]
         return call(reference, source, timeline.frames, stream, arguments=arguments, offered=offered)
 
-    name, reason = params["strategy"], "asked for in the spec"
+    name, reason, weighed = params["strategy"], "asked for in the spec", dict[str, float]()
     arguments = dict(params.get("arguments") or {})
     if name == "auto":
         choice = called("auto", arguments)
-        name, reason = choice.strategy, choice.reason
+        name, reason, weighed = choice.strategy, choice.reason, choice.weighed
         arguments = {"bpm": arguments["bpm"]} if name == "loop" and "bpm" in arguments else {}
-    return name, reason, called(name, arguments)
+    return name, reason, weighed, called(name, arguments)

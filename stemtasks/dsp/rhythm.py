@@ -39,11 +39,13 @@ class Novelty:
         self._scale = 2.0 / float(self._shape.sum()) / FLOOR
         self._held = np.zeros(self.window // 2)
         self._at = 0.0
+        self._frames = 0
         self._last: Array | None = None
         self._curve: list[Array] = []
 
     def add(self, x: Array) -> None:
         """Take the next frames, shape (frames,)."""
+        self._frames += len(x)
         self._held = np.concatenate((self._held, x))
         count = int((len(self._held) - self.window - self._at) // self.hop) + 1
         if count < 1:
@@ -63,8 +65,10 @@ class Novelty:
 
     def curve(self) -> Array:
         """Return the onsets every 5 ms, zero where nothing begins."""
+        last = int((self._frames - self.window / 2) / self.hop)  # an abrupt end is no onset
         self.add(np.zeros(self.window))
         flux = np.concatenate(self._curve) if self._curve else np.zeros(0)
+        flux[max(1, last + 1) :] = 0.0
         if len(flux) < 2:
             return flux
         around = np.convolve(flux, np.full(AROUND_HOPS, 1.0 / AROUND_HOPS), mode="full")

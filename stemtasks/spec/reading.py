@@ -281,7 +281,8 @@ def _stem(name: str, table: Any, song: SongTable | None, verify: dict[str, Any],
         arguments = {key: value for key, value in table.items() if key in own}
         source = _bound("generators", generator, arguments, where, sample_rate)
     with mistakes:
-        asked, sync = _synced(bound["align"], f"{where}.align", has_reference)
+        said = bound["align"] if bound["align"] is not None else song.align if song else "auto"
+        asked, sync = _synced(said, f"{where}.align", has_reference)
         align = _named("strategies", "strategy", asked, f"{where}.align", sample_rate)
     for index, effect in enumerate(bound["effects"]):
         with mistakes:

@@ -42,6 +42,8 @@ class SongTable:
         Of everything random: the same seed gives the same bytes.
     tail_seconds
         Time after the target in which effects may ring out; every delivered file has it.
+    align
+        How stems are fitted to the target that do not say it themselves.
     """
 
     title: Name = ""
@@ -54,6 +56,7 @@ class SongTable:
     channels: Annotated[int, Range(1, 2)] = 2
     seed: Annotated[int, Range(0, 2**53)] = 0
     tail_seconds: Annotated[float, Range(0.0, 120.0, "s")] = 0.0
+    align: Annotated[str, "a strategy", Longest(200)] | Table = "auto"
 
 
 @dataclass(frozen=True)
@@ -121,7 +124,8 @@ class StemTable:
     duration
         How long it is before it is aligned: rendered to that, or, for a recording, checked against it.
     align
-        How it is fitted to the target: a strategy's name, or a table with 'strategy' and its parameters. In the table
+        How it is fitted to the target, if not as the song says: a strategy's name, or a table with 'strategy' and its
+        parameters. In the table
         'sync = true' corrects its offset, drift and polarity against the reference's file.
     effects
         A chain of tables, each with 'name' and that effect's parameters.
@@ -145,7 +149,7 @@ class StemTable:
     title: Name = ""
     kind: StemKind | None = None
     duration: Length | None = None
-    align: Annotated[str, "a strategy", Longest(200)] | Table = "auto"
+    align: Annotated[str, "a strategy", Longest(200)] | Table | None = None
     effects: Annotated[list[Table], Longest(32, "effects")] = field(default_factory=list)
     gain_db: GainDb = 0.0
     pan: Pan = 0.0

@@ -110,7 +110,7 @@ def test_at_most_64_seams_are_listed_and_all_are_counted(tmp_path):
 
 
 def test_a_seam_outside_the_limits_is_named_by_its_time_and_a_remedy(tmp_path):
-    facts = aligned(tmp_path, sine(2 * RATE - 1100, 200), 9.0, "loop", 120.0)
+    facts = aligned(tmp_path, sine(2 * RATE - 1100, 200), 9.0, "loop", 120.0, arguments={"length_beats": 4.0})
     (phrase,) = align.verify(facts, {"seam_dip_db": 6.0})
     assert phrase.startswith("at the seam at 2.000 s the level falls by")
     assert "overlap_ms" in phrase
@@ -151,3 +151,13 @@ def test_memory_does_not_grow_with_the_target(tmp_path, strategy, song_bpm):
     assert peaks[1] < peaks[0] + 4e6
     with Source(tmp_path / "out.wav") as out:
         assert out.frames == 1800 * RATE
+
+
+def test_a_tempo_that_the_onsets_contradict_fails_with_both_and_the_ways_out(tmp_path):
+    stem = np.concatenate([noise(RATE // 4, seed=k) * np.exp(-np.arange(RATE // 4) / 2000)[:, None] for k in range(16)])
+    facts = aligned(tmp_path, stem, 12.0, "loop", 104.0)
+    (phrase,) = align.verify(facts, {"tempo_fit": 0.6})
+    assert phrase.startswith("its onsets do not go with 104 bpm but with 120 (8 beats): give the stem bpm = 120")
+    assert "tempo_fit = 0" in phrase
+    assert align.verify(facts, {"tempo_fit": 0.0}) == []
+    assert align.verify(aligned(tmp_path, stem, 12.0, "loop", 104.0, bpm=120.0), {"tempo_fit": 0.6}) == []

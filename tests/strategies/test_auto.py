@@ -35,13 +35,13 @@ def chosen_for(path, target_s, song_bpm=None, **given):
         (PAD, 4.31, 120.0, "drums", "zero_pad", "gap 0.310 s < 0.5 s"),
         (HITS, 137.0, 120.0, "drums", "loop", "kind drums, tempo known, 2 bars"),
         (HITS, 137.0, 60.0, "drums", "loop", "kind drums, tempo known, 1 bar"),
-        (HITS, 137.0, None, "bass", "loop", "kind bass, tempo unknown: between the points that match best"),
+        (HITS, 137.0, None, "bass", "loop", "kind bass, tempo unknown: its own beats are at 120.0 bpm"),
         (HITS[: RATE // 4], 137.0, 120.0, "drums", "zero_pad", "0.50 beats are less than one"),
         (HITS, 137.0, 120.0, "vocal", "zero_pad", "kind vocal is not repeated"),
         (PAD, 137.0, None, "fx", "zero_pad", "kind fx is not repeated"),
         (PAD, 137.0, None, "pad", "crossfade", "kind pad"),
         (PAD, 137.0, 120.0, "melodic", "crossfade", "kind melodic, sustained (0.0 onsets/s)"),
-        (HITS, 137.0, 120.0, "melodic", "loop", "kind melodic, rhythmic"),
+        (HITS, 137.0, 120.0, "melodic", "loop", "kind melodic, its onsets are on the grid, tempo known, 2 bars"),
         (PAD, 137.0, 240.0, "melodic", "loop", "kind melodic, exactly 4 bars at 240 bpm"),
         (PAD, 137.0, 240.0, "pad", "crossfade", "kind pad"),
         (PAD, 137.0, 239.0, None, "crossfade", "sustained"),
@@ -68,7 +68,13 @@ def test_the_choice_follows_gap_kind_and_content(audio, target_s, song_bpm, kind
         ("loops/tb303_01.ogg", "loop"),
         ("melodic/juno_pad01.ogg", "crossfade"),
         ("melodic/MoonlightSonata.wav", "crossfade"),
-        ("melodic/guit_em9.flac", "crossfade"),
+        ("melodic/guit_em9.flac", "zero_pad"),
+        ("melodic/guit_e_slide.flac", "zero_pad"),
+        ("melodic/flute.aif", "crossfade"),
+        ("melodic/latin_guitar02.ogg", "loop"),
+        ("vocals/vocadito_10.wav", "zero_pad"),
+        ("songs/lmms_reggaetry/2_Bass_Slap_02.flac", "zero_pad"),
+        ("songs/lmms_reggaetry/9_Closed_HihHat_03.flac", "zero_pad"),
         ("instruments/rhodes__Rhodes_C3.flac", "crossfade"),
         ("instruments/bass_finger__Finger_Bass_A1.flac", "crossfade"),
     ],
@@ -76,3 +82,39 @@ def test_the_choice_follows_gap_kind_and_content(audio, target_s, song_bpm, kind
 def test_recordings_without_a_kind_are_chosen_for_by_their_onsets(recordings, tmp_path, name, strategy):
     path, _ = as_wav(recordings / name, tmp_path)
     assert chosen_for(path, 137.0).strategy == strategy
+
+
+KICK = noise(4800, seed=5) * np.exp(-np.arange(4800) / 600.0)[:, None]
+SPARSE = np.concatenate([KICK, np.zeros((2 * RATE - 4800, 1))] * 2)
+STRUM = np.concatenate(
+    [sine(2 * RATE, 330)[:, None] * np.exp(-np.arange(2 * RATE) / 12000.0)[:, None], np.zeros((4 * RATE, 1))]
+)
+PAUSED = np.concatenate([HITS, np.zeros((3 * RATE, 1)), HITS[: 3 * RATE]])
+
+
+@pytest.mark.parametrize(
+    ("audio", "song_bpm", "strategy", "says"),
+    [
+        (SPARSE, 120.0, "loop", "its onsets are on the grid, tempo known, 2 bars"),
+        (SPARSE, None, "zero_pad", "single hits without a known tempo"),
+        (STRUM, None, "zero_pad", "one sound that dies away"),
+        (STRUM, 120.0, "zero_pad", "one sound that dies away"),
+        (PAUSED, 117.0, "zero_pad", "of silence inside"),
+        (noise(34 * RATE), None, "zero_pad", "34.0 s are a take"),
+    ],
+)
+def test_what_is_in_it_decides(audio, song_bpm, strategy, says):
+    choice = chosen(audio, 137.0, song_bpm)
+    assert (choice.strategy, says in choice.reason) == (strategy, True), choice
+
+
+@pytest.mark.parametrize("off", [-2, -1, 1, 2])
+def test_a_length_that_differs_by_rounding_is_exact(off):
+    choice = chosen(PAD[: 3 * RATE + off], 3.0)
+    assert choice.strategy == "none"
+    assert "rounding" in choice.reason
+
+
+def test_what_else_was_weighed_is_said():
+    assert chosen(HITS, 137.0, 120.0).weighed["loop"] > 0.8
+    assert chosen(PAD, 137.0).weighed == {"loop": 0.0, "crossfade": 1.0, "zero_pad": 0.13}
