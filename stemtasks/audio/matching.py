@@ -39,7 +39,14 @@ def reach_frames(sample_rate: int, span: int) -> int:
 
 
 def matches(
-    source: Source, start: int, stop: int, overlap: int, window: int, count: int, level_weight: float = 0.02
+    source: Source,
+    start: int,
+    stop: int,
+    overlap: int,
+    window: int,
+    count: int,
+    level_weight: float = 0.02,
+    length_weight: float = 0.1,
 ) -> list[Match]:
     """Return up to ``count`` matches, best first: anchors early in ``[start, stop)`` and where its later part agrees.
 
@@ -59,7 +66,7 @@ def matches(
         part = dsp.features(read(source, anchor, window), factor)
         scores = dsp.match_scores(part, tail, level_weight)
         places = tail_start + np.arange(len(scores)) * factor
-        scores = scores + np.round(0.1 * (places - anchor) / span, 6)
+        scores = scores + np.round(length_weight * (places - anchor) / span, 6)
         scores[places + max(overlap, window) > stop] = -np.inf
         best = int(np.argmax(scores))
         found.append((-float(scores[best]), anchor, int(places[best])))

@@ -21,6 +21,7 @@ from stemtasks.errors import AudioError
 MIN_SECONDS = 0.01
 SILENCE_PEAK = 10 ** (-90 / 20)
 END_FADE_MS = 5.0
+LEVELLED_SECONDS = 0.04
 END_PEAK = 10 ** (-60 / 20)
 
 
@@ -131,6 +132,17 @@ def render(source: Source, plan: Plan, frames: int) -> Iterator[Narrow]:
         if following is None:
             return
         stop = min(following.frame + following.overlap, frames)
+        if _is_long(source, current, following):
+            # its level is looked at as a whole
+            mixed = _overlapped(source, current, following, following.frame, following.overlap)
+            going, coming = (
+                read(source, source_frame(each, following.frame), len(mixed)) for each in (current, following)
+            )
+            mixed = dsp.levelled(mixed, going, coming, source.sample_rate)
+            yield from (
+                mixed[at : min(at + BLOCK_FRAMES, stop - position)] for at in range(0, stop - position, BLOCK_FRAMES)
+            )
+            position = stop
         while position < stop:
             count = min(BLOCK_FRAMES, stop - position)
             yield _overlapped(source, current, following, position, count)
@@ -148,6 +160,12 @@ def _played(source: Source, start: int | None, frames: int) -> Narrow:
 def source_frame(piece: Piece, frame: int) -> int | None:
     """Return the source frame that a piece plays at an output frame."""
     return None if piece.start is None else piece.start + frame - piece.frame
+
+
+def _is_long(source: Source, before: Piece, after: Piece) -> bool:
+    """Return whether two parts sound together for so long that their phases may wander."""
+    sounds = before.start is not None and after.start is not None and not after.ring
+    return sounds and after.overlap >= LEVELLED_SECONDS * source.sample_rate
 
 
 def _overlapped(source: Source, before: Piece, after: Piece, frame: int, count: int) -> Block:

@@ -15,6 +15,8 @@ from stemtasks.dsp import overlap as dsp
 
 CONTEXT_SECONDS = 0.05
 WINDOW_SECONDS, LONG_WINDOW_SECONDS = 0.02, 0.05
+LONG_SECONDS = 0.1
+"""Overlaps so long join what sustains: a step in level is no downbeat."""
 LISTED_SEAMS = 64
 PAUSE_SECONDS = 0.05
 
@@ -24,19 +26,22 @@ def measure_seams(output: Source, source: Source, made: Fit) -> dict[str, Any]:
 
     ``dip_db`` and ``rise_db`` are the level below the quieter and above the louder of both parts, in windows
     of 20 ms (50 ms in an overlap of 0.1 s or more); ``jump_ratio`` is the largest step over the largest in
-    both parts; ``level_step_db`` compares the 50 ms before with those after; ``beat_error_ms`` is how far
-    the repeated part's first frame is from a beat of the stem's grid. A silence of more than 50 ms between
-    two pieces is a pause and no seam in level.
+    both parts; ``level_step_db`` compares the 50 ms before with those after, and is ``step_db`` of the worst
+    where overlaps are long; ``beat_error_ms`` is how far the repeated part's first frame is from a beat of the
+    stem's grid. A silence of more than 50 ms between two pieces is a pause and no seam in level.
     """
     figures = _Figures(output, source)
-    worst = [_Worst("dip_db"), _Worst("jump_ratio"), _Worst("beat_error_ms")]
+    worst = [_Worst(name) for name in ("dip_db", "rise_db", "step_db", "jump_ratio", "beat_error_ms")]
+    long = LONG_SECONDS * source.sample_rate
     listed: list[dict[str, Any]] = []
     count = 0
     for seam in _seams(source, made, output.frames):
         found: dict[str, Any] = dict(figures.of(seam)) if seam.pause_s is None else {"pause_s": seam.pause_s}
         found["beat_error_ms"] = _beat_error_ms(seam.piece, made, source.sample_rate)
+        found["step_db"] = found.get("level_step_db") if seam.piece.overlap >= long and not seam.piece.ring else None
         for figure in worst:
             figure.see(found.get(figure.name), seam.piece.frame)
+        del found["step_db"]
         count += 1
         if len(listed) < LISTED_SEAMS:
             found |= {"frame": seam.piece.frame, "overlap_frames": seam.piece.overlap}
@@ -108,7 +113,7 @@ class _Figures:
             sounding,
             np.concatenate((a, b[shared:])),
             np.concatenate((a[:around], b)),
-            round(rate * (LONG_WINDOW_SECONDS if overlap >= 0.1 * rate else WINDOW_SECONDS)),
+            round(rate * (LONG_WINDOW_SECONDS if overlap >= LONG_SECONDS * rate else WINDOW_SECONDS)),
         )
         near = sounding[max(0, around - 1) : around + shared + 1]
         parts = [part for part in (a, b) if len(part) > 1]

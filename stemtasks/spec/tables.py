@@ -226,6 +226,10 @@ class VerifyTable:
         How far the master may be from its loudness.
     seam_dip_db
         How far the level may fall at a seam, below the quieter of both pieces.
+    seam_rise_db
+        How far it may rise there, above the louder of both.
+    seam_step_db
+        How far the level after a long overlap may be from that before it.
     seam_jump
         Largest step at a seam, in multiples of the steps around it.
     seam_beat_error_ms
@@ -246,6 +250,8 @@ class VerifyTable:
     duration_tolerance_ms: Annotated[float, Range(0.0, 60_000.0, "ms")] = 50.0
     loudness_tolerance_lu: Annotated[float, Range(0.0, 20.0, "LU")] = 0.5
     seam_dip_db: Annotated[float, Range(0.0, 200.0, "dB")] = 6.0
+    seam_rise_db: Annotated[float, Range(0.0, 200.0, "dB")] = 6.0
+    seam_step_db: Annotated[float, Range(0.0, 200.0, "dB")] = 24.0
     seam_jump: Annotated[float, Range(0.0, 1e6)] = 4.0
     seam_beat_error_ms: Annotated[float, Range(0.0, 1000.0, "ms")] = 1.0
     tempo_fit: Fraction = 0.6

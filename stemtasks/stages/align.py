@@ -18,11 +18,15 @@ SYNCING = "stemtasks.audio.syncing:bring_in_time"
 ASKED = "asked for in the spec"
 SEAM_LIMITS = {
     "seam_dip_db": ("dip_db", "the level falls by {found:g} dB, {allowed:g} dB are allowed"),
+    "seam_rise_db": ("rise_db", "the level rises by {found:g} dB, {allowed:g} dB are allowed"),
+    "seam_step_db": ("step_db", "the level is another by {found:g} dB after it, {allowed:g} dB are allowed"),
     "seam_jump": ("jump_ratio", "the waveform jumps {found:g} times its largest step around, {allowed:g} are allowed"),
     "seam_beat_error_ms": ("beat_error_ms", "it is {found:g} ms off the beat, {allowed:g} ms are allowed"),
 }
 REMEDIES = {
     "seam_dip_db": "give a longer overlap_ms, another loop region, or another strategy",
+    "seam_rise_db": "give a longer overlap_ms, another loop region, or another strategy",
+    "seam_step_db": "give a longer overlap_ms or another strategy",
     "seam_jump": "give a longer overlap_ms or another loop region",
     "seam_beat_error_ms": "give the stem's own bpm, or a region of whole beats (start_beats, length_beats)",
 }

@@ -19,9 +19,10 @@ CUT_FADE_MS = 20.0
 REGION_SECONDS = 20.0
 MIN_REGION_SECONDS = 0.25
 ATTACK_SECONDS = 0.25
-VARIED, NEAR_BEST = 4, 0.1
-LEVEL_WEIGHT = 0.03
+VARIED, NEAR_BEST, SECOND_BEST = 4, 0.1, 0.3
+LEVEL_WEIGHT, LENGTH_WEIGHT = 0.03, 0.2
 LAST_ANCHORS = 12
+HEARD_POWER, WIDE_SHARE, WIDE_POWER = 1e-4, 0.6, 1e-2
 
 
 def crossfade(source: Source, frames: int, stream: Stream, *, overlap_ms: OverlapMs = 500.0) -> Fit:
@@ -38,8 +39,10 @@ def crossfade(source: Source, frames: int, stream: Stream, *, overlap_ms: Overla
     check(source, frames, stream)
     start, stop = _region(source)
     overlap = max(1, min(round(overlap_ms * rate / 1000.0), (stop - start) // 5))
-    found = matches(source, start, stop, overlap, overlap, VARIED, LEVEL_WEIGHT)
-    near = [match for match in found if match.score >= found[0].score - NEAR_BEST]
+    found = matches(source, start, stop, overlap, overlap, VARIED, LEVEL_WEIGHT, LENGTH_WEIGHT)
+    # no region twice running, lest one swell or note is heard again and again
+    allowed = (NEAR_BEST, SECOND_BEST, NEAR_BEST, NEAR_BEST)
+    near = [match for match, less in zip(found, allowed, strict=False) if match.score >= found[0].score - less]
     # a plan is gone through more than once, and its last joint is searched for
     plan = partial(_pieces, source, frames, (start, stop), overlap, near, cache(partial(_last, source)))
     facts = {
@@ -69,6 +72,11 @@ def _region(source: Source) -> tuple[int, int]:
     # the level over 50 ms, so that the beats of a low tone are not taken for its attack and decay
     level = np.convolve(powers(source, low, source.frames, hop), np.full(5, 0.2), mode="same")
     first, last = dsp.sustained_region(level)
+    heard = np.flatnonzero(level > HEARD_POWER * level.max(initial=0.0))
+    if len(heard) and last - first < WIDE_SHARE * (heard[-1] - heard[0]):
+        # what swells and falls is all there is: the joints are where it is equally loud
+        alive = np.flatnonzero(level > WIDE_POWER * level.max())
+        first, last = int(alive[0]), int(alive[-1]) + 1
     start, stop = low + first * hop, min(source.frames, low + last * hop)
     enough = max(MIN_REGION_SECONDS * rate, source.frames / 8)
     if stop - start >= min(enough, source.frames - low):
