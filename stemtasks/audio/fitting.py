@@ -9,7 +9,7 @@ from typing import Any
 from stemtasks.audio.blocks import Stream
 from stemtasks.audio.facts import write_facts
 from stemtasks.audio.levels import measure_levels
-from stemtasks.audio.pieces import Fit, Piece, check_source
+from stemtasks.audio.pieces import Fit, Piece, check_source, seconds
 from stemtasks.audio.seam_figures import measure_seams
 from stemtasks.audio.source import Source
 from stemtasks.audio.wav import write_wav
@@ -18,11 +18,14 @@ from stemtasks.links import link
 from stemtasks.plugins import call
 from stemtasks.timeline import Timeline
 
+ROUNDING_FRAMES = 2
+
 
 def fit_to_timeline(inputs: dict[str, Path], outputs: dict[str, Path], params: dict[str, Any]) -> None:
     """Fit ``inputs['audio']`` to ``timing.frames`` by ``params['strategy']``; write the audio and its facts.
 
-    ``params``: strategy, arguments, kind, bpm (the stem's own tempo), seed.
+    ``params``: strategy, arguments, kind, bpm (the stem's own tempo), seed; tail ('keep') where the song has one: then
+    what a stem holds past the target goes on into it, and the file is so much longer.
     """
     timeline = Timeline.load(inputs["timing"])
     with Source(inputs["audio"]) as source:
@@ -33,8 +36,9 @@ def fit_to_timeline(inputs: dict[str, Path], outputs: dict[str, Path], params: d
             )
         check_source(source)
         stream = Stream(source.sample_rate, source.channels, source.frames, outputs["audio"].parent)
-        strategy, reason, weighed, made = _fitted(source, stream, timeline, params)
-        if _is_as_it_was(source, timeline.frames, made):
+        frames = _frames_with_tail(source, timeline, params)
+        strategy, reason, weighed, made = _fitted(source, stream, timeline, frames, params)
+        if _is_as_it_was(source, frames, made):
             link(inputs["audio"], outputs["audio"])
         else:
             write_wav(outputs["audio"], made.blocks, source.sample_rate, source.channels)
@@ -46,6 +50,7 @@ def fit_to_timeline(inputs: dict[str, Path], outputs: dict[str, Path], params: d
             "reason": reason,
             "source_frames": source.frames,
             "target_frames": timeline.frames,
+            **({"tail_frames": frames - timeline.frames} if frames > timeline.frames else {}),
             **({"weighed": weighed} if weighed else {}),
             **made.facts,
             **seams,
@@ -59,8 +64,16 @@ def _is_as_it_was(source: Source, frames: int, made: Fit) -> bool:
     return whole and list(islice(made.plan(), 2)) == [Piece(0, 0)]
 
 
+def _frames_with_tail(source: Source, timeline: Timeline, params: dict[str, Any]) -> int:
+    """Return the frames to fit to: the target's, and as many of the song's tail as a longer stem rings into."""
+    rings = params.get("tail") == "keep" and params["strategy"] in ("auto", "none")
+    if not rings or source.frames <= timeline.frames + ROUNDING_FRAMES:
+        return timeline.frames
+    return min(source.frames, timeline.delivered_frames)
+
+
 def _fitted(
-    source: Source, stream: Stream, timeline: Timeline, params: dict[str, Any]
+    source: Source, stream: Stream, timeline: Timeline, frames: int, params: dict[str, Any]
 ) -> tuple[str, str, dict[str, float], Fit]:
     """Return the strategy's name, the reason for it, what was weighed against it, and its fit."""
     offered = {
@@ -72,12 +85,15 @@ def _fitted(
 
     def called(name: str, arguments: dict[str, Any]) -> Any:
         reference = params["parts"][f"strategies/{name}"]
-        return call(reference, source, timeline.frames, stream, arguments=arguments, offered=offered)
+        return call(reference, source, frames, stream, arguments=arguments, offered=offered)
 
     name, reason, weighed = params["strategy"], "asked for in the spec", dict[str, float]()
     arguments = dict(params.get("arguments") or {})
     if name == "auto":
         choice = called("auto", arguments)
         name, reason, weighed = choice.strategy, choice.reason, choice.weighed
+        if frames > timeline.frames:
+            longer = seconds(source.frames - timeline.frames, source.sample_rate)
+            reason = f"longer than the target by {longer}, which rings into the song's tail"
         arguments = {"bpm": arguments["bpm"]} if name == "loop" and "bpm" in arguments else {}
     return name, reason, weighed, called(name, arguments)

@@ -17,6 +17,8 @@ from stemtasks.dsp.channels import MOST_CHANNELS, Mixing, mixed, mixing
 from stemtasks.errors import AudioError
 
 RATES_HZ = (1000, 1_536_000)
+HIT_POWER = 10.0
+"""A part is faded in unless its first ms are so much stronger than what was cut off before them: an attack."""
 QUALITY = "VHQ"  # 28 bits in double precision; its bytes do not depend on the CPU's vector unit, HQ's do
 
 
@@ -94,13 +96,23 @@ class _Counted:
     def blocks(self) -> Blocks:
         source, cut = self.source, self.cut
         stop = source.frames if cut.stop is None else cut.stop
-        fade_in = cut.fade_frames if cut.start > 0 else 0
+        fade_in = 0 if _starts_on_a_hit(source, cut) else cut.fade_frames
         fade_out = cut.fade_frames if stop < source.frames else 0
         for block in source.blocks(cut.start, cut.stop):
             position = cut.start + self.frames
             _refuse_invalid(block, position, source)
             self.frames += len(block)
             yield _faded(block, position - cut.start, stop - position, fade_in, fade_out)
+
+
+def _starts_on_a_hit(source: Source, cut: Cut) -> bool:
+    """Return whether nothing is to be faded in: the recording's own start, or a sound that begins at the cut."""
+    near = min(cut.start, cut.fade_frames)
+    if not near:
+        return True
+    parts = (source.read(start, near) for start in (cut.start - near, cut.start))
+    before, after = (float(np.einsum("ij,ij->", part, part)) for part in parts)
+    return after > 0.0 and after >= HIT_POWER * before  # what is no number is refused later
 
 
 def _refuse_invalid(block: Block, position: int, source: Source) -> None:

@@ -37,7 +37,8 @@ def file(
     offset_seconds
         Silence before it.
     fade_ms
-        Fade in where the recording's start was cut off, fade out where its end was; 0 for none.
+        Fade in where the recording's start was cut off, fade out where its end was; 0 for none. A part that begins
+        with an attack is not faded in.
     only_channel
         Take this channel of the recording alone, counted from 1 in WAV's order.
     mono

@@ -53,6 +53,7 @@ def job(song: Song, stem: Stem) -> Job:
             "kind": stem.table.kind or ("drums" if stem.generator.name == "drums" else None),
             "bpm": stem.table.bpm,
             "seed": song.seed("align", stem.name),
+            **({"tail": "keep"} if song.song.tail_seconds and stem.table.tail == "keep" else {}),
         },
         limits=song.limits(stem.verify, channels, "FLOAT"),
         parts=chosen,

@@ -165,6 +165,15 @@ def test_only_edges_that_were_cut_are_faded(tmp_path):
             assert level == 1 or abs(edge[fade // 2] - 0.5) < 0.01
 
 
+@pytest.mark.parametrize("before", [0.0, 0.01])
+def test_a_part_that_starts_on_a_hit_keeps_its_attack(tmp_path, before):
+    samples = np.concatenate((before * noise(24_000, 1), noise(24_000, 1)))
+    path = recorded(tmp_path, samples)
+    assert np.array_equal(stem(tmp_path, path, channels=1, start_seconds=0.5), samples[24_000:])
+    inside = stem(tmp_path, path, channels=1, start_seconds=0.51)
+    assert abs(inside[0, 0]) < 1e-4
+
+
 def test_a_fade_does_not_depend_on_blocks(tmp_path):
     """The cut part spans several blocks, with its edges inside and at their ends."""
     path = recorded(tmp_path, np.ones((4 * BLOCK_FRAMES, 1), np.float32), 48000)

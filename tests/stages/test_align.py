@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import tracemalloc
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -15,10 +16,11 @@ from tests.made_stems import RATE, noise, sine, timeline, written
 from tests.parts import REFERENCES
 
 
-def aligned(tmp_path, stem, target_s, strategy="auto", song_bpm=None, name="out", rate=RATE, **given):
+def aligned(tmp_path, stem, target_s, strategy="auto", song_bpm=None, name="out", rate=RATE, tail_s=0.0, **given):
     path = stem if hasattr(stem, "exists") else written(tmp_path / "stem.wav", stem, rate)
     timing = tmp_path / "timing.json"
-    timing.write_text(json.dumps(timeline(round(target_s * RATE), song_bpm).to_json()))
+    song = replace(timeline(round(target_s * RATE), song_bpm), tail_frames=round(tail_s * RATE))
+    timing.write_text(json.dumps(song.to_json()))
     outputs = {"audio": tmp_path / f"{name}.wav", "facts": tmp_path / f"{name}.json"}
     params = {"strategy": strategy, "arguments": {}, "kind": None, "bpm": None, "seed": 1, "parts": REFERENCES} | given
     align.run({"audio": path, "timing": timing}, outputs, params)
@@ -161,3 +163,22 @@ def test_a_tempo_that_the_onsets_contradict_fails_with_both_and_the_ways_out(tmp
     assert "tempo_fit = 0" in phrase
     assert align.verify(facts, {"tempo_fit": 0.0}) == []
     assert align.verify(aligned(tmp_path, stem, 12.0, "loop", 104.0, bpm=120.0), {"tempo_fit": 0.6}) == []
+
+
+@pytest.mark.parametrize(("strategy", "seconds", "kept"), [("auto", 2.5, 2.5), ("none", 2.5, 2.5), ("auto", 4.0, 3.5)])
+def test_what_a_stem_holds_past_the_target_goes_on_into_the_songs_tail(tmp_path, strategy, seconds, kept):
+    stem = sine(round(seconds * RATE), 220)
+    facts = aligned(tmp_path, stem, 2.0, strategy, tail_s=1.5, tail="keep")
+    assert facts["frames"] == round(kept * RATE)
+    assert facts["align"]["tail_frames"] == round((kept - 2.0) * RATE)
+    with Source(tmp_path / "out.wav") as out:
+        made = out.read(0, out.frames)[:, 0]
+    faded = 0 if kept == seconds else RATE // 50
+    assert np.allclose(made[: len(made) - faded], stem[: len(made) - faded], atol=1e-7)
+    if strategy == "auto":
+        assert "rings into the song's tail" in facts["align"]["reason"]
+
+
+def test_a_stem_that_does_not_keep_its_tail_ends_at_the_target(tmp_path):
+    assert aligned(tmp_path, sine(3 * RATE, 220), 2.0, tail_s=1.5)["frames"] == 2 * RATE
+    assert aligned(tmp_path, sine(3 * RATE, 220), 2.0, "truncate", tail_s=1.5, tail="keep")["frames"] == 2 * RATE
