@@ -24,7 +24,7 @@ MODULES = sorted(
 )
 AUDIO = ["audio/blocks.py", "audio/facts.py", "audio/headers.py", "audio/levels.py", "audio/source.py"]
 DECODING = [*AUDIO, "dsp/channels.py", "errors.py"]
-WRITING = ["audio/wav.py", "progress.py"]
+WRITING = ["audio/wav.py", "dsp/noise_shaping.py", "dsp/quantiser.py", "progress.py"]
 RADIUS = {
     "reference": [*DECODING, "timeline.py"],
     "timing": ["audio/facts.py", "errors.py", "timeline.py"],
