@@ -35,7 +35,7 @@ AUDIO = [
     "audio/tags.py",
 ]
 DECODING = [*AUDIO, "dsp/channels.py", "errors.py"]
-WRITING = ["audio/wav.py", "progress.py"]
+WRITING = ["audio/wav.py", "dsp/noise_shaping.py", "dsp/quantiser.py", "progress.py"]
 RADIUS = {
     "reference": [*DECODING, "timeline.py"],
     "timing": ["audio/facts.py", "errors.py", "timeline.py"],

@@ -22,7 +22,7 @@ from stemtasks.job import Job, canonical
 
 What = Literal["up to date", "verify", "restore", "fetch", "run", "fail"]
 """``restore`` is from the local store, ``fetch`` from the shared one."""
-SONG_KEYS = ("sample_rate", "subtype", "tail_seconds", "bpm", "time_signature", "key", "sections")
+SONG_KEYS = ("sample_rate", "subtype", "dither", "tail_seconds", "bpm", "time_signature", "key", "sections")
 
 MOST_SOURCES = 8
 """More than these are another release, and are counted."""

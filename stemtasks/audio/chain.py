@@ -53,7 +53,8 @@ def process(inputs: dict[str, Path], outputs: dict[str, Path], params: dict[str,
         blocks = fitted(blocks, timeline.delivered_frames, params["channels"])
         pcm = params["subtype"] != "FLOAT"
         blocks = _listened(blocks, timeline.frames, pcm, heard)
-        write_wav(outputs["audio"], blocks, timeline.sample_rate, params["channels"], params["subtype"], params["seed"])
+        form = params["channels"], params["subtype"], params["seed"], params["dither"]
+        write_wav(outputs["audio"], blocks, timeline.sample_rate, *form)
     facts = measure_levels(outputs["audio"])
     facts |= {
         "gain_db": params["gain_db"],

@@ -50,7 +50,8 @@ def master(inputs: dict[str, Path], outputs: dict[str, Path], params: dict[str, 
     with Source(inputs["audio"]) as mix:
 
         def write(blocks: Blocks) -> Facts:
-            write_wav(outputs["audio"], blocks, mix.sample_rate, mix.channels, params["subtype"], params["seed"])
+            form = params["subtype"], params["seed"], params["dither"]
+            write_wav(outputs["audio"], blocks, mix.sample_rate, mix.channels, *form)
             whole(outputs["audio"])
             meter = TruePeakMeter(mix.sample_rate, mix.channels)
             facts = measure_levels_and_loudness(outputs["audio"], meter)

@@ -12,25 +12,31 @@ from typing import BinaryIO
 
 import numpy as np
 
-from stemtasks.audio.blocks import Narrow, all_finite
+from stemtasks.audio.blocks import Block, Narrow
+from stemtasks.dsp.quantiser import Dither, Quantiser
 from stemtasks.errors import AudioError
 from stemtasks.progress import on_frames
 
 SUBTYPE_BITS = {"PCM_16": 16, "PCM_24": 24, "FLOAT": 32}
 RIFF_LIMIT_BYTES = 0xFFFFFFFF
-_ENCODED_FRAMES = 1 << 14  # dithered at a time, so that what is between samples and bytes stays in a core's cache
+_ENCODED_FRAMES = 1 << 14  # rounded at a time, so that what is between samples and bytes stays in a core's cache
 
 
 def write_wav(
-    path: str | Path, blocks: Iterator[Narrow], sample_rate: int, channels: int, subtype: str = "FLOAT", seed: int = 0
+    path: str | Path,
+    blocks: Iterator[Narrow],
+    sample_rate: int,
+    channels: int,
+    subtype: str = "FLOAT",
+    seed: int = 0,
+    dither: Dither = "tpdf",
 ) -> int:
     """Write blocks as WAV (RF64 past 4 GiB) and return the count of frames; same samples, same bytes.
 
-    FLOAT is 32-bit. PCM_16 and PCM_24 are rounded after TPDF dither of +-1 LSB drawn from ``seed``
-    (Lipshitz, Wannamaker and Vanderkooy, 'Quantization and Dither', JAES 40, 1992), and clipped.
-    Memory is one block's; the file is whole when this returns.
+    FLOAT is 32-bit. PCM_16 and PCM_24 are rounded, dithered by a noise drawn from ``seed`` where that changes
+    anything, and clipped (``dsp/quantiser.py``). Memory is one block's; the file is whole when this returns.
     """
-    rng = np.random.Generator(np.random.PCG64(seed))
+    quantiser = None if subtype == "FLOAT" else Quantiser(SUBTYPE_BITS[subtype], sample_rate, channels, dither, seed)
     tick = on_frames.get()
     frames = 0
     with open(path, "wb") as file:
@@ -41,10 +47,7 @@ def write_wav(
             if not len(block):
                 continue
             try:
-                step = len(block) if subtype == "FLOAT" else _ENCODED_FRAMES
-                file.writelines(
-                    _encode(block[start : start + step], subtype, rng) for start in range(0, len(block), step)
-                )
+                file.writelines([_floats(block)] if quantiser is None else _pcm(block, quantiser, subtype))
             except FloatingPointError:
                 at = frames + int(np.argmin(np.isfinite(block).all(axis=1)))
                 raise AudioError(
@@ -54,6 +57,8 @@ def write_wav(
             frames += len(block)
             if tick is not None:
                 tick(frames)
+        if quantiser is not None:
+            file.write(_packed(quantiser.finish(), subtype))
         if frames * channels * SUBTYPE_BITS[subtype] // 8 % 2:
             file.write(b"\0")
         file.seek(0)
@@ -61,29 +66,25 @@ def write_wav(
     return frames
 
 
-def _encode(block: Narrow, subtype: str, rng: np.random.Generator) -> memoryview | bytes:
-    """Return the block's samples as little-endian bytes; raise FloatingPointError where PCM has no such number."""
-    if subtype == "FLOAT":
-        # what float32 cannot hold becomes infinite and is found by measuring: no warning is needed
-        with np.errstate(over="ignore"):
-            return np.ascontiguousarray(block, dtype="<f4").data.cast("B")
-    bits = SUBTYPE_BITS[subtype]
-    full_scale = float(1 << (bits - 1))
-    # one draw a sample, so that the noise does not depend on where blocks end; its halves are two uniform numbers
-    drawn = rng.integers(0, 1 << 32, block.shape, dtype=np.uint32)
-    noise = (drawn >> 16).view(np.int32)
-    drawn &= 0xFFFF
-    noise -= drawn.view(np.int32)
-    # filters yield transposed blocks; bytes are taken of frames in order
-    dithered = np.multiply(block, full_scale, order="C", dtype=np.float64)
-    dithered += noise * (1.0 / (1 << 16))
-    if not all_finite(dithered):
-        raise FloatingPointError
-    np.rint(dithered, out=dithered)
-    np.clip(dithered, -full_scale, full_scale - 1.0, out=dithered)
-    if bits == 16:
-        return dithered.astype("<i2").data.cast("B")
-    wide = dithered.astype("<i4").view(np.uint8).reshape(-1, 4)
+def _floats(block: Narrow) -> memoryview:
+    # what float32 cannot hold becomes infinite and is found by measuring: no warning is needed
+    with np.errstate(over="ignore"):
+        return np.ascontiguousarray(block, dtype="<f4").data.cast("B")
+
+
+def _pcm(block: Narrow, quantiser: Quantiser, subtype: str) -> Iterator[memoryview | bytes]:
+    """Yield a block's samples as bytes, a core's cache at a time."""
+    for start in range(0, len(block), _ENCODED_FRAMES):
+        yield _packed(quantiser(block[start : start + _ENCODED_FRAMES]), subtype)
+
+
+def _packed(steps: Block, subtype: str) -> memoryview | bytes:
+    """Return whole steps as little-endian bytes."""
+    if not len(steps):
+        return b""
+    if SUBTYPE_BITS[subtype] == 16:
+        return steps.astype("<i2").data.cast("B")
+    wide = steps.astype("<i4").view(np.uint8).reshape(-1, 4)
     packed = np.empty((len(wide), 3), dtype=np.uint8)
     for byte in range(3):  # a loop of three strided copies is six times as fast as one of 3 bytes a sample
         packed[:, byte] = wide[:, byte]

@@ -116,6 +116,11 @@ class Song:
         return {stem.name: float(self.mix.gain_db + self.mix.gains_db.get(stem.name, 0.0)) for stem in self.stems}
 
     @property
+    def dither(self) -> str:
+        """Return how delivered files are dithered: 'off' where they are float, so that a change makes nothing anew."""
+        return "off" if self.song.subtype == "FLOAT" else self.song.dither
+
+    @property
     def loudness_lufs(self) -> float | None:
         """Return the loudness asked of the master, or None where the mix's is kept."""
         return None if self.master.loudness_lufs == "off" else self.master.loudness_lufs

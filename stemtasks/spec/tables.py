@@ -36,6 +36,9 @@ class SongTable:
         Of every file that is made.
     subtype
         Of delivered files (processed stems and the master); files on the way are FLOAT.
+    dither
+        Noise where samples are rounded to PCM: 'tpdf' is white, 'shaped' is softest where hearing is keenest, 'off'
+        only rounds.
     channels
         Of processed stems, the mix and the master.
     seed
@@ -53,6 +56,7 @@ class SongTable:
     key: Name | None = None
     sample_rate: Annotated[int, Range(8000, 384_000, "Hz")] = 48_000
     subtype: Subtype = "FLOAT"
+    dither: Literal["off", "tpdf", "shaped"] = "tpdf"
     channels: Annotated[int, Range(1, 2)] = 2
     seed: Annotated[int, Range(0, 2**53)] = 0
     tail_seconds: Annotated[float, Range(0.0, 120.0, "s")] = 0.0

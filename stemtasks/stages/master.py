@@ -25,6 +25,7 @@ def job(song: Song) -> Job:
             "loudness_lufs": song.loudness_lufs,
             "ceiling_dbtp": song.master.ceiling_dbtp,
             "subtype": song.song.subtype,
+            "dither": song.dither,
             "seed": song.seed("master"),
         },
         limits=song.master_limits,

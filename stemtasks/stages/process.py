@@ -35,6 +35,7 @@ def job(song: Song, stem: Stem) -> Job:
             "pan": stem.table.pan,
             "channels": song.song.channels,
             "subtype": song.song.subtype,
+            "dither": song.dither,
             "tail": stem.table.tail,
             "seed": song.seed("process", stem.name),
         },

@@ -105,6 +105,23 @@ def test_another_seed_is_another_dither(tmp_path):
     )
 
 
+@pytest.mark.parametrize("subtype", ["PCM_24", "PCM_16"])
+def test_pcm_that_is_written_again_is_the_same_file(tmp_path, subtype):
+    first = written(tmp_path / "a.wav", noise(40_000), subtype)
+    with Source(first) as source:
+        write_wav(tmp_path / "b.wav", source.blocks(), RATE, 2, subtype, seed=5)
+    assert digest(tmp_path / "b.wav") == digest(first)
+
+
+@pytest.mark.parametrize("dither", ["off", "tpdf", "shaped"])
+def test_what_is_silent_is_silent_in_pcm(tmp_path, dither):
+    samples = noise(30_000)
+    samples[10_000:20_000] = 0.0
+    write_wav(tmp_path / "a.wav", split(samples, (700,)), RATE, 2, "PCM_16", dither=dither)
+    read, _ = soundfile.read(tmp_path / "a.wav", dtype="int16")
+    assert not read[10_000:20_000].any()
+
+
 def test_strided_and_empty_blocks_are_written_like_others(tmp_path):
     samples = noise(900, 4)
     blocks = [samples[:0, 1:3], samples[:400, 1:3], samples[:0, 1:3], samples[400:, 1:3]]
@@ -117,7 +134,7 @@ def test_strided_and_empty_blocks_are_written_like_others(tmp_path):
 
 def test_dither_is_triangular_white_and_independent_of_the_signal(tmp_path):
     """TPDF of +-1 LSB: with rounding, a mean error of 0 and a variance of 1/4 LSB^2 at any input (Lipshitz et al.)."""
-    for offset, shares in ((0.0, {-1: 1 / 8, 0: 3 / 4, 1: 1 / 8}), (0.3, None), (0.5, {0: 1 / 2, 1: 1 / 2})):
+    for offset, shares in ((1e-4, {-1: 1 / 8, 0: 3 / 4, 1: 1 / 8}), (0.3, None), (0.5, {0: 1 / 2, 1: 1 / 2})):
         samples = np.full((200_000, 2), offset / 32768)
         read, _ = soundfile.read(written(tmp_path / "a.wav", samples, "PCM_16"), dtype="int16")
         error = read - offset

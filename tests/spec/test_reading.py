@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from stemtasks import plugins
 from stemtasks.errors import SpecError
 from stemtasks.spec import parts, reading, schema, tables
+from stemtasks.stages import master, process
 from stemtasks.units import duration_of
 from tests import examples
 
@@ -104,6 +105,11 @@ WRONG = {
     "signature": ("bpm = 120", 'bpm = 120\ntime_signature = "4/5"', "song.time_signature: '4/5' is not one such as"),
     "rate": ("bpm = 120", "bpm = 120\nsample_rate = 0", "song.sample_rate: 0 is outside 8000 to 384000 Hz"),
     "subtype": ("bpm = 120", 'bpm = 120\nsubtype = "PCM24"', "song.subtype: 'PCM24' is not one of 'FLOAT', 'PCM_24', "),
+    "dither": (
+        "bpm = 120",
+        'bpm = 120\ndither = "noise"',
+        "song.dither: 'noise' is not one of 'off', 'tpdf', 'shaped'",
+    ),
     "nearest choice": ("bpm = 120", 'bpm = 120\nsubtype = "PCM24"', "; did you mean 'PCM_24'?"),
     "channels": (
         "bpm = 120",
@@ -205,6 +211,14 @@ def test_a_mistake_is_one_line_that_says_where(tmp_path, name):
 )
 def test_a_file_that_is_no_song_is_one_line(tmp_path, raw, expected):
     assert expected in mistake(tmp_path, raw)
+
+
+@pytest.mark.parametrize(("subtype", "dither"), [("PCM_16", "shaped"), ("FLOAT", "off")])
+def test_dither_is_the_songs_where_its_files_are_pcm(tmp_path, subtype, dither):
+    song = load(tmp_path, GOOD.replace("bpm = 120", f'bpm = 120\nsubtype = "{subtype}"\ndither = "shaped"'))
+    made = [process.job(song, song.stems[0]), master.job(song)]
+    assert [job.params["dither"] for job in made] == [dither, dither]
+    assert load(tmp_path, GOOD).song.dither == "tpdf"
 
 
 def test_a_byte_order_mark_and_windows_line_ends_are_read(tmp_path):

@@ -29,12 +29,13 @@ LIMITS = {"loudness_tolerance_lu": 0.5, "silence_dbfs": -60.0, "clipping_ratio":
 
 @pytest.fixture
 def mastered(tmp_path):
-    def run(samples, rate=RATE, loudness_lufs=-14.0, ceiling_dbtp=-1.0, subtype="PCM_24"):
+    def run(samples, rate=RATE, loudness_lufs=-14.0, ceiling_dbtp=-1.0, subtype="PCM_24", dither="tpdf"):
         inputs = {"audio": tmp_path / "mix.wav", "facts": tmp_path / "mix.json"}
         outputs = {"audio": tmp_path / "master.wav", "facts": tmp_path / "master.json"}
         write_wav(inputs["audio"], iter([samples]), rate, samples.shape[1])
         write_facts(inputs["facts"], measure(inputs["audio"], loudness=True))
         params = {"loudness_lufs": loudness_lufs, "ceiling_dbtp": ceiling_dbtp, "subtype": subtype, "seed": 3}
+        params["dither"] = dither
         master.run(inputs, outputs, params)
         limits = LIMITS | {"loudness_lufs": loudness_lufs, "ceiling_dbtp": ceiling_dbtp, "frames": len(samples)}
         facts = json.loads(outputs["facts"].read_text())
@@ -154,6 +155,34 @@ def test_a_loudness_out_of_reach_writes_the_closest_and_says_why(mastered):
     assert abs(float(re.search(r"by (\S+) dB", failed[0])[1]) - (-14.0 - facts["lufs"])) <= 0.1
     assert re.sub(r"by \S+ dB", "", failed[0]) == re.sub(r"by \S+ dB", "", expected)
     assert len(failed) == 1
+
+
+@pytest.mark.parametrize(("subtype", "bits"), [("PCM_16", 16), ("PCM_24", 24), ("PCM_24", 16)])
+@pytest.mark.parametrize("dither", ["tpdf", "shaped"])
+def test_a_mix_that_is_left_as_it_is_is_delivered_bit_for_bit(mastered, subtype, bits, dither):
+    samples = np.rint(drums(2) * 0.3 * (1 << (bits - 1))) / (1 << (bits - 1))
+    out, _, failed = mastered(samples, loudness_lufs=None, subtype=subtype, dither=dither)
+    assert failed == []
+    assert np.array_equal(out, samples)
+
+
+def test_a_peak_is_turned_down_and_the_rest_is_delivered_bit_for_bit(mastered):
+    samples = np.rint(np.random.default_rng(1).uniform(-0.2, 0.2, (RATE * 2, 1)) * 32768) / 32768
+    samples[RATE : RATE + 20] = 0.99
+    out, _, failed = mastered(samples, loudness_lufs=None, subtype="PCM_16")
+    assert failed == []
+    assert np.array_equal(out[: RATE - 2400], samples[: RATE - 2400])
+    assert np.array_equal(out[RATE + 48_000 - 2400 :], samples[RATE + 48_000 - 2400 :])
+
+
+@pytest.mark.parametrize("ceiling_dbtp", [-1.0, -20.0])
+def test_shaped_noise_does_not_pass_the_ceiling(mastered, ceiling_dbtp):
+    out, facts, failed = mastered(
+        drums(2), loudness_lufs=None, ceiling_dbtp=ceiling_dbtp, subtype="PCM_16", dither="shaped"
+    )
+    assert failed == []
+    assert loudness_oracle.true_peak_dbtp(out, RATE) <= ceiling_dbtp
+    assert facts["master"]["passes"] <= 2
 
 
 @pytest.mark.parametrize("subtype", ["FLOAT", "PCM_16"])

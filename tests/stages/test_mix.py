@@ -156,3 +156,16 @@ def test_nine_stems_of_a_song_sum_to_its_master(recordings, tmp_path):
     assert facts["lufs"] == pytest.approx(song["lufs"], abs=0.1)
     assert facts["lra_lu"] == pytest.approx(song["lra_lu"], abs=0.3)
     assert len(out) == song["frames"]
+
+
+def test_stems_of_24_bits_at_0_db_sum_to_whole_steps(tmp_path):
+    """So a master that changes nothing has nothing to round: float32 holds 24 bits up to +6 dBFS."""
+    steps = [np.rint(noise(seed) * 2.0**23) for seed in range(3)]
+    steps[1][: len(steps[1]) // 2] = 0.0
+    stems = {}
+    for name, samples in zip("abc", steps, strict=True):
+        stems[name] = tmp_path / f"{name}.wav"
+        write_wav(stems[name], iter([samples / 2.0**23]), RATE, 2, "PCM_24")
+    out, facts = mixed(tmp_path, stems, dict.fromkeys(stems, 0.0))
+    assert np.array_equal(out * 2.0**23, sum(steps))
+    assert facts["sum_residual_dbfs"] == -200.0

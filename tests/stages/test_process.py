@@ -42,6 +42,7 @@ def stage(tmp_path):
             "pan": 0.0,
             "channels": x.shape[1],
             "subtype": "FLOAT",
+            "dither": "tpdf",
             "tail": "keep",
             "seed": 9,
         }
@@ -194,6 +195,46 @@ def test_pcm_is_within_its_dither(stage, subtype, step):
     assert facts["subtype"] == subtype
     assert 0 < np.abs(y - x).max() <= 1.5 * step
     assert facts["overs"] == 0
+
+
+def recorded(bits, frames=30_000, channels=2):
+    """Return what a converter of so many bits could have recorded: noise, silence in its second half."""
+    steps = np.random.default_rng(bits).normal(0.0, 0.05 * (1 << (bits - 1)), (frames, channels))
+    steps[frames // 2 :] = 0.0
+    return np.rint(steps) / (1 << (bits - 1))
+
+
+@pytest.mark.parametrize("dither", ["off", "tpdf", "shaped"])
+@pytest.mark.parametrize(("subtype", "bits"), [("PCM_16", 16), ("PCM_24", 16), ("PCM_24", 24)])
+def test_a_take_that_nothing_changes_is_delivered_bit_for_bit(stage, subtype, bits, dither):
+    x = recorded(bits)
+    y, _ = stage(x, subtype=subtype, dither=dither, tail_frames=700)
+    assert np.array_equal(y[: len(x)], x)
+    assert not y[len(x) :].any()
+
+
+def test_mono_at_one_side_is_delivered_bit_for_bit_beside_silence(stage):
+    x = recorded(24, channels=1)
+    y, _ = stage(x, channels=2, pan=1.0, subtype="PCM_24")
+    assert np.array_equal(y[:, 1], x[:, 0])
+    assert not y[:, 0].any()
+
+
+@pytest.mark.parametrize("params", [{"gain_db": -3.0}, {"pan": 0.4}, {"effects": [LOWPASS]}])
+def test_a_take_that_is_changed_is_dithered_where_it_sounds_and_silent_where_it_is(stage, params):
+    x = recorded(16)
+    (clean, _), (y, _) = stage(x, **params), stage(x, subtype="PCM_16", **params)
+    error = (y - clean)[: len(x) // 2, 0] * 32768
+    assert error.var() == pytest.approx(0.25, abs=0.01)
+    assert not y[len(x) // 2 + 10_000 :].any()
+
+
+def test_a_cut_end_is_dithered_where_it_fades_and_nowhere_else(stage):
+    x = recorded(16)[:15_000]
+    y, facts = stage(x, frames=12_000, tail="cut", subtype="PCM_16")
+    assert facts["tail_cut"]
+    assert np.array_equal(y[: 12_000 - 480], x[: 12_000 - 480])
+    assert np.any(y[-480:] * 32768 != np.rint(x[12_000 - 480 : 12_000] * 32768))
 
 
 def test_pcm_overs_are_counted_and_fail_and_float_ones_do_not(stage):
