@@ -8,9 +8,9 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 
-from tests.bench import limiters
+from tests.bench import alignment, limiters
 
-PARTS: dict[str, Callable[[], None]] = {"limiters": limiters.table}
+PARTS: dict[str, Callable[[], None]] = {"alignment": alignment.table, "limiters": limiters.table}
 
 
 def main(names: list[str]) -> None:
