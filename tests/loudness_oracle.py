@@ -27,19 +27,23 @@ def true_peak_dbtp(samples, rate):
     return 20 * np.log10(max(pyebur128.get_true_peak(state, channel) for channel in range(samples.shape[1])))
 
 
-def max_windows_lufs(samples, rate):
-    """Return the loudest momentary and short-term loudness, looked at every 100 ms."""
+def windows_lufs(samples, rate, hop):
+    """Return momentary and short-term loudness after each ``hop`` frames; NaN before a window has passed."""
     state = pyebur128.R128State(samples.shape[1], rate, MODE.MODE_S | MODE.MODE_M)
-    momentary, short_term = [-np.inf], [-np.inf]
-    step = rate // 10
-    for count, start in enumerate(range(0, len(samples) - step + 1, step), 1):
-        part = np.ascontiguousarray(samples[start : start + step], dtype=np.float64)
+    second = (rate + 5) // 10 * 10
+    found = []
+    for stop in range(hop, len(samples) + 1, hop):
+        part = np.ascontiguousarray(samples[stop - hop : stop], dtype=np.float64)
         state.add_frames(part.ravel(), len(part))
-        if count >= 4:
-            momentary.append(pyebur128.get_loudness_momentary(state))
-        if count >= 30:
-            short_term.append(pyebur128.get_loudness_shortterm(state))
-    return max(momentary), max(short_term)
+        momentary = pyebur128.get_loudness_momentary(state) if 10 * stop >= 4 * second else np.nan
+        found.append((momentary, pyebur128.get_loudness_shortterm(state) if stop >= 3 * second else np.nan))
+    return np.array(found).T
+
+
+def max_windows_lufs(samples, rate):
+    """Return the loudest momentary loudness, looked at every 10 ms, and the loudest short-term, every 100 ms."""
+    step = (rate + 5) // 10
+    return np.nanmax(windows_lufs(samples, rate, step // 10)[0]), np.nanmax(windows_lufs(samples, rate, step)[1])
 
 
 def sines(segments, rate=48_000, frequency_hz=1000.0):

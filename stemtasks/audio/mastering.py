@@ -37,7 +37,9 @@ _CLEAR_DB = 0.01
 
 
 def master(inputs: dict[str, Path], outputs: dict[str, Path], params: dict[str, Any]) -> None:
-    """Write the master and its facts; where the target cannot be reached, the closest, for ``verify`` to refuse.
+    """Write the master, its facts and its ``loudness`` over time.
+
+    Where the target cannot be reached it is the closest, for ``verify`` to refuse.
 
     ``params["loudness_lufs"]`` None leaves the loudness as it is and only holds the ceiling; where nothing is left
     to do, the master is the mix by another name.
@@ -54,7 +56,7 @@ def master(inputs: dict[str, Path], outputs: dict[str, Path], params: dict[str, 
             write_wav(outputs["audio"], blocks, mix.sample_rate, mix.channels, *form)
             whole(outputs["audio"])
             meter = TruePeakMeter(mix.sample_rate, mix.channels)
-            facts = measure_levels_and_loudness(outputs["audio"], meter)
+            facts = measure_levels_and_loudness(outputs["audio"], meter, outputs["loudness"])
             return facts | {"true_peak_dbtp": decibels(meter.finish())}
 
         def second_opinion() -> float:
@@ -71,7 +73,8 @@ def master(inputs: dict[str, Path], outputs: dict[str, Path], params: dict[str, 
             if gain == 1.0 and params["subtype"] == mix.subtype:
                 facts = _of_itself(mix, mix_facts)
                 if facts["true_peak_dbtp"] <= ceiling:
-                    link(inputs["audio"], outputs["audio"])
+                    for role in ("audio", "loudness"):
+                        link(inputs[role], outputs[role])
             else:
                 facts = write(block * gain for block in mix.blocks())
             how = {"gain_db": round(gain_db, 3), "max_reduction_db": 0.0, "passes": 1, "at_limit": False}

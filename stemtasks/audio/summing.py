@@ -24,6 +24,7 @@ def mix(inputs: dict[str, Path], outputs: dict[str, Path], params: dict[str, Any
 
     A mix may exceed 0 dBFS: float holds it, and the master turns it down. The facts add the gains and
     ``sum_residual_dbfs``, the largest difference between the written mix and the stems read once more.
+    ``outputs["loudness"]`` has the loudness over time.
     """
     gains_db: dict[str, float] = params["gains_db"]
     gains = {name: 10 ** (gain_db / 20) for name, gain_db in sorted(gains_db.items())}
@@ -35,7 +36,7 @@ def mix(inputs: dict[str, Path], outputs: dict[str, Path], params: dict[str, Any
     # the check reads all stems once more, while the measuring filters the mix
     with ThreadPoolExecutor(1, "residual") as thread:
         residual = thread.submit(_residual, inputs, outputs["audio"], gains)
-        facts = measure_levels_and_loudness(outputs["audio"])
+        facts = measure_levels_and_loudness(outputs["audio"], over_time=outputs["loudness"])
         difference = residual.result()
     facts |= {"gains": gains, "gains_db": gains_db, "sum_residual_dbfs": decibels(difference)}
     write_facts(outputs["facts"], facts)

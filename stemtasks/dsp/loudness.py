@@ -1,11 +1,13 @@
 """Loudness in one streaming meter: ITU-R BS.1770-5 and EBU R128, with loudness range (EBU Tech 3342).
 
-Memory is one number per 100 ms: all windows (400 ms, 3 s) and both gates are sums of these.
+Memory is one number per 100 ms: all windows (400 ms, 3 s) and both gates are sums of these. The loudest 400 ms are
+looked for every 10 ms, because a tone of 0.4 s that begins between two steps of 100 ms would read up to 0.6 LU low.
 """
 
 from __future__ import annotations
 
 from array import array
+from itertools import pairwise
 from math import atan, log10, pi, tan
 
 import numpy as np
@@ -25,6 +27,7 @@ _ABSOLUTE_GATE_LUFS = -70.0
 _RELATIVE_GATE_LU = -10.0
 _RANGE_GATE_LU = -20.0
 _MOMENTARY, _SHORT_TERM, _RANGE_HOP = 4, 30, 10  # in steps of 100 ms
+_PIECES = 10  # of a step
 
 _SURROUND = 1.41
 _WEIGHTS = {
@@ -89,49 +92,84 @@ class LoudnessMeter:
     """
 
     def __init__(self, sample_rate: int, channels: int) -> None:
+        self.step_frames = (sample_rate + 5) // 10
         self._filter = Filter(k_weighting(sample_rate), channels)
         self._weights = channel_weights(channels)
-        self._step_frames = (sample_rate + 5) // 10
+        # where the pieces of a step begin, as even as whole frames allow; any 40 in a row are four whole steps
+        self._edges = [self.step_frames * piece // _PIECES for piece in range(_PIECES + 1)]
         self._steps = array("d")
-        self._partial = 0.0
-        self._partial_frames = 0
+        self._held = np.empty((channels, 0))  # filtered, less than a step
+        self._recent = np.empty(0)  # energies of the pieces that the next window of 400 ms may begin with
+        self._loudest = 0.0
 
     def __call__(self, block: Samples) -> None:
         """Take the next block."""
         filtered = self._filter(block).T
-        start = min(len(block), -self._partial_frames % self._step_frames)
-        if start:
-            self._add_partial(filtered[:, :start])
-        whole = (len(block) - start) // self._step_frames
-        stop = start + whole * self._step_frames
-        if whole:
-            steps = filtered[:, start:stop].reshape(len(filtered), whole, self._step_frames)
-            self._steps.frombytes((self._weights @ np.vecdot(steps, steps)).tobytes())
-        if stop < len(block):
-            self._add_partial(filtered[:, stop:])
+        if self._held.size:
+            filled, filtered = np.split(filtered, [self.step_frames - self._held.shape[1]], axis=1)
+            self._held = np.concatenate((self._held, filled), axis=1)
+            if self._held.shape[1] < self.step_frames:
+                return
+            self._add(self._held)
+        whole = filtered.shape[1] // self.step_frames * self.step_frames
+        self._add(filtered[:, :whole])
+        self._held = filtered[:, whole:].copy()
 
-    def _add_partial(self, part: Samples) -> None:
-        self._partial += float(self._weights @ np.einsum("cf,cf->c", part, part))
-        self._partial_frames += part.shape[1]
-        if self._partial_frames == self._step_frames:
-            self._steps.append(self._partial)
-            self._partial, self._partial_frames = 0.0, 0
+    def _add(self, filtered: Samples) -> None:
+        """Take whole steps, shape (channels, frames)."""
+        steps = filtered.reshape(len(filtered), -1, self.step_frames)
+        pieces = self._energies([steps[:, :, start:stop] for start, stop in pairwise(self._edges)])
+        self._steps.frombytes(pieces.sum(axis=1).tobytes())
+        energies = np.concatenate((self._recent, pieces.ravel()))
+        self._loudest = max(self._loudest, self._highest(energies))
+        self._recent = energies[1 - _MOMENTARY * _PIECES :]
+
+    def _energies(self, pieces: list[Samples]) -> Samples:
+        """Return the weighted energy of each piece, shape (steps, pieces), of arrays (channels, steps, frames)."""
+        energies = np.stack([np.vecdot(piece, piece) for piece in pieces], axis=-1)
+        weighted: Samples = self._weights @ energies.reshape(len(energies), -1)
+        return weighted.reshape(energies.shape[1:])
+
+    def _highest(self, energies: Samples) -> float:
+        """Return the weighted mean square of the loudest 400 ms of these pieces, 0 where they are fewer."""
+        powers = window_powers(energies, _MOMENTARY * _PIECES, self.step_frames / _PIECES)
+        return float(powers.max(initial=0.0))
 
     def _windows(self, steps: int) -> Samples:
         """Return the weighted mean square of each window of so many steps, one every 100 ms."""
-        return window_powers(np.array(self._steps), steps, self._step_frames)
+        return window_powers(np.array(self._steps), steps, self.step_frames)
 
     def integrated(self) -> float | None:
         """Return the programme's loudness (BS.1770-5, eq. 5 to 7)."""
         return gated_loudness(self._windows(_MOMENTARY))
 
     def max_momentary(self) -> float | None:
-        """Return the loudest 400 ms (EBU Tech 3341)."""
-        return _loudest(self._windows(_MOMENTARY))
+        """Return the loudest 400 ms, looked at every 10 ms (EBU Tech 3341)."""
+        rest = [self._held[:, None, start:stop] for start, stop in pairwise(self._edges) if stop <= self._held.shape[1]]
+        energies = np.append(self._recent, self._energies(rest)) if rest else self._recent
+        return _loudest(max(self._loudest, self._highest(energies)))
 
     def max_short_term(self) -> float | None:
-        """Return the loudest 3 s (EBU Tech 3341)."""
-        return _loudest(self._windows(_SHORT_TERM))
+        """Return the loudest 3 s, looked at every 100 ms (EBU Tech 3341)."""
+        return _loudest(float(self._windows(_SHORT_TERM).max(initial=0.0)))
+
+    def momentary(self) -> Samples:
+        """Return the loudness in LUFS of the 400 ms before the end of each whole step of ``step_frames``.
+
+        NaN where less than 400 ms have passed, or below the absolute gate, -70 LUFS.
+        """
+        return self._over_time(_MOMENTARY)
+
+    def short_term(self) -> Samples:
+        """Return what ``momentary`` does, of 3 s."""
+        return self._over_time(_SHORT_TERM)
+
+    def _over_time(self, steps: int) -> Samples:
+        powers = self._windows(steps)
+        heard = powers >= _power(_ABSOLUTE_GATE_LUFS)
+        lufs = np.full(len(self._steps), np.nan)
+        lufs[steps - 1 :][heard] = _OFFSET_LU + 10 * np.log10(powers[heard])
+        return lufs
 
     def loudness_range(self) -> float | None:
         """Return the loudness range (EBU Tech 3342), short-term windows overlapping by 2 s."""
@@ -144,7 +182,7 @@ class LoudnessMeter:
         return 10 * log10(high / low)
 
 
-def window_powers(energies: Samples, steps: int, step_frames: int) -> Samples:
+def window_powers(energies: Samples, steps: int, step_frames: float) -> Samples:
     """Return the mean square of every window of ``steps`` energies, each the sum over ``step_frames`` frames."""
     if len(energies) < steps:
         return np.zeros(0)
@@ -160,8 +198,7 @@ def gated_loudness(powers: Samples) -> float | None:
     return _lufs(float(powers[powers >= powers.mean() * 10 ** (_RELATIVE_GATE_LU / 10)].mean()))
 
 
-def _loudest(powers: Samples) -> float | None:
-    highest = float(powers.max()) if len(powers) else 0.0
+def _loudest(highest: float) -> float | None:
     return _lufs(highest) if highest >= _power(_ABSOLUTE_GATE_LUFS) else None
 
 

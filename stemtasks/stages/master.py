@@ -19,8 +19,8 @@ def job(song: Song) -> Job:
     return Job(
         task=f"master:{song.name}",
         stage="master",
-        inputs={"audio": song.product("mix.wav"), "facts": song.product("mix.json")},
-        outputs=song.audio("master"),
+        inputs=song.audio("mix") | {"loudness": song.product("mix.loudness.json")},
+        outputs=song.audio("master") | {"loudness": song.product("master.loudness.json")},
         params={
             "loudness_lufs": song.loudness_lufs,
             "ceiling_dbtp": song.master.ceiling_dbtp,
@@ -34,7 +34,7 @@ def job(song: Song) -> Job:
 
 
 def run(inputs: dict[str, Path], outputs: dict[str, Path], params: dict[str, Any]) -> None:
-    """Write the master and its facts."""
+    """Write the master, its facts and its loudness over time."""
     from stemtasks.audio.mastering import master
 
     master(inputs, outputs, params)

@@ -24,7 +24,7 @@ def job(song: Song) -> Job:
         task=f"mix:{song.name}",
         stage="mix",
         inputs={f"stems/{stem.name}": song.product("processed", f"{stem.name}.wav") for stem in song.stems},
-        outputs=song.audio("mix"),
+        outputs=song.audio("mix") | {"loudness": song.product("mix.loudness.json")},
         params={
             "gains_db": song.gains_db,
             "channels": song.song.channels,
@@ -36,7 +36,7 @@ def job(song: Song) -> Job:
 
 
 def run(inputs: dict[str, Path], outputs: dict[str, Path], params: dict[str, Any]) -> None:
-    """Write the sum of the stems and its facts."""
+    """Write the sum of the stems, its facts and its loudness over time."""
     from stemtasks.audio.summing import mix
 
     mix(inputs, outputs, params)

@@ -24,7 +24,11 @@ def test_json_has_each_task_with_its_measurements_and_how_it_came_to_be(project)
     assert said["counts"] == {"ran": len(ALL)}
     mix = next(task for task in said["tasks"] if task["task"] == "mix:song")
     assert mix["facts"] == json.loads((project.folder / "build/song/mix.json").read_text())
-    assert mix["files"] == {"audio": "build/song/mix.wav", "facts": "build/song/mix.json"}
+    assert mix["files"] == {
+        "audio": "build/song/mix.wav",
+        "facts": "build/song/mix.json",
+        "loudness": "build/song/mix.loudness.json",
+    }
     assert (mix["how"], mix["store"], mix["error"]) == ("ran", "", None)
     (project.folder / "build/song/mix.wav").unlink()
     said = json.loads(project.build("-r", "json", "-n", "1").out)

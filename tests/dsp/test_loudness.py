@@ -13,6 +13,8 @@ from stemtasks.dsp.loudness import LoudnessMeter, k_weighting
 from tests import loudness_oracle
 
 RATE = 48_000
+RATES = [8_000, 11_025, 22_050, 32_000, 44_100, 48_000, 88_200, 96_000, 192_000]
+SILENCE = -np.inf
 
 
 def metered(samples, rate=RATE, cuts=()):
@@ -23,10 +25,11 @@ def metered(samples, rate=RATE, cuts=()):
     return meter
 
 
-def stereo(*segments):
-    return loudness_oracle.sines([(seconds, (level, level)) for seconds, level in segments])
+def stereo(*segments, rate=RATE):
+    return loudness_oracle.sines([(seconds, (level, level)) for seconds, level in segments], rate)
 
 
+# EBU Tech 3341, table 1: 1 to 6 and 9 to 14 (7 and 8 are recordings, 15 to 23 are true peaks)
 @pytest.mark.parametrize(
     ("segments", "lufs"),
     [
@@ -37,11 +40,66 @@ def stereo(*segments):
         ([(20, -26), (20.1, -20), (20, -26)], -23.0),
     ],
 )
-def test_ebu_3341_programmes_read_their_loudness(segments, lufs):
+def test_ebu_3341_cases_1_to_5_programmes_read_their_loudness(segments, lufs):
     assert metered(stereo(*segments)).integrated() == pytest.approx(lufs, abs=0.1)
 
 
-def test_ebu_3341_weights_five_channels():
+@pytest.mark.parametrize("level", [-23.0, -33.0])
+def test_ebu_3341_cases_1_and_2_steady_tones_read_the_same_at_all_times(level):
+    meter = metered(stereo((20, level)))
+    assert np.abs(meter.momentary()[4:] - level).max() < 0.1
+    assert np.abs(meter.short_term()[30:] - level).max() < 0.1
+
+
+@pytest.mark.parametrize("rate", RATES)
+def test_ebu_3341_case_9_short_term_is_constant_over_a_tone_of_two_levels(rate):
+    meter = metered(stereo(*[(1.34, -20), (1.66, -30)] * 5, rate=rate), rate)
+    assert np.isnan(meter.short_term()[:29]).all()
+    assert np.abs(meter.short_term()[29:] + 23.0).max() < 0.1
+
+
+@pytest.mark.parametrize("segment", range(20))
+def test_ebu_3341_case_10_short_term_maximum_of_a_tone_at_any_place(segment):
+    samples = stereo((segment * 0.15, SILENCE), (3, -23), (1, SILENCE), rate=16_000)
+    assert metered(samples, 16_000).max_short_term() == pytest.approx(-23.0, abs=0.1)
+
+
+def test_ebu_3341_case_11_short_term_maxima_of_tones_as_they_come():
+    segments = [((i * 0.15, SILENCE), (3, -38 + i), (3 - i * 0.15, SILENCE)) for i in range(20)]
+    samples = stereo(*(part for segment in segments for part in segment), rate=16_000)
+    heard = metered(samples, 16_000).short_term().reshape(20, 60)
+    assert np.abs(np.nanmax(heard, axis=1) - np.arange(-38, -18)).max() < 0.1
+
+
+@pytest.mark.parametrize("rate", RATES)
+def test_ebu_3341_case_12_momentary_is_constant_over_a_tone_of_two_levels(rate):
+    meter = metered(stereo(*[(0.18, -20), (0.22, -30)] * 25, rate=rate), rate)
+    assert np.isnan(meter.momentary()[:3]).all()
+    assert np.abs(meter.momentary()[9:] + 23.0).max() < 0.1
+    assert meter.max_momentary() == pytest.approx(-23.0, abs=0.1)
+
+
+@pytest.mark.parametrize("rate", RATES)
+@pytest.mark.parametrize("segment", [0, 1, 3, 7, 12, 16, 19])
+def test_ebu_3341_case_13_momentary_maximum_of_a_tone_at_any_place(rate, segment):
+    samples = stereo((segment * 0.02, SILENCE), (0.4, -23), (1, SILENCE), rate=rate)
+    assert metered(samples, rate).max_momentary() == pytest.approx(-23.0, abs=0.02)
+
+
+def test_ebu_3341_case_14_momentary_maxima_of_tones_as_they_come():
+    meter = LoudnessMeter(16_000, 2)
+    for i in range(20):
+        meter(stereo((i * 0.02, SILENCE), (0.4, -38 + i), (0.4 - i * 0.02, SILENCE), rate=16_000))
+        assert meter.max_momentary() == pytest.approx(-38 + i, abs=0.1)
+
+
+@pytest.mark.parametrize("rate", [8_000, 44_100, 48_000, 192_000])
+def test_a_tone_that_ends_with_the_file_is_heard_whole(rate):
+    samples = stereo((0.07, SILENCE), (0.4, -23), rate=rate)
+    assert metered(samples, rate).max_momentary() == pytest.approx(-23.0, abs=0.02)
+
+
+def test_ebu_3341_case_6_weights_five_channels():
     samples = loudness_oracle.sines([(20, (-28, -28, -24, -30, -30))])
     assert metered(samples).integrated() == pytest.approx(-23.0, abs=0.1)
 
@@ -64,10 +122,14 @@ def test_ebu_3342_programmes_read_their_range(levels, range_lu):
     )
 
 
-@pytest.mark.parametrize("rate", [8_000, 22_050, 44_100, 48_000, 88_200, 96_000, 192_000])
+@pytest.mark.parametrize("rate", RATES)
 def test_997_hz_at_full_scale_reads_minus_3_01_at_every_rate(rate):
     tone = np.sin(2 * np.pi * 997 * np.arange(rate * 2) / rate)[:, None]
-    assert metered(tone, rate).integrated() == pytest.approx(-3.01, abs=0.005)
+    meter = metered(np.tile(tone, (2, 1)), rate)
+    assert meter.integrated() == pytest.approx(-3.01, abs=0.005)
+    assert meter.max_momentary() == pytest.approx(-3.01, abs=0.005)
+    assert meter.momentary()[-1] == pytest.approx(-3.01, abs=0.005)
+    assert meter.short_term()[-1] == pytest.approx(-3.01, abs=0.005)
 
 
 @pytest.mark.parametrize("rate", [44_100, 96_000, 192_000])
@@ -91,6 +153,20 @@ def test_noise_reads_as_libebur128_reads_it(rate, tolerance, channels):
     assert meter.max_short_term() == pytest.approx(short_term, abs=tolerance)
 
 
+@pytest.mark.parametrize("rate", [44_100, 48_000])
+def test_loudness_over_time_is_what_libebur128_reads_then(rate):
+    samples = (
+        np.random.default_rng(rate).standard_normal((rate * 6 + 999, 2))
+        * np.geomspace(0.3, 1e-6, rate * 6 + 999)[:, None]
+    )
+    meter = metered(samples, rate, cuts=[7, 4_800, 100_001])
+    momentary, short_term = loudness_oracle.windows_lufs(samples, rate, meter.step_frames)
+    for ours, theirs in ((meter.momentary(), momentary), (meter.short_term(), short_term)):
+        heard = theirs >= -70.0
+        assert np.array_equal(np.isfinite(ours), heard)
+        assert np.abs(ours[heard] - theirs[heard]).max() < 0.01
+
+
 @pytest.mark.parametrize(
     "name", ["songs/metal_madness/song.ogg", "songs/lmms_reggaetry/MASTER.ogg", "vocals/vocadito_10.wav"]
 )
@@ -108,6 +184,8 @@ def test_silence_and_less_than_a_window_have_no_loudness():
         assert meter.loudness_range() is None
         assert meter.max_momentary() is None
         assert meter.max_short_term() is None
+        assert np.isnan(meter.momentary()).all()
+        assert np.isnan(meter.short_term()).all()
 
 
 @settings(max_examples=25, deadline=None)
@@ -118,3 +196,5 @@ def test_blocks_of_any_length_read_as_the_whole(cuts):
     assert parts.integrated() == pytest.approx(whole.integrated(), abs=1e-9)
     assert parts.loudness_range() == pytest.approx(whole.loudness_range(), abs=1e-9)
     assert parts.max_momentary() == pytest.approx(whole.max_momentary(), abs=1e-9)
+    np.testing.assert_allclose(parts.momentary(), whole.momentary(), atol=1e-9)
+    np.testing.assert_allclose(parts.short_term(), whole.short_term(), atol=1e-9)

@@ -12,6 +12,7 @@ import scipy.signal
 import soundfile
 
 from stemtasks.audio.facts import write_facts
+from stemtasks.audio.loudness import measure_loudness
 from stemtasks.audio.wav import write_wav
 from stemtasks.cache.digest import Ahead, read_digest
 from stemtasks.progress import on_final
@@ -33,7 +34,9 @@ def mastered(tmp_path):
         inputs = {"audio": tmp_path / "mix.wav", "facts": tmp_path / "mix.json"}
         outputs = {"audio": tmp_path / "master.wav", "facts": tmp_path / "master.json"}
         write_wav(inputs["audio"], iter([samples]), rate, samples.shape[1])
+        inputs["loudness"], outputs["loudness"] = tmp_path / "mix.loudness.json", tmp_path / "master.loudness.json"
         write_facts(inputs["facts"], measure(inputs["audio"], loudness=True))
+        measure_loudness(inputs["audio"], inputs["loudness"])
         params = {"loudness_lufs": loudness_lufs, "ceiling_dbtp": ceiling_dbtp, "subtype": subtype, "seed": 3}
         params["dither"] = dither
         master.run(inputs, outputs, params)
@@ -101,6 +104,15 @@ def test_a_master_that_leaves_the_mix_as_it_is_shares_its_file_and_has_its_facts
     how = {"gain_db": 0.0, "max_reduction_db": 0.0, "passes": 1, "at_limit": False}
     how |= {"loudness_target": None, "ceiling_dbtp": -1.0}
     assert facts == measure(master, loudness=True, true_peak=True) | {"master": how}
+
+
+@pytest.mark.parametrize("lufs", [None, -30.0, -11.0])
+def test_the_loudness_over_time_is_the_masters_own(mastered, tmp_path, lufs):
+    out, _, _ = mastered(drums() * 0.3, loudness_lufs=lufs, subtype="FLOAT")
+    kept = json.loads((tmp_path / "master.loudness.json").read_text())
+    expected = loudness_oracle.windows_lufs(out, RATE, kept["step_frames"])
+    for name, theirs, first in (("momentary_lufs", expected[0], 3), ("short_term_lufs", expected[1], 29)):
+        assert np.abs(np.array(kept[name][first:]) - theirs[first:]).max() < 0.06
 
 
 def test_a_mix_whose_true_peak_is_above_the_ceiling_is_left_as_it_is(mastered, tmp_path):
@@ -215,7 +227,8 @@ def test_the_same_mix_masters_to_the_same_bytes(mastered, tmp_path):
     before = (tmp_path / "master.wav").read_bytes()
     mastered(drums(), loudness_lufs=-11.0)
     assert (tmp_path / "master.wav").read_bytes() == before
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["master.json", "master.wav", "mix.json", "mix.wav"]
+    names = [f"{name}.{ending}" for name in ("master", "mix") for ending in ("json", "loudness.json", "wav")]
+    assert sorted(path.name for path in tmp_path.iterdir()) == names
 
 
 @pytest.mark.parametrize(("name", "lufs"), [("song", -14.0), ("guitar", -14.0), ("song", -10.0)])

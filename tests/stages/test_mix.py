@@ -32,6 +32,7 @@ def stem(tmp_path):
 
 def mixed(tmp_path, stems, gains_db, channels=2, rate=RATE):
     outputs = {"audio": tmp_path / "mix.wav", "facts": tmp_path / "mix.json"}
+    outputs["loudness"] = tmp_path / "mix.loudness.json"
     inputs = {f"stems/{name}": path for name, path in stems.items()}
     mix.run(inputs, outputs, {"gains_db": gains_db, "channels": channels, "sample_rate": rate})
     facts = json.loads(outputs["facts"].read_text())
@@ -169,3 +170,13 @@ def test_stems_of_24_bits_at_0_db_sum_to_whole_steps(tmp_path):
     out, facts = mixed(tmp_path, stems, dict.fromkeys(stems, 0.0))
     assert np.array_equal(out * 2.0**23, sum(steps))
     assert facts["sum_residual_dbfs"] == -200.0
+
+
+def test_the_loudness_over_time_is_kept_beside_the_mix(tmp_path, stem):
+    samples = noise(1, RATE * 4) * np.repeat([[0.1], [1.0]], RATE * 2, axis=0)
+    _, facts = mixed(tmp_path, {"a": stem("a", samples)}, {"a": 0.0})
+    kept = json.loads((tmp_path / "mix.loudness.json").read_text())
+    momentary = kept["momentary_lufs"]
+    assert len(momentary) == len(kept["short_term_lufs"]) == 40
+    assert momentary[39] - momentary[19] == pytest.approx(20.0, abs=0.3)
+    assert max(momentary[3:]) == pytest.approx(facts["max_momentary_lufs"], abs=0.1)
