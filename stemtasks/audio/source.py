@@ -193,10 +193,6 @@ def _inspected(path: Path) -> AudioData | None:
 def _opened(path: Path) -> soundfile.SoundFile:
     try:
         file = _Sequential(path)
-        if file.format == "RAW":  # libsndfile takes any bytes for sound where the name ends in .vox, .gsm, .au or .snd
-            file.close()
-            raise ValueError("known by its name only")
-        return file
     except soundfile.LibsndfileError as error:
         reason = error.error_string.rstrip(".")
         reason = CLEARER.get(reason, reason)
@@ -210,3 +206,9 @@ def _opened(path: Path) -> soundfile.SoundFile:
             f"{str(path)!r}: cannot be read as audio under this name; give it a plain name that ends in its format, "
             "such as take.wav"
         ) from None
+    if file.format == "RAW":  # libsndfile takes any bytes for sound where the name ends in .vox, .gsm, .au or .snd
+        file.close()
+        raise AudioError(
+            f"{path}: cannot be read as audio (it has no header that says its rate and form); export it again as WAV"
+        )
+    return file
