@@ -146,6 +146,9 @@ def summary(facts: dict[str, Any]) -> str:
     stems = len(facts["files"]) - 1
     looked = [file["sync"] for file in facts["files"] if "sync" in file]
     found = [abs(sync["offset_ms"]) for sync in looked if is_found(sync)]
-    within = f" within {max(found):.2f} ms" if found else ", none is judged by it"
-    in_time = f", {len(found)} of {len(looked)} found in the reference{within}" if looked else ""
+    in_time = ""
+    if found:
+        in_time = f", {len(found)} of {len(looked)} found in the reference within {max(found):.2f} ms"
+    elif looked:
+        in_time = ", sync not judged (none of it is found in the reference)"
     return f"{stems} stem{'s' if stems > 1 else ''} and the master, {size / 1e6:.1f} MB, all checks passed{in_time}"
