@@ -28,6 +28,7 @@ AUDIO = [
     "audio/facts.py",
     "audio/flac.py",
     "audio/headers.py",
+    "audio/layout.py",
     "audio/levels.py",
     "audio/mpeg.py",
     "audio/ogg.py",

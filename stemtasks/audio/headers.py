@@ -71,7 +71,7 @@ _RIFX = _Layout(12, 4, ">I", False, 2, b"data")
 _AIFF = _Layout(12, 4, ">I", False, 2, b"SSND")
 _WAVE64 = _Layout(40, 16, "<Q", True, 8, b"data" + bytes.fromhex("f3acd3118cd100c04f8edb8a"))
 _CAF = _Layout(8, 4, ">Q", False, 1, b"data")
-_LAYOUTS = {
+FAMILIES = {
     b"RIFF": _RIFF,
     b"RF64": _RIFF,
     b"BW64": _RIFF,
@@ -97,7 +97,7 @@ def audio_data(file: BinaryIO, file_bytes: int) -> AudioData | None:
     if start[:4] == b"fLaC" or start[:3] == b"ID3":
         with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
             return AudioData(None, file_bytes, fault=flac_fault(content))
-    layout = _LAYOUTS.get(start[:4])
+    layout = FAMILIES.get(start[:4])
     return None if layout is None else _chunked(file, file_bytes, layout)
 
 

@@ -13,7 +13,7 @@ import soxr
 
 from stemtasks.audio.blocks import BLOCK_FRAMES, Block, Blocks, Stream, all_finite, fitted, frames_at
 from stemtasks.audio.source import Source
-from stemtasks.dsp.channels import MOST_CHANNELS, Mixing, mixed, mixing
+from stemtasks.dsp.channels import MOST_CHANNELS, Mixing, mixed, mixing, without_rule
 from stemtasks.errors import AudioError
 
 RATES_HZ = (1000, 1_536_000)
@@ -38,7 +38,7 @@ def recording(
 
     ``round(frames * rate_out / rate_in)`` frames come out of those decoded, halves rounded up; the
     resampler's latency is compensated by it. ``only_channel`` counts from 1. Raises AudioError for
-    an impossible rate or channel count, for NaN and infinities (the resampler would smear them), and
+    an impossible rate, channel count or layout, for NaN and infinities (the resampler would smear them), and
     for a file that ends early or holds nothing.
     """
     before, after = check_recording(source, stream, only_channel=only_channel, mono=mono)
@@ -76,7 +76,8 @@ def _mixings(source: Source, stream: Stream, only_channel: int | None, mono: boo
             raise AudioError(f"{source.path}: has {have}, only_channel asks for number {only_channel}: {choice}")
         before: Mixing | None = (tuple(float(i == only_channel - 1) for i in range(channels)),)
     else:
-        before = mixing(channels, min(channels, 1 if mono else stream.channels))
+        _refuse_layout(source)
+        before = mixing(channels, min(channels, 1 if mono else stream.channels), source.layout.speakers)
     after = None if before is None else mixing(len(before), stream.channels)
     if before is None or after is None:
         raise AudioError(
@@ -84,6 +85,17 @@ def _mixings(source: Source, stream: Stream, only_channel: int | None, mono: boo
             "can become 1 or 2; choose one with only_channel, or export it with the song's channels"
         )
     return before, after
+
+
+def _refuse_layout(source: Source) -> None:
+    """Raise AudioError where the channels that the file declares cannot be folded down to stereo."""
+    fault = source.layout.fault
+    unknown = without_rule(source.layout.speakers or ())
+    if unknown:
+        names = ", ".join(unknown[:4]) + ", ..." * (len(unknown) > 4)
+        fault = f"has speakers that ITU-R BS.775 cannot fold down ({names}): mix it to stereo"
+    if fault is not None:
+        raise AudioError(f"{source.path}: {fault}, or choose one channel with only_channel")
 
 
 class _Counted:

@@ -11,6 +11,7 @@ import soundfile
 
 from stemtasks.audio.blocks import BLOCK_FRAMES, Block, Blocks, Narrow
 from stemtasks.audio.headers import UNKNOWN_64, AudioData, audio_data
+from stemtasks.audio.layout import Layout, read_layout
 from stemtasks.audio.mpeg import mp3_length
 from stemtasks.dsp.channels import VORBIS_TO_WAV
 from stemtasks.errors import AudioError
@@ -26,8 +27,9 @@ _EXACT_IN_FLOAT32 = {"FLOAT", "PCM_S8", "PCM_U8", "PCM_16", "PCM_24"}
 
 
 class Source:
-    """An audio file open for reading at any frame, in any format that libsndfile reads, channels in WAV's order.
+    """An audio file open for reading at any frame, in any format that libsndfile reads.
 
+    Channels are in the file's order, an Ogg file's in WAV's; ``layout`` has the speakers that it declares.
     ``frames`` is what the header says, or was counted where it says nothing. A header may claim more
     than the file holds: never allocate by it; ``blocks`` raises where the audio ends before.
     """
@@ -42,7 +44,7 @@ class Source:
         self.subtype: str = self._file.subtype
         self.format: str = self._file.format
         self._dtype = "float32" if self.subtype in _EXACT_IN_FLOAT32 else "float64"
-        self._order = VORBIS_TO_WAV.get(self.channels) if self.format == "OGG" else None
+        self.layout, self._order = _ordered(read_layout(self.path, self.channels), self.channels, self.format)
         self._position = 0
         self._length_is_known = True
         # a block of a file with very many channels is shorter, so that its bytes are bounded too
@@ -164,6 +166,14 @@ class _Sequential(soundfile.SoundFile):  # type: ignore[misc]  # soundfile has n
 
     def seekable(self) -> bool:
         return False
+
+
+def _ordered(layout: Layout, channels: int, form: str) -> tuple[Layout, tuple[int, ...] | None]:
+    """Return the layout in the order of ``read``, and the file's column of each of its channels if they differ."""
+    order = VORBIS_TO_WAV.get(channels) if form == "OGG" and not layout.ambisonic else None
+    if order is None or layout.speakers is None:
+        return layout, order
+    return Layout(tuple(layout.speakers[column] for column in order)), order
 
 
 def _inspected(path: Path) -> AudioData | None:

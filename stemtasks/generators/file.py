@@ -40,12 +40,13 @@ def file(
         Fade in where the recording's start was cut off, fade out where its end was; 0 for none. A part that begins
         with an attack is not faded in.
     only_channel
-        Take this channel of the recording alone, counted from 1 in WAV's order.
+        Take this channel of the recording alone, counted from 1 in the file's order (an Ogg file's in WAV's).
     mono
         Mix the recording to one channel, which every channel of the stem then carries.
 
-    Channels otherwise become the song's as ``dsp/channels.py`` says (ITU-R BS.775 from surround).
-    Raises AudioError for a recording that cannot be read, is cut short, or holds NaN or infinities;
+    Channels otherwise become the song's as ``dsp/channels.py`` says (ITU-R BS.775 from the speakers that the file
+    declares). Raises AudioError for a recording that cannot be read, is cut short, holds NaN or infinities, or whose
+    channels cannot be folded down;
     SpecError for a part that lies outside the recording.
     """
     with Source(file) as source:
