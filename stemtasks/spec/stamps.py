@@ -37,7 +37,7 @@ def stamps_of(song: Song) -> dict[str, Fraction]:
     """Return the start stamps of a song's recordings by stem, in seconds since midnight; what has none is left out."""
     found = {}
     for stem in song.stems:
-        if WANTED in stem.generator.wants and stem.generator.arguments.get("start") != "file":
+        if _counts(stem):
             path = _path(song, stem)
             if is_product(path) or not os.path.isfile(path):  # a pipe would be waited for; what is built has no stamp
                 continue
@@ -50,7 +50,7 @@ def stamps_of(song: Song) -> dict[str, Fraction]:
 
 def placed(song: Song, stem: Stem) -> Placed:
     """Return what the stamps mean for one stem: nothing where it does not ask for them and they are the same."""
-    if WANTED not in stem.generator.wants or stem.generator.arguments.get("start") == "file":
+    if not _counts(stem):
         return Placed()
     is_asked = stem.generator.arguments.get("start") == "stamp"
     stamps, path = song.start_stamps, _path(song, stem)
@@ -74,6 +74,13 @@ def placed(song: Song, stem: Stem) -> Placed:
         mistake=f"{path}: its start stamp is {_clock(stamps[stem.name])}, that of {earliest}: "
         'place it by its stamp with start = "stamp", or let it begin with the song with start = "file"'
     )
+
+
+def _counts(stem: Stem) -> bool:
+    """Return whether a stem starts from a recording whose stamp is not to be ignored."""
+    arguments = stem.generator.arguments
+    is_recording = WANTED in stem.generator.wants and isinstance(arguments.get("file"), str)
+    return is_recording and arguments.get("start") != "file"
 
 
 def _path(song: Song, stem: Stem) -> str:
