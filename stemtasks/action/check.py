@@ -20,6 +20,7 @@ from stemtasks.errors import Mistakes, SpecError, StemtasksError
 from stemtasks.spec import schema
 from stemtasks.spec.files import files_of, is_product
 from stemtasks.spec.song import Named, Song, Stem
+from stemtasks.spec.stamps import placed
 from stemtasks.stages import reference, stem, timing
 from stemtasks.timeline import Section, Timeline
 
@@ -114,7 +115,10 @@ class _Checking:
         if each.table.duration is not None:
             wanted = round(self.song.seconds(each.table.duration) * self.song.song.sample_rate)
         stream = Stream(self.song.song.sample_rate, channels, ENDLESS if wanted is None else wanted, Path())
-        made = self._asked(where, each.generator, own, {"stream": stream, "timeline": timeline, "seed": 0})
+        place = placed(self.song, each)
+        self._add(where, [place.mistake] if place.mistake else [])
+        offered = {"stream": stream, "timeline": timeline, "seed": 0, "since_earliest": place.since_earliest}
+        made = self._asked(where, each.generator, own, offered)
         if "timeline" in each.generator.wants:
             return wanted
         if isinstance(made, int):

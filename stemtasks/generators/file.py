@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from fractions import Fraction
+from typing import Annotated, Literal
 
 import numpy as np
 
@@ -23,6 +24,8 @@ def file(
     fade_ms: TimeMs = 5.0,
     only_channel: Annotated[int, Range(1, 1024)] | None = None,
     mono: bool = False,
+    start: Literal["stamp", "file"] | None = None,  # noqa: ARG001 - what it means for this stem is since_earliest
+    since_earliest: list[int] | None = None,
 ) -> Blocks:
     """Yield a recording at the song's sample rate and channels, with the recording's own duration.
 
@@ -43,6 +46,9 @@ def file(
         Take this channel of the recording alone, counted from 1 in the file's order (an Ogg file's in WAV's).
     mono
         Mix the recording to one channel, which every channel of the stem then carries.
+    start
+        Begin with the song ('file'), or where the start stamp in the header (bext or iXML) says, counted from the
+        earliest of the song's recordings ('stamp'). Must be given where the stamps differ.
 
     Channels otherwise become the song's as ``dsp/channels.py`` says (ITU-R BS.775 from the speakers that the file
     declares). Raises AudioError for a recording that cannot be read, is cut short, holds NaN or infinities, or whose
@@ -51,7 +57,7 @@ def file(
     """
     with Source(file) as source:
         cut = _cut(source, start_seconds, duration_seconds, fade_ms)
-        silence = round(offset_seconds * stream.sample_rate)
+        silence = _silence(source, stream, cut, offset_seconds, since_earliest)
         while silence > 0:
             yield np.zeros((min(silence, BLOCK_FRAMES), stream.channels))
             silence -= BLOCK_FRAMES
@@ -68,6 +74,7 @@ def check(
     fade_ms: float,
     only_channel: int | None,
     mono: bool,
+    since_earliest: list[int] | None = None,
 ) -> int:
     """Return the stem's frames, from the recording's header; refuse what ``file`` would, as far as that shows it."""
     with Source(file) as source:
@@ -75,7 +82,21 @@ def check(
         cut = _cut(source, start_seconds, duration_seconds, fade_ms)
         check_recording(source, stream, only_channel=only_channel, mono=mono)
         stop = source.frames if cut.stop is None else cut.stop
-        return round(offset_seconds * rate) + frames_at(stop - cut.start, source.sample_rate, rate)
+        silence = _silence(source, stream, cut, offset_seconds, since_earliest)
+        return silence + frames_at(stop - cut.start, source.sample_rate, rate)
+
+
+def _silence(source: Source, stream: Stream, cut: Cut, offset_seconds: float, since_earliest: list[int] | None) -> int:
+    """Return the frames of silence before the recording.
+
+    By its stamp (``since_earliest``: seconds as a fraction) what was cut from its start counts too, so that what is
+    left lies where it was recorded.
+    """
+    silence = round(offset_seconds * stream.sample_rate)
+    if since_earliest is None:
+        return silence
+    seconds = Fraction(*since_earliest) + Fraction(cut.start, source.sample_rate)
+    return silence + frames_at(seconds.numerator, seconds.denominator, stream.sample_rate)
 
 
 def _cut(source: Source, start_seconds: float, duration_seconds: float | None, fade_ms: float) -> Cut:

@@ -7,6 +7,8 @@ import hashlib
 import os
 import unicodedata
 from dataclasses import dataclass
+from fractions import Fraction
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -109,6 +111,13 @@ class Song:
         """Return the quarter notes in a bar: 4 for 4/4, 3 for 6/8."""
         beats, _, unit = self.song.time_signature.partition("/")
         return int(beats) * 4 / int(unit)
+
+    @cached_property
+    def start_stamps(self) -> dict[str, Fraction]:
+        """Return when its recordings begin, by stem, in seconds since midnight, as far as they say so."""
+        from stemtasks.spec.stamps import stamps_of  # noqa: PLC0415 - it needs what reads songs
+
+        return stamps_of(self)
 
     @property
     def gains_db(self) -> dict[str, float]:

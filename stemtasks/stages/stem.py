@@ -10,6 +10,7 @@ from stemtasks.audio.limits import failures
 from stemtasks.job import Job
 from stemtasks.spec import schema
 from stemtasks.spec.outside import outside
+from stemtasks.spec.stamps import placed
 
 if TYPE_CHECKING:
     from stemtasks.spec.song import Song, Stem
@@ -32,6 +33,8 @@ def job(song: Song, stem: Stem) -> Job:
         if "timeline" in drawn.wants:
             frames = round(seconds * song.song.sample_rate)
     found = outside(song, drawn, generator.arguments)
+    place = placed(song, stem)
+    mistake = found.mistake or place.mistake
     timing = {"timing": song.product("timing.json")} if "timeline" in drawn.wants else {}
     seed = stem.table.seed if stem.table.seed is not None else song.seed("stem", stem.name)
     return Job(
@@ -48,7 +51,8 @@ def job(song: Song, stem: Stem) -> Job:
             "seed": seed if "seed" in drawn.wants else None,
             "environment": found.environment,
             "packages": found.packages,
-            **({"mistake": found.mistake} if found.mistake else {}),
+            **({"since_earliest": place.since_earliest} if place.since_earliest else {}),
+            **({"mistake": mistake} if mistake else {}),
         },
         limits=limits,
         parts={f"generators/{generator.name}": generator.reference},
@@ -78,7 +82,13 @@ def run(inputs: dict[str, Path], outputs: dict[str, Path], params: dict[str, Any
         reference,
         stream,
         arguments=params["arguments"] | _files(inputs),
-        offered={"timeline": timeline, "seed": params["seed"], "paths": inputs, "variables": params["environment"]},
+        offered={
+            "timeline": timeline,
+            "seed": params["seed"],
+            "paths": inputs,
+            "variables": params["environment"],
+            "since_earliest": params.get("since_earliest"),
+        },
     )
     write_wav(outputs["audio"], blocks, stream.sample_rate, stream.channels)
     facts = measure_levels(outputs["audio"])
