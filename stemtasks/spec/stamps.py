@@ -27,10 +27,11 @@ MOST_SECONDS = 12 * 3600
 
 @dataclass(frozen=True)
 class Placed:
-    """How much later than the earliest a recording begins, in seconds, as a fraction; or what is wrong."""
+    """How much later than the earliest a recording begins, in seconds, as a fraction; what is wrong, or to be said."""
 
     since_earliest: list[int] | None = None
     mistake: str = ""
+    remark: str = ""
 
 
 def stamps_of(song: Song) -> dict[str, Fraction]:
@@ -71,8 +72,8 @@ def placed(song: Song, stem: Stem) -> Placed:
     if math.floor(since * song.song.sample_rate + Fraction(1, 2)) == 0:
         return Placed()
     return Placed(
-        mistake=f"{path}: its start stamp is {_clock(stamps[stem.name])}, that of {earliest}: "
-        'place it by its stamp with start = "stamp", or let it begin with the song with start = "file"'
+        remark=f"its start stamp is {_clock(stamps[stem.name])}, that of stems.{first} {_clock(stamps[first])}, and "
+        'both begin with the song: place it with start = "stamp", or say that it is right with start = "file"'
     )
 
 

@@ -52,6 +52,7 @@ def job(song: Song, stem: Stem) -> Job:
             "environment": found.environment,
             "packages": found.packages,
             **({"since_earliest": place.since_earliest} if place.since_earliest else {}),
+            **({"remark": place.remark} if place.remark else {}),
             **({"mistake": mistake} if mistake else {}),
         },
         limits=limits,
@@ -92,7 +93,8 @@ def run(inputs: dict[str, Path], outputs: dict[str, Path], params: dict[str, Any
     )
     write_wav(outputs["audio"], blocks, stream.sample_rate, stream.channels)
     facts = measure_levels(outputs["audio"])
-    if remarks := list(beside(reference, "remarks", {**params["arguments"], "timeline": timeline}) or ()):
+    remarks = list(beside(reference, "remarks", {**params["arguments"], "timeline": timeline}) or ())
+    if remarks := [*remarks, *([params["remark"]] if "remark" in params else [])]:
         facts["remarks"] = remarks
     write_facts(outputs["facts"], facts)
 
