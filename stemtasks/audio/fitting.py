@@ -9,7 +9,7 @@ from typing import Any
 from stemtasks.audio.blocks import Stream
 from stemtasks.audio.facts import write_facts
 from stemtasks.audio.levels import measure_levels
-from stemtasks.audio.pieces import Fit, Piece, check_source, seconds
+from stemtasks.audio.pieces import ROUNDING_FRAMES, Fit, Piece, check_source, seconds
 from stemtasks.audio.seam_figures import measure_seams
 from stemtasks.audio.source import Source
 from stemtasks.audio.wav import write_wav
@@ -17,8 +17,6 @@ from stemtasks.errors import AudioError
 from stemtasks.links import link
 from stemtasks.plugins import call
 from stemtasks.timeline import Timeline
-
-ROUNDING_FRAMES = 2
 
 
 def fit_to_timeline(inputs: dict[str, Path], outputs: dict[str, Path], params: dict[str, Any]) -> None:

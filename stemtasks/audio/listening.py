@@ -39,8 +39,8 @@ class Onsets:
         part = self.curve[low:high]
         return bool(len(part) and part.max() > 0.0 and part.max() >= ONSET_SHARE * self.curve.max())
 
-    def strong(self, start_s: float = 0.0) -> NDArray[np.float64]:
-        """Return the times in seconds of the strong onsets from a time on, each the highest within 50 ms."""
+    def strong(self) -> NDArray[np.float64]:
+        """Return the times in seconds of the strong onsets, each the highest within 50 ms."""
         curve = self.curve
         near = round(0.05 / rhythm.HOP_SECONDS)
         places = [
@@ -48,8 +48,7 @@ class Onsets:
             for at in np.flatnonzero(curve >= ONSET_SHARE * max(float(curve.max(initial=0.0)), 1e-12)).tolist()
             if curve[at] == curve[max(0, at - near) : at + near + 1].max()
         ]
-        times = np.array(places, dtype=np.float64) * rhythm.HOP_SECONDS
-        return times[times >= start_s]
+        return np.array(places, dtype=np.float64) * rhythm.HOP_SECONDS
 
 
 @lru_cache(maxsize=4)  # a stage asks more than once of the file that it fits

@@ -22,6 +22,8 @@ MIN_SECONDS = 0.01
 SILENCE_PEAK = 10 ** (-90 / 20)
 END_FADE_MS = 5.0
 LEVELLED_SECONDS = 0.04
+ROUNDING_FRAMES = 2
+"""A stem that differs from the target by so few frames differs by rounding alone."""
 END_PEAK = 10 ** (-60 / 20)
 
 

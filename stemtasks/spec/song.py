@@ -7,10 +7,9 @@ import hashlib
 import os
 import unicodedata
 from dataclasses import dataclass
-from fractions import Fraction
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from stemtasks import seen
 from stemtasks.errors import SpecError
@@ -18,6 +17,9 @@ from stemtasks.paths import BUILD
 from stemtasks.spec.tables import MasterTable, MixTable, ReferenceTable, SectionTable, SongTable, StemTable, VerifyTable
 from stemtasks.timeline import frames_of_beats
 from stemtasks.units import duration_of
+
+if TYPE_CHECKING:
+    from fractions import Fraction
 
 
 @dataclass(frozen=True)

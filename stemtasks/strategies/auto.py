@@ -11,7 +11,7 @@ import numpy as np
 from stemtasks.audio.blocks import Block, Stream
 from stemtasks.audio.listening import Onsets, onsets, own_tempo
 from stemtasks.audio.matching import powers
-from stemtasks.audio.pieces import seconds
+from stemtasks.audio.pieces import ROUNDING_FRAMES, seconds
 from stemtasks.audio.source import Source
 from stemtasks.dsp import overlap as dsp
 from stemtasks.dsp import rhythm
@@ -20,7 +20,6 @@ from stemtasks.units import Bpm
 
 CHOICES = ("none", "zero_pad", "truncate", "loop", "crossfade")
 
-ROUNDING_FRAMES = 2
 SMALL_GAP_SECONDS = 0.5
 FULL_TAKE_SECONDS, FULL_TAKE_SHARE = 20.0, 0.9
 LONG_SECONDS, ALWAYS_LONG_SECONDS = 20.0, 30.0
