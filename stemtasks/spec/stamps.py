@@ -9,14 +9,14 @@ from __future__ import annotations
 import math
 import os
 from dataclasses import dataclass
-from fractions import Fraction
 from typing import TYPE_CHECKING
 
 from stemtasks import seen
-from stemtasks.audio.stamp import start_stamp
 from stemtasks.spec.files import is_product
 
 if TYPE_CHECKING:
+    from fractions import Fraction
+
     from stemtasks.spec.song import Song, Stem
 
 WANTED = "since_earliest"
@@ -42,6 +42,8 @@ def stamps_of(song: Song) -> dict[str, Fraction]:
             path = _path(song, stem)
             if is_product(path) or not os.path.isfile(path):  # a pipe would be waited for; what is built has no stamp
                 continue
+            from stemtasks.audio.stamp import start_stamp  # noqa: PLC0415 - not in a song without recordings
+
             seen.add(path)
             stamp = start_stamp(path)
             if stamp is not None:
@@ -69,7 +71,7 @@ def placed(song: Song, stem: Stem) -> Placed:
         )
     if is_asked:
         return Placed([since.numerator, since.denominator])
-    if math.floor(since * song.song.sample_rate + Fraction(1, 2)) == 0:
+    if math.floor(2 * since * song.song.sample_rate + 1) // 2 == 0:
         return Placed()
     return Placed(
         remark=f"its start stamp is {_clock(stamps[stem.name])}, that of stems.{first} {_clock(stamps[first])}, and "
@@ -90,6 +92,6 @@ def _path(song: Song, stem: Stem) -> str:
 
 def _clock(seconds: Fraction) -> str:
     """Return a time of day, to the millisecond."""
-    thousandths = math.floor(seconds * 1000 + Fraction(1, 2))
+    thousandths = math.floor(2000 * seconds + 1) // 2
     minutes, rest = divmod(thousandths, 60_000)
     return f"{minutes // 60:02d}:{minutes % 60:02d}:{rest // 1000:02d}.{rest % 1000:03d}"
