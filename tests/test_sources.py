@@ -47,6 +47,8 @@ RADIUS = {
         "audio/fitting.py",
         "audio/pieces.py",
         "audio/seam_figures.py",
+        "audio/seam_onsets.py",
+        "dsp/attacks.py",
         "dsp/overlap.py",
         "links.py",
         "plugins.py",

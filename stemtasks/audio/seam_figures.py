@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from stemtasks.audio.pieces import Fit, Piece, read, source_frame
+from stemtasks.audio.seam_onsets import beats_kept
 from stemtasks.audio.source import Source
 from stemtasks.dsp import overlap as dsp
 
@@ -19,6 +20,9 @@ LONG_SECONDS = 0.1
 """Overlaps so long join what sustains: a step in level is no downbeat."""
 LISTED_SEAMS = 64
 PAUSE_SECONDS = 0.05
+FIGURES = ("dip_db", "rise_db", "step_db", "jump_ratio", "beat_error_ms")
+HEARD_FIGURES = ("onset_error_ms", "onset_offset_ms")
+"""They are None where no onsets say anything for sure."""
 
 
 def measure_seams(output: Source, source: Source, made: Fit) -> dict[str, Any]:
@@ -28,16 +32,20 @@ def measure_seams(output: Source, source: Source, made: Fit) -> dict[str, Any]:
     of 20 ms (50 ms in an overlap of 0.1 s or more); ``jump_ratio`` is the largest step over the largest in
     both parts; ``level_step_db`` compares the 50 ms before with those after, and is ``step_db`` of the worst
     where overlaps are long; ``beat_error_ms`` is how far the repeated part's first frame is from a beat of the
-    stem's grid. A silence of more than 50 ms between two pieces is a pause and no seam in level.
+    stem's grid, ``onset_error_ms`` and ``onset_offset_ms`` what ``beats_kept`` hears of it. A silence of more than 50
+    ms between two pieces is a pause and no seam in level.
     """
     figures = _Figures(output, source)
-    worst = [_Worst(name) for name in ("dip_db", "rise_db", "step_db", "jump_ratio", "beat_error_ms")]
+    worst = [_Worst(name, 0.0) for name in FIGURES] + [_Worst(name) for name in HEARD_FIGURES]
+    kept = beats_kept(output, made)
     long = LONG_SECONDS * source.sample_rate
     listed: list[dict[str, Any]] = []
     count = 0
     for seam in _seams(source, made, output.frames):
         found: dict[str, Any] = dict(figures.of(seam)) if seam.pause_s is None else {"pause_s": seam.pause_s}
         found["beat_error_ms"] = _beat_error_ms(seam.piece, made, source.sample_rate)
+        if not seam.piece.fills:
+            found |= next(kept, {})
         found["step_db"] = found.get("level_step_db") if seam.piece.overlap >= long and not seam.piece.ring else None
         for figure in worst:
             figure.see(found.get(figure.name), seam.piece.frame)
@@ -130,14 +138,14 @@ class _Figures:
 
 @dataclass
 class _Worst:
-    """The largest of one figure and where it was."""
+    """The largest of one figure, whatever its sign, and where it was."""
 
     name: str
-    figure: float = 0.0
+    figure: float | None = None
     frame: int = 0
 
     def see(self, figure: float | None, frame: int) -> None:
-        if figure is not None and figure > self.figure:
+        if figure is not None and (self.figure is None or abs(figure) > abs(self.figure)):
             self.figure, self.frame = figure, frame
 
     def facts(self) -> dict[str, Any]:

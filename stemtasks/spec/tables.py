@@ -237,7 +237,11 @@ class VerifyTable:
     seam_jump
         Largest step at a seam, in multiples of the steps around it.
     seam_beat_error_ms
-        How far a seam may be from the beat.
+        How far a seam may be from the beat of the grid.
+    seam_onset_error_ms
+        How far the interval across a seam may be from whole beats of the tempo that is heard on both sides.
+    seam_onset_offset_ms
+        How far what is heard after a seam may lie from the grid's sixteenths.
     tempo_fit
         How well the tempo of a loop must fit its onsets, as a share of how well the best one near it does.
     sync_offset_ms
@@ -258,6 +262,8 @@ class VerifyTable:
     seam_step_db: Annotated[float, Range(0.0, 200.0, "dB")] = 24.0
     seam_jump: Annotated[float, Range(0.0, 1e6)] = 4.0
     seam_beat_error_ms: Annotated[float, Range(0.0, 1000.0, "ms")] = 1.0
+    seam_onset_error_ms: Annotated[float, Range(0.0, 1000.0, "ms")] = 15.0
+    seam_onset_offset_ms: Annotated[float, Range(0.0, 1000.0, "ms")] = 25.0
     tempo_fit: Fraction = 0.6
     sync_offset_ms: Annotated[float, Range(0.0, 60_000.0, "ms")] = 10.0
     sync_drift_ms: Annotated[float, Range(0.0, 60_000.0, "ms")] = 10.0

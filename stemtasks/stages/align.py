@@ -22,6 +22,14 @@ SEAM_LIMITS = {
     "seam_step_db": ("step_db", "the level is another by {found:g} dB after it, {allowed:g} dB are allowed"),
     "seam_jump": ("jump_ratio", "the waveform jumps {found:g} times its largest step around, {allowed:g} are allowed"),
     "seam_beat_error_ms": ("beat_error_ms", "it is {found:g} ms off the beat, {allowed:g} ms are allowed"),
+    "seam_onset_error_ms": (
+        "onset_error_ms",
+        "what is heard goes on at least {found:g} ms off its own beat, {allowed:g} ms are allowed",
+    ),
+    "seam_onset_offset_ms": (
+        "onset_offset_ms",
+        "its onsets begin {found:g} ms off the grid, {allowed:g} ms are allowed",
+    ),
 }
 REMEDIES = {
     "seam_dip_db": "give a longer overlap_ms, another loop region, or another strategy",
@@ -29,7 +37,14 @@ REMEDIES = {
     "seam_step_db": "give a longer overlap_ms or another strategy",
     "seam_jump": "give a longer overlap_ms or another loop region",
     "seam_beat_error_ms": "give the stem's own bpm, or a region of whole beats (start_beats, length_beats)",
+    "seam_onset_error_ms": "give the stem's own bpm, or a region of whole beats (start_beats, length_beats), or "
+    "allow it with verify.seam_onset_error_ms",
+    "seam_onset_offset_ms": "begin the region where its first beat is heard (start_seconds), or allow it with "
+    "verify.seam_onset_offset_ms",
 }
+
+NEAR_BPM = 0.002, 0.12
+"""How far the best tempo of the onsets is from the one said where it may be what was meant."""
 
 
 def job(song: Song, stem: Stem) -> Job:
@@ -80,11 +95,25 @@ def verify(facts: dict[str, Any], limits: dict[str, Any]) -> list[str]:
         return found
     for limit, (name, phrase) in SEAM_LIMITS.items():
         allowed = limits.get(limit)
-        if allowed is not None and worst[name] > allowed:
+        if allowed is not None and abs(worst.get(name) or 0.0) > allowed:
             at = worst[name.rsplit("_", 1)[0] + "_frame"] / facts["sample_rate"]
-            said = phrase.format(found=worst[name], allowed=allowed)
-            found.append(f"at the seam at {at:.3f} s {said}: {REMEDIES[limit]}")
+            said = phrase.format(found=abs(worst[name]), allowed=allowed)
+            found.append(f"at the seam at {at:.3f} s {said}: {_remedy(limit, facts)}")
     return found
+
+
+def _remedy(limit: str, facts: dict[str, Any]) -> str:
+    """Return what to do about a seam outside a limit, in figures where they are known."""
+    fitted, rate = facts["align"], facts["sample_rate"]
+    asked = REMEDIES[limit]
+    if limit == "seam_onset_error_ms" and "tempo" in fitted:
+        bpm, best = fitted["tempo"]["bpm"], fitted["tempo"]["best_bpm"]
+        if NEAR_BPM[0] < abs(best / bpm - 1.0) < NEAR_BPM[1]:
+            return asked.replace("the stem's own bpm", f"the stem bpm = {best:g}")
+    if limit == "seam_onset_offset_ms":
+        start = fitted["loop_start_frame"] / rate + fitted["worst_seam"]["onset_offset_ms"] / 1000.0
+        return asked.replace("(start_seconds)", f"(start_seconds = {start:.3f})") if start >= 0.0 else asked
+    return asked
 
 
 def _tempo_failures(tempo: dict[str, Any] | None, limits: dict[str, Any]) -> list[str]:
