@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from itertools import chain, pairwise
-from typing import Any
 
 import numpy as np
 
@@ -24,12 +23,13 @@ def beats_kept(output: Source, made: Fit) -> Iterator[dict[str, float]]:
     ``onset_error_ms`` is how much longer the piece before is, at least, than whole beats of the tempo that the onsets
     have by themselves; ``onset_offset_ms`` how much later than the grid's sixteenths the onsets after the seam lie.
     What only fills a piece up counts to it. A piece that is no whole beats by the grid has no error here:
-    ``beat_error_ms`` has it. At most 16 beats and 12 s are listened to on either side.
+    ``beat_error_ms`` has it. At most 16 beats and 12 s are listened to on either side, and once where the same pieces
+    meet again.
     """
     if made.beat_frames is None:
         return
     look = min(round(LOOK_BEATS * made.beat_frames), round(LOOK_SECONDS * output.sample_rate))
-    known: dict[tuple[Any, ...], dict[str, float]] = {}
+    known: dict[tuple[int | None, int, int], dict[str, float]] = {}
     sounding = (piece for piece in made.plan() if piece.start is not None and not piece.fills)
     last: Piece | None = None
     before = 0
@@ -38,7 +38,8 @@ def beats_kept(output: Source, made: Fit) -> Iterator[dict[str, float]]:
         seam = piece.frame + made.grid_start - piece.start
         if last is not None:
             around, after = min(look, seam - before), min(look, following.frame - seam)
-            key = (*(last.start, last.overlap), *(piece.start, piece.overlap), seam - before, after, before == 0)
+            # lengths that differ by the rounding of a beat to frames sound alike
+            key = last.start, piece.start, (seam - before) * 1000 // output.sample_rate
             if key not in known:
                 known[key] = _heard(output, seam, around, after, seam - before, made.beat_frames)
             yield known[key]

@@ -54,8 +54,7 @@ def attacks(x: Array, sample_rate: int, apart_seconds: float, *, begins: bool) -
         return curve[:0], curve[:0]
     places = (np.arange(len(curve) + 1) * (HOP_SECONDS * sample_rate)).astype(int)
     for signal in (x, np.diff(x, prepend=x[:1])):
-        running = np.concatenate(([0.0], np.cumsum(signal * signal)))
-        energy = np.diff(running[places]) / np.diff(places)
+        energy = np.add.reduceat(signal[: places[-1]] ** 2, places[:-1]) / np.diff(places)
         energy = np.convolve(energy, np.full(SMOOTH_HOPS, 1.0 / SMOOTH_HOPS))[: len(curve)]
         loudest = float(energy.max())
         if loudest <= 0.0:
