@@ -93,5 +93,5 @@ def _fitted(
         if frames > timeline.frames:
             longer = seconds(source.frames - timeline.frames, source.sample_rate)
             reason = f"longer than the target by {longer}, which rings into the song's tail"
-        arguments = {"bpm": arguments["bpm"]} if name == "loop" and "bpm" in arguments else {}
+        arguments = {"bpm": arguments["bpm"]} if name in ("loop", "truncate") and "bpm" in arguments else {}
     return name, reason, weighed, called(name, arguments)

@@ -30,6 +30,7 @@ EARLY_SECONDS = 0.02
 STEADY, BY_CHANCE = 0.85, 1e-4
 """How well attacks keep to a pulse that is one: 1 is exactly; and how seldom as many at random would."""
 DOUBTS = 2.0
+RISE_SPAN_HOPS, RISE_BEFORE_HOPS, RISE_POWER, RISE_FLOOR = 10, 40, 4.0, 1e-3
 
 
 @dataclass(frozen=True)
@@ -142,3 +143,27 @@ def _doubt(sides: list[tuple[Array, Array]], steady: float, own: float) -> float
     apart, free = middles[1] - middles[0], min(len(times) for times, _ in sides) - 2
     spread *= np.sqrt((free + 2) / free)
     return float(spread * np.sqrt(2.0 / min(counts) + apart * apart / min(extents)))
+
+
+def rises(x: Array, sample_rate: int) -> NDArray[np.int64]:
+    """Return the frames where the level over 10 ms, in ``x`` or its differences, rises by 6 dB above the 40 ms before.
+
+    What swells does not, nor does the beating of a tone. A frame is up to 1 ms before the sound.
+    """
+    hop = HOP_SECONDS * sample_rate
+    count = int(len(x) / hop)
+    span, before = RISE_SPAN_HOPS, RISE_BEFORE_HOPS
+    if count <= before + span:
+        return np.zeros(0, np.int64)
+    places = (np.arange(count + 1) * hop).astype(int)
+    found = np.zeros(count, dtype=bool)
+    for signal in (x, np.diff(x, prepend=x[:1])):
+        energy = np.add.reduceat(signal[: places[-1]] ** 2, places[:-1]) / np.diff(places)
+        levels = np.convolve(energy, np.full(span, 1.0 / span), mode="valid")
+        highest = np.lib.stride_tricks.sliding_window_view(levels, before - span + 1).max(axis=1)
+        later = levels[before:]
+        risen = later > RISE_POWER * highest[: len(later)] + RISE_FLOOR * max(float(levels.max()), 1e-8)
+        for at in (before + np.flatnonzero(risen & ~np.concatenate(([False], risen[:-1])))).tolist():
+            part = energy[at : at + span]
+            found[at + int(np.argmax(part >= 0.1 * part.max()))] = True
+    return places[:-1][found].astype(np.int64)
