@@ -22,7 +22,8 @@ from stemtasks.timeline import Timeline
 def fit_to_timeline(inputs: dict[str, Path], outputs: dict[str, Path], params: dict[str, Any]) -> None:
     """Fit ``inputs['audio']`` to ``timing.frames`` by ``params['strategy']``; write the audio and its facts.
 
-    ``params``: strategy, arguments, kind, bpm (the stem's own tempo), seed; tail ('keep') where the song has one: then
+    ``params``: strategy, arguments, kind, bpm (the stem's own tempo), seed; session_tracks (how many
+    recordings are as long as this one in its folder); tail ('keep') where the song has one: then
     what a stem holds past the target goes on into it, and the file is so much longer.
     """
     timeline = Timeline.load(inputs["timing"])
@@ -79,6 +80,7 @@ def _fitted(
         "seed": params.get("seed", 0),
         "bpm": params.get("bpm"),
         "kind": params.get("kind"),
+        "session_tracks": params.get("session_tracks", 0),
     }
 
     def called(name: str, arguments: dict[str, Any]) -> Any:

@@ -22,7 +22,7 @@ def start_stamp(path: str) -> Fraction | None:
     """Return the seconds since midnight at which a recording begins, or None where it does not say so."""
     try:
         with open(path, "rb") as file:
-            found = _chunks(file)
+            found = riff_chunks(file)
     except (OSError, ValueError, OverflowError):
         return None
     order, format_ = found.get("order", b"<").decode(), found.get("fmt ", b"")
@@ -54,8 +54,11 @@ def _number(text: str, tag: str) -> int | None:
     return int(found.group(1)) if found else None
 
 
-def _chunks(file: BinaryIO) -> dict[str, bytes]:
-    """Return the bytes of the chunks that matter, and the byte order; at most ``MOST_CHUNKS`` are passed."""
+def riff_chunks(file: BinaryIO) -> dict[str, bytes]:
+    """Return the bytes of the chunks that matter, the byte order, and how many bytes of audio are claimed, as digits.
+
+    At most ``MOST_CHUNKS`` are passed.
+    """
     start = file.read(40)
     is_wave64 = start[:4] == b"riff"
     if start[:4] not in (b"RIFF", b"RF64", b"BW64", b"RIFX", b"riff"):
@@ -76,5 +79,7 @@ def _chunks(file: BinaryIO) -> dict[str, bytes]:
             found.setdefault(name, file.read(min(size, MOST_XML_BYTES)))
         if name == "data" and size == 0xFFFFFFFF and len(found.get("ds64", b"")) >= 16:
             (size,) = struct.unpack("<Q", found["ds64"][8:16])
+        if name == "data":
+            found.setdefault("data bytes", str(size).encode())
         position += header_bytes + size + -size % alignment
     return found

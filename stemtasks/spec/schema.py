@@ -22,7 +22,7 @@ from stemtasks.errors import Mistakes, SpecError, shown
 from stemtasks.spec import parts
 from stemtasks.units import CommandLine, Duration, InputPath, Longest, NoteName, Range, VariableName
 
-RESERVED = ("timeline", "seed", "paths", "variables", "since_earliest")
+RESERVED = ("timeline", "seed", "paths", "variables", "since_earliest", "session_tracks")
 NO_DEFAULT = object()
 MOST_MISTAKES = 50
 """Of a table, which are said: nobody made more by hand, and each costs a look at all names."""

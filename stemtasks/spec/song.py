@@ -121,6 +121,13 @@ class Song:
 
         return stamps_of(self)
 
+    @cached_property
+    def recording_lengths(self) -> dict[str, tuple[str, float]]:
+        """Return path and seconds of its recordings that may be tracks of one session, by stem."""
+        from stemtasks.spec.sessions import lengths_of  # noqa: PLC0415 - it needs what reads songs
+
+        return lengths_of(self)
+
     @property
     def gains_db(self) -> dict[str, float]:
         """Return the mix's gain of each stem."""

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 SYNCING = "stemtasks.audio.syncing:bring_in_time"
 """A part, so that it is in the keys of those stems alone that ask for it."""
 ASKED = "asked for in the spec"
+RECORDING = "since_earliest"
+"""What a generator's function asks for that plays a recording."""
 SEAM_LIMITS = {
     "seam_dip_db": ("dip_db", "the level falls by {found:g} dB, {allowed:g} dB are allowed"),
     "seam_rise_db": ("rise_db", "the level rises by {found:g} dB, {allowed:g} dB are allowed"),
@@ -57,6 +59,11 @@ def job(song: Song, stem: Stem) -> Job:
     if stem.sync and song.reference.file is not None:
         inputs["reference"] = song.input(song.reference.file)
         chosen["sync"] = SYNCING
+    tracks = 0
+    if stem.align.name == "auto" and RECORDING in stem.generator.wants:
+        from stemtasks.spec.sessions import session_tracks
+
+        tracks = session_tracks(song, stem)
     return Job(
         task=f"align:{song.name}/{stem.name}",
         stage="align",
@@ -69,6 +76,7 @@ def job(song: Song, stem: Stem) -> Job:
             "bpm": stem.table.bpm,
             "seed": song.seed("align", stem.name),
             **({"tail": "keep"} if song.song.tail_seconds and stem.table.tail == "keep" else {}),
+            **({"session_tracks": tracks} if tracks else {}),
         },
         limits=song.limits(stem.verify, channels, "FLOAT"),
         parts=chosen,

@@ -29,6 +29,8 @@ LOOK_SECONDS = 30.0
 # a phrase that was cut to whole bars is music on a grid, even where it sustains
 PHRASE_BARS, WHOLE_BAR_SECONDS = 4, 0.01
 NEAR_BEATS, ON_GRID_FIT = 1 / 8, 1.8
+# a loop of so many whole bars may be one of a pack, all of one length
+LOOP_BARS = 8
 PAUSE_SECONDS, PAUSED_SECONDS = 2.0, 8.0
 PAUSE_POWER = 1e-5
 DIED_POWER, DIED_ONSETS = 1e-4, 0.25
@@ -53,6 +55,7 @@ def auto(
     timeline: Timeline,
     bpm: Bpm | None = None,
     kind: Literal["drums", "bass", "melodic", "vocal", "pad", "fx"] | None = None,
+    session_tracks: int = 0,
 ) -> Choice:
     """Choose a strategy; unlike the others it returns no fit, since strategies do not import each other.
 
@@ -78,6 +81,9 @@ def auto(
         return Choice("zero_pad", f"kind {kind} is not repeated, gap {seconds(gap, rate)}")
     tempo = bpm if bpm is not None else timeline.bpm
     heard = _Heard(source, tempo, timeline.beats_per_bar)
+    if session_tracks and not 0 < heard.bars_exactly <= LOOP_BARS:
+        others = f"{session_tracks - 1} other recordings of its folder"
+        return Choice("zero_pad", f"{heard.seconds:.1f} s, as long as {others}: tracks of one session")
     strategy, reason = _by_kind(heard, kind) if kind in ("drums", "bass", "pad") else _by_sound(heard, kind)
     return Choice(strategy, reason, heard.weighed)
 
