@@ -8,7 +8,7 @@ from functools import cache, partial
 import numpy as np
 
 from stemtasks.audio.blocks import Stream
-from stemtasks.audio.matching import Match, aligned, matches, powers, reach_frames
+from stemtasks.audio.matching import ANCHORS, Match, aligned, matches, powers, reach_frames
 from stemtasks.audio.pieces import Extent, Fit, Piece, ending, fit, read, seconds
 from stemtasks.audio.source import Source
 from stemtasks.dsp import overlap as dsp
@@ -20,6 +20,8 @@ REGION_SECONDS = 20.0
 MIN_REGION_SECONDS = 0.25
 ATTACK_SECONDS = 0.25
 VARIED, NEAR_BEST, SECOND_BEST = 4, 0.1, 0.3
+DIFFERENT = (0.1, 0.01)
+"""By how much of each other jumps differ, best first."""
 LEVEL_WEIGHT, LENGTH_WEIGHT = 0.03, 0.2
 LAST_ANCHORS = 12
 HEARD_POWER, WIDE_SHARE, WIDE_POWER = 1e-4, 0.6, 1e-2
@@ -39,10 +41,8 @@ def crossfade(source: Source, frames: int, stream: Stream, *, overlap_ms: Overla
     check(source, frames, stream)
     start, stop = _region(source)
     overlap = max(1, min(round(overlap_ms * rate / 1000.0), (stop - start) // 5))
-    found = matches(source, start, stop, overlap, overlap, VARIED, LEVEL_WEIGHT, LENGTH_WEIGHT)
-    # no region twice running, lest one swell or note is heard again and again
-    allowed = (NEAR_BEST, SECOND_BEST, NEAR_BEST, NEAR_BEST)
-    near = [match for match, less in zip(found, allowed, strict=False) if match.score >= found[0].score - less]
+    found = matches(source, start, stop, overlap, overlap, ANCHORS, LEVEL_WEIGHT, LENGTH_WEIGHT)
+    near = _varied(found)
     # a plan is gone through more than once, and its last joint is searched for
     plan = partial(_pieces, source, frames, (start, stop), overlap, near, cache(partial(_last, source)))
     facts = {
@@ -62,6 +62,23 @@ def check(source: Extent, frames: int, stream: Stream) -> None:
             f"{source.path}: {seconds(source.frames, rate)} are longer than the target's"
             f" {seconds(frames, rate)}: use the strategy truncate"
         )
+
+
+def _varied(found: list[Match]) -> list[Match]:
+    """Return the good matches to take in turn, those first whose jumps differ: no swell or note comes again and again.
+
+    Where only jumps of one length are good, others from other places are, so that no region comes twice running.
+    """
+    chosen = found[:1]
+    for differing in DIFFERENT:
+        for match in found[1:]:
+            less = SECOND_BEST if len(chosen) == 1 else NEAR_BEST
+            is_good = match.score >= found[0].score - less and match not in chosen
+            if is_good and all(abs(match.jump - each.jump) >= differing * each.jump for each in chosen):
+                chosen = [*chosen, match][:VARIED]
+    if len(chosen) == 1:
+        chosen += [match for match in found[1:2] if match.score >= found[0].score - SECOND_BEST]
+    return chosen
 
 
 def _region(source: Source) -> tuple[int, int]:

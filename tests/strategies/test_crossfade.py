@@ -7,8 +7,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from stemtasks.audio.source import Source
 from stemtasks.errors import AudioError
 from tests.made_stems import RATE, as_wav, fitted, fitted_file, noise, sine
+from tests.repetition import own_repetition, repetition
 
 SUSTAINED = [
     "melodic/MoonlightSonata.wav",
@@ -61,6 +63,36 @@ def test_no_region_is_heard_twice_running(recordings, tmp_path, name):
     frames = [seam["frame"] for seam in made.seams["seam_list"]]
     lengths = np.diff(frames)
     assert (lengths[1:] != lengths[:-1]).mean() > 0.9
+
+
+@pytest.mark.parametrize("name", [name for name in SUSTAINED if name != "melodic/ambi_piano.flac"])
+def test_no_swell_or_note_is_heard_again_and_again(recordings, tmp_path, name):
+    """One recording is left out: it swells once in the 1.7 s that sustain, and there is nothing else to go to."""
+    path, rate = as_wav(recordings / name, tmp_path)
+    with Source(path) as source:
+        whole = source.read(0, source.frames)
+    made = fitted_file(path, "crossfade", 7 * len(whole), tmp_path)
+    frames = [seam["frame"] for seam in made.seams["seam_list"]]
+    found = repetition(made.audio[frames[0] : frames[-1]], rate, np.diff(frames) / rate)
+    region = whole[made.facts["region_start_frame"] : made.facts["region_end_frame"]]
+    # what goes on by itself correlates a little by chance: a third is no repetition that is heard
+    assert found <= max(own_repetition(region, rate), 1 / 3)
+
+
+def test_a_region_that_is_always_the_same_would_be_found_to_repeat(recordings, tmp_path):
+    path, rate = as_wav(recordings / "melodic/flute.aif", tmp_path)
+    with Source(path) as source:
+        part = source.read(rate, 2 * rate)
+    assert repetition(np.tile(part, (6, 1)), rate, [2.0]) > 0.9 > own_repetition(part, rate)
+
+
+@pytest.mark.parametrize("name", ["melodic/ambi_piano.flac", "melodic/guit_e_slide.flac", "melodic/juno_pad01.ogg"])
+def test_regions_taken_in_turn_differ_in_length_where_they_can(recordings, tmp_path, name):
+    path, rate = as_wav(recordings / name, tmp_path)
+    made = fitted_file(path, "crossfade", 30 * rate, tmp_path)
+    lengths = np.diff([seam["frame"] for seam in made.seams["seam_list"]]) / rate
+    assert len(set(np.round(lengths, 2).tolist())) >= 2
+    assert max(lengths) / min(lengths) > 1.1
 
 
 def test_a_tone_whose_phase_wanders_keeps_its_level():
