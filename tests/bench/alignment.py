@@ -8,7 +8,8 @@ highest rise of the spectrum at a seam, as a percentile of the rises in stretche
 itself at any distance from 0.5 s on: medians, and how many of the extensions pass their own.
 
 PyMusicLooper's points are repeated with nothing between them, as a player does, where the program is on ``PATH`` or
-named by ``STEMTASKS_PYMUSICLOOPER``; it takes seconds a recording. The seed's function is run from where its script is (``STEMTASKS_BASELINE``); its rows are left out where it is not.
+named by ``STEMTASKS_PYMUSICLOOPER``; it takes seconds a recording. The seed's function is run from where its script is
+(``STEMTASKS_BASELINE``). Rows of what is not there are left out.
 """
 
 from __future__ import annotations
@@ -205,9 +206,7 @@ def looper_points(name: str, times: int) -> Figures:
         path, rate = as_wav(RECORDINGS / name, folder)
         with Source(path) as source:
             whole = source.read(0, source.frames)
-        began = time.perf_counter()
-        start, stop = _points(path)
-        taken = time.perf_counter() - began
+        start, stop, taken = _points(RECORDINGS / name)
         part = whole[start:stop]
         count = (times * len(whole) - stop) // len(part) + 1
         made = np.concatenate((whole[:stop], *[part] * count))[: times * len(whole)]
@@ -216,14 +215,17 @@ def looper_points(name: str, times: int) -> Figures:
         return _extended(made, whole, rate, taken, [(at, 0) for at in joints], changes, path)
 
 
-def _points(path: Path) -> tuple[int, int]:
-    """Return the frames between which the program would loop, or all where it finds none."""
+@cache
+def _points(path: Path) -> tuple[int, int, float]:
+    """Return the frames between which the program would loop, or all where it finds none, and the seconds it took."""
     command = [str(looper()), "export-points", "--path", str(path), "--export-to", "stdout"]
-    said = subprocess.run(command, check=False, capture_output=True, text=True).stdout
+    began = time.perf_counter()
+    said = subprocess.run([*command, "--min-loop-duration", "0.5"], check=False, capture_output=True, text=True).stdout
+    taken = time.perf_counter() - began
     found = [re.search(rf"LOOP_{end}: (\d+)", said) for end in ("START", "END")]
     with Source(path) as source:
         first, last = (at and int(at.group(1)) for at in found)
-        return (first or 0, last or source.frames)
+        return first or 0, last or source.frames, taken
 
 
 def _extended(
