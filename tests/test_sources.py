@@ -53,6 +53,11 @@ RADIUS = {
         "timeline.py",
     ],
     "process": [*DECODING, *WRITING, "audio/chain.py", "dsp/level.py", "dsp/pan.py", "plugins.py", "timeline.py"],
+    "sync": [
+        *(name for name in DECODING if name != "audio/levels.py"),
+        "audio/sync.py",
+        "dsp/sync.py",
+    ],
     "mix": [*DECODING, *WRITING, "audio/loudness.py", "audio/summing.py", "dsp/loudness.py", "dsp/sections.py"],
     "master": [
         *DECODING,

@@ -33,7 +33,7 @@ def write_archive(inputs: dict[str, Path], outputs: dict[str, Path], params: dic
 
     ``inputs`` are ``stems/NAME``, ``facts/NAME``, ``master``, ``master_facts``, ``mix``, ``mix_facts`` and ``timing``;
     with ``align_facts/NAME``, the facts of the aligned stem, the contents say which strategy was chosen and why; with
-    ``reference`` and ``aligned/NAME``, how far each file is from the reference, too.
+    ``reference`` and ``sync/NAME``, how far each file is from the reference, too.
     ``params["sha256"]`` has the inputs' digests. Raises VerificationError with all that is wrong, in one line, before
     a byte is written.
     """
@@ -70,13 +70,17 @@ def write_archive(inputs: dict[str, Path], outputs: dict[str, Path], params: dic
 
 
 def _look_in_reference(handed: dict[str, Any], inputs: dict[str, Path]) -> None:
-    """Add ``sync`` to what is said of each file, of each aligned stem (in ``align``) and of the mix."""
+    """Add ``sync`` to what is said of each file, of each aligned stem (in ``align``) and of the mix.
+
+    Of the stems it is known by now; the mix and the master are looked for here.
+    """
     with InReference(inputs["reference"]) as reference:
         for file in handed["files"]:
             if file["role"] == "stem":
-                file["align"]["sync"] = reference.measure(inputs[f"aligned/{file['stem']}"])
-            role = f"stems/{file['stem']}" if file["role"] == "stem" else "master"
-            file["sync"] = reference.measure(inputs[role])
+                found = read_facts(inputs[f"sync/{file['stem']}"])
+                file["align"]["sync"], file["sync"] = found["aligned"], found["processed"]
+            else:
+                file["sync"] = reference.measure(inputs["master"])
         handed["mix"]["sync"] = reference.measure(inputs["mix"])
 
 

@@ -62,6 +62,10 @@ class Song:
     formats: tuple[Named, ...]
     verify: VerifyTable
 
+    def each(self, what: str) -> tuple[Stem, ...]:
+        """Return what a stage makes a file each of: every ``stem``, or all ``compared`` with a reference's file."""
+        return self.stems if what == "stem" or self.reference.file is not None else ()
+
     @property
     def title(self) -> str:
         """Return the title, or the spec's name."""

@@ -21,8 +21,7 @@ MADE_BY_STAGES = ("stem", "align", "process", "mix", "master")
 def job(song: Song) -> Job:
     """Return what the archive is made of.
 
-    The reference's file, where there is one, is an input here alone: all that is in the archive is looked for in it
-    before it is zipped, and another reference of the same length renders nothing.
+    Where the reference is a file, the mix and the master are looked for in it before anything is zipped.
     """
     inputs = {
         "master": song.product("master.wav"),
@@ -37,8 +36,8 @@ def job(song: Song) -> Job:
         inputs[f"align_facts/{stem.name}"] = song.product("aligned", f"{stem.name}.json")
     if song.reference.file is not None:
         inputs["reference"] = song.input(song.reference.file)
-        for stem in song.stems:
-            inputs[f"aligned/{stem.name}"] = song.product("aligned", f"{stem.name}.wav")
+    for stem in song.each("compared"):
+        inputs[f"sync/{stem.name}"] = song.product("sync", f"{stem.name}.json")
     params = {
         "song": song.name,
         "title": song.title,
@@ -112,21 +111,11 @@ def verify(facts: dict[str, Any], limits: dict[str, Any]) -> list[str]:
         name = "master" if master else f"stem {file['stem']}"
         held = limits["master"] if master else limits["stems"][file["stem"]]
         phrases = failures(file["measurements"], held)
-        phrases += _sync_failures(file, held)
-        found += [f"{name}: {phrase}" for phrase in phrases + (_loudness_failures(file, held) if master else [])]
+        if master:
+            phrases += sync_failures(file.get("sync"), held) + _loudness_failures(file, held)
+        found += [f"{name}: {phrase}" for phrase in phrases]
     mix = failures(facts["mix"]["measurements"], limits["mix"]) + sync_failures(facts["mix"].get("sync"), limits["mix"])
     return found + [f"mix: {phrase}" for phrase in mix]
-
-
-def _sync_failures(file: dict[str, Any], limits: dict[str, Any]) -> list[str]:
-    """Return what is not in time in the aligned stem or, if that is right, in the file itself.
-
-    A stem's polarity is judged before its effects: a steep filter turns the phase by half a circle near its cutoff.
-    """
-    if file["role"] == "stem":
-        aligned = sync_failures(file["align"].get("sync"), limits)
-        return aligned or sync_failures(file.get("sync"), limits | {"polarity": "any"})
-    return sync_failures(file.get("sync"), limits)
 
 
 def _loudness_failures(master: dict[str, Any], limits: dict[str, Any]) -> list[str]:
