@@ -52,7 +52,16 @@ RADIUS = {
         "plugins.py",
         "timeline.py",
     ],
-    "process": [*DECODING, *WRITING, "audio/chain.py", "dsp/level.py", "dsp/pan.py", "plugins.py", "timeline.py"],
+    "process": [
+        *DECODING,
+        *WRITING,
+        "audio/chain.py",
+        "audio/effecting.py",
+        "dsp/level.py",
+        "dsp/pan.py",
+        "plugins.py",
+        "timeline.py",
+    ],
     "mix": [*DECODING, *WRITING, "audio/loudness.py", "audio/summing.py", "dsp/loudness.py", "dsp/sections.py"],
     "master": [
         *DECODING,
