@@ -12,6 +12,8 @@ MEND_IT = "mend it"
 WITHOUT_DC = 'remove it with mend = [{ name = "highpass", cutoff_hz = 10, phase = "zero" }]'
 LOUDER = 'make it louder with mend = [{{ name = "gain", gain_db = {} }}]'
 MOST_GAIN_DB = 48
+NOTHING_DBFS = -90.0
+"""Of a peak: no strategy fits what has nothing in it, whatever is allowed here."""
 LEFT_DC_S = 0.011
 """Of a full-scale wave of 40 Hz or more, that filter leaves at most this mean over a second, and more over less."""
 
@@ -35,10 +37,11 @@ def failures(facts: Facts, limits: dict[str, Any]) -> list[str]:
     if not facts["frames"]:
         found.append("it holds no audio (0 frames)")
     elif facts["rms_dbfs"] < limits.get("silence_dbfs", FLOOR_DBFS):
-        found.append(
-            f"it is silent: {facts['rms_dbfs']} dBFS RMS, at least {limits['silence_dbfs']} is allowed"
-            + WAYS_OUT.format(_made_louder(facts, limits) if mends else MEND_IT, "silence_dbfs")
-        )
+        said = f"it is silent: {facts['rms_dbfs']} dBFS RMS, at least {limits['silence_dbfs']} is allowed"
+        if mends and facts["peak_dbfs"] <= NOTHING_DBFS:
+            found.append(f"{said}: record or export it again, or leave it out")
+        else:
+            found.append(said + WAYS_OUT.format(_made_louder(facts, limits) if mends else MEND_IT, "silence_dbfs"))
     if facts["clipped_ratio"] > limits.get("clipping_ratio", 1.0):
         found.append(
             f"{facts['clipped_ratio']:.4%} of it is clipped, {limits['clipping_ratio']:.4%} is allowed"
@@ -59,5 +62,4 @@ def _without_dc(facts: Facts, limits: dict[str, Any]) -> str:
 
 def _made_louder(facts: Facts, limits: dict[str, Any]) -> str:
     gain_db = ceil(limits["silence_dbfs"] - facts["rms_dbfs"])
-    is_soft = facts["rms_dbfs"] > FLOOR_DBFS and gain_db <= MOST_GAIN_DB
-    return LOUDER.format(gain_db) if is_soft else "record or export it again"
+    return LOUDER.format(gain_db) if gain_db <= MOST_GAIN_DB else "record or export it again"

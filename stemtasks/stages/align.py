@@ -24,8 +24,8 @@ SEAM_LIMITS = {
     "seam_beat_error_ms": ("beat_error_ms", "it is {found:g} ms off the beat, {allowed:g} ms are allowed"),
 }
 REMEDIES = {
-    "seam_dip_db": "give a longer overlap_ms, another loop region, or another strategy",
-    "seam_rise_db": "give a longer overlap_ms, another loop region, or another strategy",
+    "seam_dip_db": "give another loop region or another strategy",
+    "seam_rise_db": "give another loop region or another strategy",
     "seam_step_db": "give a longer overlap_ms or another strategy",
     "seam_jump": "give a longer overlap_ms or another loop region",
     "seam_beat_error_ms": "give the stem's own bpm, or a region of whole beats (start_beats, length_beats)",

@@ -233,13 +233,18 @@ def said(facts, **limits):
 
 
 def test_a_soft_recording_is_told_the_gain_that_it_lacks_and_a_silent_one_none():
-    ways = ", or allow it with verify.silence_dbfs"
-    gain = 'make it louder with mend = [{{ name = "gain", gain_db = {} }}]'
-    soft = "it is silent: {} dBFS RMS, at least {} is allowed: {}" + ways
-    assert said({"rms_dbfs": -63.2}) == [soft.format(-63.2, -60.0, gain.format(4))]
-    assert said({"rms_dbfs": -108.0}) == [soft.format(-108.0, -60.0, gain.format(48))]
-    for rms_dbfs in (-108.1, -200.0):
-        assert said({"rms_dbfs": rms_dbfs}) == [soft.format(rms_dbfs, -60.0, "record or export it again")]
+    line = "it is silent: {} dBFS RMS, at least -60.0 is allowed: {}"
+    gain = 'make it louder with mend = [{{ name = "gain", gain_db = {} }}], or allow it with verify.silence_dbfs'
+    again = "record or export it again, or allow it with verify.silence_dbfs"
+    nothing = "record or export it again, or leave it out"
+    for rms_dbfs, peak_dbfs, way in [
+        (-63.2, -50.0, gain.format(4)),
+        (-108.0, -80.0, gain.format(48)),
+        (-108.1, -80.0, again),
+        (-100.0, -90.0, nothing),
+        (-200.0, -200.0, nothing),
+    ]:
+        assert said({"rms_dbfs": rms_dbfs, "peak_dbfs": peak_dbfs}) == [line.format(rms_dbfs, way)]
 
 
 def test_a_recording_too_short_for_it_is_not_told_that_a_filter_takes_its_dc():
