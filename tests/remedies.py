@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import struct
 import sys
 from collections.abc import Callable
@@ -91,6 +92,7 @@ def shaped(*parts: tuple[float, float]) -> np.ndarray:
 REFERENCE = noise(30, 0.1, 7)
 RECORDINGS: dict[str, np.ndarray | Callable[[Path], None]] = {
     "take.wav": noise(2),
+    "take.raw": lambda path: shutil.copy(path.with_name("take.wav"), path),
     "short.wav": noise(1),
     "long.wav": noise(3),
     "hit.wav": noise(0.2),
@@ -517,7 +519,7 @@ SONGS = [
         "two that fill",
         HEAD + SECTIONS.replace("bars = 2", "fill = true").replace("bars = 1", "fill = true") + TONE,
         "only one may be marked 'fill = true'",
-        {"only one may be marked 'fill = true'": way(('name = "end"\nfill = true', 'name = "end"\nbeats = 1'))},
+        {"'fill = true'": way(('name = "end"\nfill = true', 'name = "end"\nbeats = 1'))},
     ),
     Case(
         "a section without a length",
@@ -534,7 +536,7 @@ SONGS = [
         HEAD + SECTIONS.replace("bars = 2", "bars = 0").replace("bars = 1", "fill = true") + TONE,
         "its length is 0",
         {
-            "a section needs a length": way(("bars = 0", "beats = 1")),
+            "give it a length": way(("bars = 0", "beats = 1")),
             "remove it": way(('[[sections]]\nname = "verse"\nbars = 0\n', "")),
         },
     ),
@@ -636,7 +638,7 @@ SONGS = [
             *NO_TEMPO
         ),
         "sections in bars or beats need song.bpm",
-        {"sections in bars or beats need song.bpm": way(("[song]\n", "[song]\n{0} = 120\n"), read=r"need song\.(bpm)")},
+        {"need song.bpm": way(("[song]\n", "[song]\n{0} = 120\n"), read=r"need song\.(bpm)")},
     ),
 ]
 
@@ -775,7 +777,7 @@ PARTS = [
                 ("[stems.a]", '[[sections]]\nname = "s"\nfill = true\n{0} = "A minor"\n[stems.a]'),
                 read="section's (key)",
             ),
-            "write notes ({})": way(("1 . 5 .", "{0}"), read=r"write notes \((\w+)\)"),
+            "write notes (G2)": way(("1 . 5 .", "{0}"), read=r"write notes \((\w+)\)"),
         },
     ),
     Case(
@@ -838,6 +840,16 @@ PARTS = [
 ]
 
 FILES = [
+    Case(
+        "a name that says another format",
+        file("take.raw"),
+        "cannot be read as audio under this name",
+        {
+            "give it a plain name that ends in its format, such as take.wav": way(
+                ("take.raw", "{0}"), read=r"such as (take\.wav)"
+            )
+        },
+    ),
     Case(
         "no such channel of one",
         file("take.wav", "only_channel = 2"),
@@ -1022,19 +1034,19 @@ COMMANDS = [
         "a brace",
         HEAD + COMMAND.replace('"{output}"', '"{", "{output}"'),
         "a literal brace is doubled",
-        {"a literal brace is doubled: {{ or }}": way(('"{",', '"{0}",'), read=r"doubled: (\{\{) or")},
+        {"is doubled: {{ or }}": way(('"{",', '"{0}",'), read=r"doubled: (\{\{) or")},
     ),
     Case(
         "another placeholder",
         HEAD + COMMAND.replace('"{output}"', '"{rate}", "{output}"'),
         "unknown placeholder {rate}",
-        {"a literal brace is doubled: {{ or }}": way(('"{rate}"', '"{{rate}}"'))},
+        {"is doubled: {{ or }}": way(('"{rate}"', '"{{rate}}"'))},
     ),
     Case(
         "inputs inside an argument",
         HEAD + COMMAND.replace('"{output}"', '"in={inputs}", "{output}"'),
         "must be one by itself",
-        {"it must be one by itself": way(('"in={inputs}"', '"{inputs}"'))},
+        {"by itself": way(('"in={inputs}"', '"{inputs}"'))},
     ),
     Case(
         "the signing key",
@@ -1051,3 +1063,153 @@ COMMANDS = [
 ]
 
 CASES = [*LIMITS, *IN_TIME, *STRATEGIES, *SEAMS, *SONGS, *PARTS, *FILES, *COMMANDS]
+
+TYPED = (
+    "'doit -s -a {}' makes it anew{}",
+    "'stemtasks cache replace {}' sends it",
+    "'doit check' says all",
+    "'doit help {}' shows what may be said",
+    "'doit info TASK' and 'doit why TASK' say what is known of a task",
+    "'doit list --all' shows the names",
+    "'stemtasks cache push' sends them",
+    "'verify --repair' removes it",
+    "a plain type or a name of stemtasks.units as its annotation",
+    "correct the path",
+    "give 1 or more",
+    "give it a default",
+    "give the song a name: 'stemtasks new my-song'",
+    "go to the folder of the songs and run it there",
+    "have one of them read another file",
+    "keep it in another folder\n",
+    "leave the option out",
+    "lower its sample_rate or its subtype",
+    "make it executable (chmod +x)",
+    "name one in STEMTASKS_CACHE, or as [cache] shared in stemtasks.toml",
+    "name one that is not there yet, or write another song into spec/ of a project that is",
+    "put the file there",
+    "rename the file",
+    "run 'doit -s -a TASK'",
+    "run 'doit {}' first",
+    "run doit without -s to mend it",
+    "save it as UTF-8",
+    "set STEMTASKS_CACHE_MODE=readwrite",
+    "shorten the song",
+    "take it out of spec/",
+    "use a folder, file://, s3://, gs:// or az://",
+    "use threads ('doit -P thread')",
+    "write [cache]",
+    "write a plain value as its default",
+    "write {}/my-song.toml, or run 'stemtasks new my-song'",
+)
+"""What the tests beside the table follow, in files, settings and commands."""
+
+ELSEWHERE = {
+    "build it again": "test_build.py::test_a_damaged_target_is_made_right_again_and_nothing_else_runs",
+    "close what writes it and run doit again": (
+        "test_failures.py::test_an_input_that_changes_while_its_task_runs_fails_it_and_the_next_build_is_right"
+    ),
+    "free some space": (
+        "test_failures.py::test_a_full_or_read_only_disk_is_one_line_and_with_room_the_next_build_is_right"
+    ),
+    "make the folder writable": (
+        "test_failures.py::test_a_full_or_read_only_disk_is_one_line_and_with_room_the_next_build_is_right"
+    ),
+    "name a smaller folder": "spec/test_outside.py::test_more_files_than_anybody_needs_are_a_mistake",
+    "run doit": "commands/test_cache.py::test_push_then_pull_fills_a_fresh_clones_local_store_before_anything_is_built",
+    "run doit again": "test_cluster.py::test_a_job_that_kills_its_workers_is_one_line_and_the_next_build_is_right",
+    "run doit again to go on": (
+        "test_failures.py::test_a_stopped_build_goes_on_where_it_was_also_if_its_input_is_reverted"
+    ),
+    "run doit again when it has ended, or without --no-wait to wait for it": (
+        "commands/test_lock.py::test_a_second_build_says_for_whom_it_waits_and_then_has_nothing_to_do"
+    ),
+    "start it with OPENBLAS_NUM_THREADS=1": (
+        "action/test_workers.py::test_numpy_that_is_there_before_stemtasks_has_threads_of_its_own"
+    ),
+}
+"""What a test elsewhere follows."""
+
+AGAIN = "the recording is to be made, copied or exported once more; tests/audio has files of every format that pass"
+BY_HAND = "only who calls the stages without the build's tasks comes here: these make such files again by themselves"
+SYSTEM = "it is for the system, or who runs it, to change"
+OUTSIDE = {
+    "copy or export it again": AGAIN,
+    "cut short: its header claims {} MP3 frames, {} are there": AGAIN,
+    "cut short: its header claims {} frames, {} are there": AGAIN,
+    "cut short: its last Ogg page does not end the stream": AGAIN,
+    "cut short: its {} claims {} bytes of audio, {} are there": AGAIN,
+    "cut short: it claims {} frames ({} s), {} could be decoded ({} s)": AGAIN,
+    "decode it to stereo": AGAIN,
+    "export it again": AGAIN,
+    "export it again as WAV": AGAIN,
+    "export it again as one of them": AGAIN,
+    "export it again, as WAV or FLAC if possible": AGAIN,
+    "export it as WAV": AGAIN,
+    "export it as one": AGAIN,
+    "export it with the song's channels": AGAIN,
+    "export the whole part again": AGAIN,
+    "have it wait for that{}": AGAIN,
+    "mix it to stereo": AGAIN,
+    "place it by hand": AGAIN,
+    "record or export it again": AGAIN,
+    "softer": AGAIN,
+    "render it at the target's length": AGAIN,
+    "or the recording": AGAIN,
+    "repair the header": AGAIN,
+    "separate them": AGAIN,
+    "separate what was joined": AGAIN,
+    "stretch it to the song's tempo before": AGAIN,
+    "mend it": "it is of what was made here, or too short to be mended: what is wrong with it depends on that",
+    "look for a filter or a feedback that grows without bound": "no effect of ours grows without bound",
+    "or what is too loud in it": "any gain before the mix",
+    "tame the peaks of the stems": "a matter of taste",
+    "lower {} by {} dB, or raise ceiling_dbtp": "no master that the limiter makes is over its ceiling",
+    "use another reference": "one that is shorter than a day",
+    "export it with 1 or as many as the song": BY_HAND,
+    "make the stem again at the song's rate": BY_HAND,
+    "process both for the same song": BY_HAND,
+    "process it for this song": BY_HAND,
+    "let patterns repeat instead": "the same as of one pattern, which is followed",
+    "use 'doit run'": "no command of doit is known that comes here",
+    "allow this user to read it": SYSTEM,
+    "allow this user to read them, and free some space for temporary files": SYSTEM,
+    "check the credentials": SYSTEM,
+    "correct it": "a file of settings of a million characters",
+    "free some space or remove the file, then run doit again: finished work is found through the store": SYSTEM,
+    "give it the same, start it again in the folder of dodo.py": SYSTEM,
+    "install it": SYSTEM,
+    "install its package again": SYSTEM,
+    "make its folder writable": SYSTEM,
+    "make its folder writable, then run doit clean again": SYSTEM,
+    "mount the same files at the same paths": SYSTEM,
+    "mount the song's folder there at the same path": SYSTEM,
+    "process {} on {} {}, and run doit again": SYSTEM,
+    "set it to text": SYSTEM,
+    "and set the service's own environment variable": SYSTEM,
+    "start it, or change run_in(...) in dodo.py": SYSTEM,
+    "uninstall it": SYSTEM,
+}
+"""What names only an action outside of a song and its commands, and why no test can follow it."""
+
+HELP = {
+    "create table if not exists {} (name text primary key, body text, mark text) without rowid",
+    "make a folder with a song to start from",
+    "look after the local store, and share what was built",
+    "read every blob of the local store and say which are bad",
+    "remove the bad ones; builds make or fetch them again",
+    "remove the least recently used, never what the current build uses",
+    "fetch everything the next build needs into the local store",
+    "run 'doit -s -a TASK' first to make it anew",
+    "say all that is wrong with all songs, without making sound",
+    "say what would run, and why",
+    "list what would run, be restored or fetched, be verified anew, or is up to date",
+    "make its inputs again",
+    "process {} on {}, since {}: {}\n",
+    "wait for it]",
+    "begin or end with a dot or a space",
+    "make this share (0 to 1) of what is up to date or restored once more and compare, for stemtasks [default: %(default)s]",  # noqa: E501
+    "say only what failed, and the last line, for stemtasks",
+    "write the results to this file too, as CI servers read them (JUnit's XML), for stemtasks",
+    ", which is where the target duration comes from",
+}
+"""What begins like a remedy and is none: help, SQL, and what a build says of itself."""

@@ -245,7 +245,7 @@ def _section(table: Any, where: str, song: SongTable | None) -> SectionTable:
     if sum(given) != 1:
         mistakes.append(f"{named}: give one of 'bars', 'beats' or 'fill = true'")
     elif 0.0 in (section.bars, section.beats):
-        mistakes.append(f"{named}: its length is 0; a section needs a length, or remove it")
+        mistakes.append(f"{named}: its length is 0; give it a length, or remove it")
     elif song is not None and song.bpm is None and not section.fill:
         mistakes.append(f"{named}: sections in bars or beats need song.bpm")
     with mistakes:
