@@ -6,7 +6,7 @@ import shutil
 import struct
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -171,8 +171,8 @@ class Case:
     spec: str
     said: str
     ways: dict[str, Way]
-    outside: tuple[str, ...] = field(default=())
-    """Words of the remedy for which nothing is to be changed in the spec."""
+    last: str = "process"
+    """The last stage that is asked."""
 
 
 def file(name: str, *lines: str) -> str:
@@ -1062,7 +1062,15 @@ COMMANDS = [
     ),
 ]
 
-CASES = [*LIMITS, *IN_TIME, *STRATEGIES, *SEAMS, *SONGS, *PARTS, *FILES, *COMMANDS]
+CASES = [
+    *(replace(case, last="archive") for case in (*LIMITS, *IN_TIME)),
+    *STRATEGIES,
+    *SEAMS,
+    *SONGS,
+    *PARTS,
+    *FILES,
+    *COMMANDS,
+]
 
 TYPED = (
     "'doit -s -a {}' makes it anew{}",
