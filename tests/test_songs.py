@@ -366,11 +366,12 @@ def test_a_stem_outside_a_limit_fails_by_one_line_and_the_others_are_built(loops
         assert sorted(lines) == ["stem:loops/amen", "stem:loops/tb303"]
         assert lines["stem:loops/amen"].startswith(
             "spec/loops.toml: stems.amen: 0.7612% of it is clipped, 0.1000% is allowed"
-            ": mend it, or allow it with verify.clipping_ratio"
+            ": record or export it again, softer, or allow it with verify.clipping_ratio"
         )
         assert lines["stem:loops/tb303"].startswith(
             "spec/loops.toml: stems.tb303: its DC offset is 0.0396, 0.02 is allowed"
-            ": mend it, or allow it with verify.dc_offset"
+            ': remove it with mend = [{ name = "highpass", cutoff_hz = 10, phase = "zero" }]'
+            ", or allow it with verify.dc_offset"
         )
         assert len(run.tasks("up to date")) == 2 + 2 * (len(LOOPS) - 2)
     finally:
@@ -446,7 +447,7 @@ def test_extended_recordings_make_an_archive(sustained):
 
 # every format, and every hostile file
 
-SILENT = "it is silent: -200.0 dBFS RMS, at least -60.0 is allowed: mend it, or allow it with verify.silence_dbfs"
+SILENT = "it is silent: -200.0 dBFS RMS, at least -60.0 is allowed: record or export it again, or leave it out"
 DIRECT_CURRENT = "its DC offset is {}, 0.02 is allowed: mend it, or allow it with verify.dc_offset"
 REFUSED_FORMATS = {
     "8k-4ch-1s-silence.aif": SILENT,

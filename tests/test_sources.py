@@ -52,7 +52,16 @@ RADIUS = {
         "plugins.py",
         "timeline.py",
     ],
-    "process": [*DECODING, *WRITING, "audio/chain.py", "dsp/level.py", "dsp/pan.py", "plugins.py", "timeline.py"],
+    "process": [
+        *DECODING,
+        *WRITING,
+        "audio/chain.py",
+        "audio/effecting.py",
+        "dsp/level.py",
+        "dsp/pan.py",
+        "plugins.py",
+        "timeline.py",
+    ],
     "sync": [
         *(name for name in DECODING if name != "audio/levels.py"),
         "audio/sync.py",

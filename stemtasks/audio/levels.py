@@ -27,7 +27,7 @@ def measure_levels(path: str | Path, listener: Listener | None = None) -> Facts:
     infinities, which all other figures take as silence; ``invalid_frame`` is the first of them or None.
     """
     with Source(path) as source:
-        tally = _Tally(source.channels)
+        tally = Tally(source.channels)
         for block in source.narrow_blocks():
             wide = tally.add(block)
             if listener is not None:
@@ -42,7 +42,7 @@ def measure_levels(path: str | Path, listener: Listener | None = None) -> Facts:
             "peak_dbfs": decibels(tally.peak),
             "rms_dbfs": decibels(float(np.sqrt(np.max(tally.squares) / frames)) if frames else 0.0),
             "dc": round(float(np.max(np.abs(tally.sums)) / frames), 9) if frames else 0.0,
-            "clipped_ratio": round(tally.clipped / (frames * source.channels), 9) if frames else 0.0,
+            "clipped_ratio": tally.clipped_ratio,
             "invalid_samples": tally.invalid,
             "invalid_frame": tally.invalid_frame,
         }
@@ -51,7 +51,7 @@ def measure_levels(path: str | Path, listener: Listener | None = None) -> Facts:
 _ONES = np.ones(BLOCK_FRAMES)
 
 
-class _Tally:
+class Tally:
     """Running sums over blocks."""
 
     def __init__(self, channels: int) -> None:
@@ -64,11 +64,14 @@ class _Tally:
 
     @property
     def peak(self) -> float:
+        """Return the highest sample."""
         return max(self._top.level, self._bottom.level)
 
     @property
-    def clipped(self) -> int:
-        return self._top.samples + self._bottom.samples
+    def clipped_ratio(self) -> float:
+        """Return the share of samples in flat tops."""
+        clipped = self._top.samples + self._bottom.samples
+        return round(clipped / (self.frames * len(self.sums)), 9) if self.frames else 0.0
 
     def add(self, block: Narrow) -> Block:
         """Take the next block and return it in float64, silence in place of samples that are no numbers."""

@@ -9,6 +9,7 @@ from stemtasks.units import Beats, Bpm, File, Fraction, GainDb, Length, Longest,
 
 Name = Annotated[str, Longest(200)]
 Table = Annotated[dict[str, Any], Longest(100, "keys")]
+Chain = Annotated[list[Table], Longest(32, "effects")]
 
 Subtype = Literal["FLOAT", "PCM_24", "PCM_16"]
 MOST_STEMS = 1000
@@ -131,6 +132,9 @@ class StemTable:
         How it is fitted to the target, if not as the song says: a strategy's name, or a table with 'strategy' and its
         parameters. In the table
         'sync = true' corrects its offset, drift and polarity against the reference's file.
+    mend
+        Effects on what comes from outside, before the stem is verified: a chain as 'effects', for a generator that
+        brings recordings or another program's audio. It keeps the length.
     effects
         A chain of tables, each with 'name' and that effect's parameters.
     gain_db
@@ -154,7 +158,8 @@ class StemTable:
     kind: StemKind | None = None
     duration: Length | None = None
     align: Annotated[str, "a strategy", Longest(200)] | Table | None = None
-    effects: Annotated[list[Table], Longest(32, "effects")] = field(default_factory=list)
+    mend: Chain = field(default_factory=list)
+    effects: Chain = field(default_factory=list)
     gain_db: GainDb = 0.0
     pan: Pan = 0.0
     tail: Literal["keep", "cut"] = "keep"

@@ -24,8 +24,8 @@ SEAM_LIMITS = {
     "seam_beat_error_ms": ("beat_error_ms", "it is {found:g} ms off the beat, {allowed:g} ms are allowed"),
 }
 REMEDIES = {
-    "seam_dip_db": "give a longer overlap_ms, another loop region, or another strategy",
-    "seam_rise_db": "give a longer overlap_ms, another loop region, or another strategy",
+    "seam_dip_db": "give another loop region or another strategy",
+    "seam_rise_db": "give another loop region or another strategy",
     "seam_step_db": "give a longer overlap_ms or another strategy",
     "seam_jump": "give a longer overlap_ms or another loop region",
     "seam_beat_error_ms": "give the stem's own bpm, or a region of whole beats (start_beats, length_beats)",
@@ -34,7 +34,6 @@ REMEDIES = {
 
 def job(song: Song, stem: Stem) -> Job:
     """Return what one aligned stem is made of; ``auto`` may choose any strategy of ours."""
-    channels = stem.table.channels or song.song.channels
     chosen = {f"strategies/{stem.align.name}": stem.align.reference}
     if stem.align.name == "auto":
         chosen = {f"strategies/{name}": part.reference for name, part in parts.ours("strategies").items()}
@@ -55,7 +54,7 @@ def job(song: Song, stem: Stem) -> Job:
             "seed": song.seed("align", stem.name),
             **({"tail": "keep"} if song.song.tail_seconds and stem.table.tail == "keep" else {}),
         },
-        limits=song.limits(stem.verify, channels, "FLOAT"),
+        limits=song.stem_limits(stem),
         parts=chosen,
         where=song.where(f"stems.{stem.name}.align"),
     )

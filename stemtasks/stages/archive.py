@@ -13,7 +13,7 @@ from stemtasks.job import Job
 from stemtasks.spec import parts
 
 if TYPE_CHECKING:
-    from stemtasks.spec.song import Song, Stem
+    from stemtasks.spec.song import Named, Song, Stem
 
 MADE_BY_STAGES = ("stem", "align", "process", "mix", "master")
 
@@ -75,10 +75,15 @@ def _described(stem: Stem) -> dict[str, Any]:
         "generator": stem.generator.name,
         "arguments": stem.generator.arguments,
         "align": {"strategy": stem.align.name, "arguments": stem.align.arguments},
-        "effects": [{"effect": effect.name, "arguments": effect.arguments} for effect in stem.effects],
+        "effects": _chain(stem.effects),
         "gain_db": stem.table.gain_db,
         "pan": stem.table.pan,
+        **({"mend": _chain(stem.mend)} if stem.mend else {}),
     }
+
+
+def _chain(effects: tuple[Named, ...]) -> list[dict[str, Any]]:
+    return [{"effect": effect.name, "arguments": effect.arguments} for effect in effects]
 
 
 def _made_by(song: Song) -> dict[str, str]:
@@ -86,7 +91,7 @@ def _made_by(song: Song) -> dict[str, str]:
 
     Not the version of this package: it would build every archive anew and change nothing in it.
     """
-    named = (part for stem in song.stems for part in (stem.generator, stem.align, *stem.effects))
+    named = (part for stem in song.stems for part in (stem.generator, *stem.mend, stem.align, *stem.effects))
     modules = frozenset(part.reference.partition(":")[0] for part in named)
     stages = frozenset(parts.stage(stage, "run") for stage in MADE_BY_STAGES)
     own = sources.digest(frozenset([parts.stage("archive", "run")]))

@@ -162,11 +162,15 @@ def test_a_loudness_out_of_reach_writes_the_closest_and_says_why(mastered):
     assert facts["master"]["max_reduction_db"] == pytest.approx(24.0, abs=0.01)
     expected = (
         f"loudness is {facts['lufs']:.1f} LUFS, wanted -14.0 +-0.5: the mix's peaks leave no room under -1.0 dBTP: "
-        f"lower loudness_lufs by {-14.0 - facts['lufs']:.1f} dB, raise ceiling_dbtp, or tame the peaks of the stems"
+        f"lower loudness_lufs by {-14.0 - facts['lufs']:.1f} dB, or tame the peaks of the stems"
     )
     assert abs(float(re.search(r"by (\S+) dB", failed[0])[1]) - (-14.0 - facts["lufs"])) <= 0.1
     assert re.sub(r"by \S+ dB", "", failed[0]) == re.sub(r"by \S+ dB", "", expected)
     assert len(failed) == 1
+    # up to 0 dBTP there is 1 dB, which is too little here
+    limits = {"loudness_lufs": -14.0, "loudness_tolerance_lu": 0.5}
+    for lufs, is_enough in ((-15.0, True), (-15.1, False)):
+        assert ("raise ceiling_dbtp, " in master.verify(facts | {"lufs": lufs}, limits)[0]) == is_enough
 
 
 @pytest.mark.parametrize(("subtype", "bits"), [("PCM_16", 16), ("PCM_24", 24), ("PCM_24", 16)])
