@@ -46,6 +46,11 @@ class Stem:
     sync: bool = False
     """Whether it is brought in time with the reference when it is aligned."""
 
+    @property
+    def kind(self) -> str | None:
+        """Return the kind that the spec says, or that follows from the generator."""
+        return self.table.kind or ("drums" if self.generator.name == "drums" else None)
+
 
 @dataclass(frozen=True)
 class Song:
