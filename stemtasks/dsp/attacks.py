@@ -19,10 +19,10 @@ NEAR_HOPS = 20
 """It is the steepest within 50 ms."""
 FLOOR = 1e-4
 """Of the highest energy: what is 40 dB softer is silence."""
-GRIDS = (4, 6)
-"""Steps in a beat: sixteenths, and triplets of them."""
-TRIPLETS_BELOW = 0.8
-"""Triplets are taken for the grid if they miss by so much less of their step; random moments fit both alike."""
+SIXTEENTHS, TRIPLETS = 4, 6
+"""Steps in a beat."""
+CLEARLY = 0.2
+"""How much closer together moments must lie between the steps of triplets, 1 being all at one place."""
 NEAR_SECONDS = 0.012
 
 
@@ -55,17 +55,19 @@ def attacks(energy: Array, loudest: float) -> NDArray[np.int64]:
 def against_grid(seconds: Array, bpm: float) -> tuple[float, float, float]:
     """Return how far moments are from the grid of a tempo: (error, offset, fit), the first two in seconds.
 
-    The grid is sixteenths from 0 on, or triplets of them where those fit clearly better. ``error`` is the median
+    The grid is sixteenths from 0 on, or triplets of them where moments keep clearly better time with those, late or
+    not. ``error`` is the median
     distance, a quarter of a step by chance; ``offset`` is the median of what a moment is late; ``fit`` is the share of
     moments within 12 ms, over that of moments at random, which is 1.
     """
-    found = []
-    for steps in GRIDS:
-        step = 60.0 / bpm / steps
-        late = seconds - np.round(seconds / step) * step
-        found.append((float(np.median(np.abs(late))), step, late))
-    (error, step, late), (triplet_error, triplet, triplet_late) = found
-    if triplet_error / triplet < TRIPLETS_BELOW * error / step:
-        error, step, late = triplet_error, triplet, triplet_late
-    by_chance = min(1.0, 2 * NEAR_SECONDS / step)
-    return error, float(np.median(late)), float(np.mean(np.abs(late) <= NEAR_SECONDS)) / by_chance
+    beats = seconds * (bpm / 60.0)
+    is_triplets = _together(beats * TRIPLETS) > _together(beats * SIXTEENTHS) + CLEARLY
+    step = 60.0 / bpm / (TRIPLETS if is_triplets else SIXTEENTHS)
+    late = seconds - np.round(seconds / step) * step
+    near = float(np.mean(np.abs(late) <= NEAR_SECONDS))
+    return float(np.median(np.abs(late))), float(np.median(late)), near / min(1.0, 2 * NEAR_SECONDS / step)
+
+
+def _together(places: Array) -> float:
+    """Return how closely places lie together between whole numbers, 0 to 1: the length of their mean direction."""
+    return float(np.abs(np.exp(2j * np.pi * places).mean()))
