@@ -124,7 +124,7 @@ class StemTable:
     title
         Its name in the archive, if not the table's.
     kind
-        What it holds, which 'align = "auto"' asks.
+        What it holds, which 'align = "auto"' asks; the key of drums and fx is not measured.
     duration
         How long it is before it is aligned: rendered to that, or, for a recording, checked against it.
     align
