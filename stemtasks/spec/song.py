@@ -49,6 +49,11 @@ class Stem:
     takes_mend: bool = False
     """Whether its audio comes from outside, so that effects may mend it before it is verified."""
 
+    @property
+    def kind(self) -> str | None:
+        """Return the kind that the spec says, or that follows from the generator."""
+        return self.table.kind or ("drums" if self.generator.name == "drums" else None)
+
 
 @dataclass(frozen=True)
 class Song:

@@ -125,7 +125,7 @@ class StemTable:
     title
         Its name in the archive, if not the table's.
     kind
-        What it holds, which 'align = "auto"' asks.
+        What it holds, which 'align = "auto"' asks; the key of drums and fx is not measured.
     duration
         How long it is before it is aligned: rendered to that, or, for a recording, checked against it.
     align
@@ -251,6 +251,13 @@ class VerifyTable:
         How much further it may be at its end.
     polarity
         Whether what is found in the reference must have its polarity.
+    in_key
+        Least share of the notes' energy in a section that must be in its key, of each stem with notes and of the mix.
+    key_margin
+        How much better the mix must fit a section's key than the same scale on any other tonic: a difference of
+        correlations, 0.05 to 0.3 where the key is right.
+    onset_error_ms
+        How far onsets in a section may be from the tempo's sixteenths, or triplets, in the median.
     """
 
     silence_dbfs: Annotated[float, Range(-200.0, 0.0, "dBFS")] = -60.0
@@ -267,6 +274,9 @@ class VerifyTable:
     sync_offset_ms: Annotated[float, Range(0.0, 60_000.0, "ms")] = 10.0
     sync_drift_ms: Annotated[float, Range(0.0, 60_000.0, "ms")] = 10.0
     polarity: Literal["same", "any"] = "same"
+    in_key: Fraction | None = None
+    key_margin: Annotated[float, Range(-2.0, 2.0)] | None = None
+    onset_error_ms: Annotated[float, Range(0.0, 1000.0, "ms")] | None = None
 
 
 TABLES = {

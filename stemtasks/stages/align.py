@@ -49,7 +49,7 @@ def job(song: Song, stem: Stem) -> Job:
         params={
             "strategy": stem.align.name,
             "arguments": stem.align.arguments,
-            "kind": stem.table.kind or ("drums" if stem.generator.name == "drums" else None),
+            "kind": stem.kind,
             "bpm": stem.table.bpm,
             "seed": song.seed("align", stem.name),
             **({"tail": "keep"} if song.song.tail_seconds and stem.table.tail == "keep" else {}),

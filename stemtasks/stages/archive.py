@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from stemtasks import sources
+from stemtasks.audio.as_written import mix_failures, stem_failures
 from stemtasks.audio.in_time import is_found, sync_failures
 from stemtasks.audio.limits import failures
 from stemtasks.delivery.names import archive_name
@@ -72,6 +73,7 @@ def _described(stem: Stem) -> dict[str, Any]:
     """Return what the spec says of a stem, for the archive's contents."""
     return {
         "title": stem.table.title or None,
+        "kind": stem.kind,
         "generator": stem.generator.name,
         "arguments": stem.generator.arguments,
         "align": {"strategy": stem.align.name, "arguments": stem.align.arguments},
@@ -116,10 +118,12 @@ def verify(facts: dict[str, Any], limits: dict[str, Any]) -> list[str]:
         name = "master" if master else f"stem {file['stem']}"
         held = limits["master"] if master else limits["stems"][file["stem"]]
         phrases = failures(file["measurements"], held)
+        phrases += stem_failures(file.get("sections", []), facts["sections"], held)
         if master:
             phrases += sync_failures(file.get("sync"), held) + _loudness_failures(file, held)
         found += [f"{name}: {phrase}" for phrase in phrases]
     mix = failures(facts["mix"]["measurements"], limits["mix"]) + sync_failures(facts["mix"].get("sync"), limits["mix"])
+    mix += mix_failures(facts["mix"]["sections"], facts["sections"], limits["mix"])
     return found + [f"mix: {phrase}" for phrase in mix]
 
 
