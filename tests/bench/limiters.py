@@ -15,6 +15,7 @@ import numpy as np
 import soundfile
 
 from stemtasks.audio.facts import write_facts
+from stemtasks.audio.loudness import measure_loudness
 from stemtasks.audio.wav import write_wav
 from stemtasks.stages import master
 from tests.bench.measuring import ROOT
@@ -35,16 +36,19 @@ def ours(samples: np.ndarray, rate: int, gain_db: float | None) -> np.ndarray:
     """
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        paths = {kind: (folder / f"{kind}.wav", folder / f"{kind}.json") for kind in ("mix", "master")}
+        paths = {kind: [folder / f"{kind}{end}" for end in (".wav", ".json", ".loudness.json")] for kind in ("mix", "master")}
         write_wav(paths["mix"][0], iter([samples]), rate, samples.shape[1])
         write_facts(paths["mix"][1], measure(paths["mix"][0], loudness=True))
+        measure_loudness(paths["mix"][0], paths["mix"][2])
         params = {
             "loudness_lufs": None if gain_db is None else TARGET_LUFS,
             "ceiling_dbtp": CEILING_DBTP,
             "subtype": "FLOAT",
+            "dither": "tpdf",
             "seed": 1,
         }
-        inputs, outputs = (dict(zip(("audio", "facts"), paths[kind], strict=True)) for kind in ("mix", "master"))
+        roles = ("audio", "facts", "loudness")
+        inputs, outputs = (dict(zip(roles, paths[kind], strict=True)) for kind in ("mix", "master"))
         master.run(inputs, outputs, params)
         return soundfile.read(outputs["audio"], always_2d=True)[0]
 
