@@ -9,10 +9,6 @@ import soxr
 
 from tests import loudness_oracle
 
-# 64 taps a phase
-LONG = 8 * scipy.signal.firwin(8 * 64 + 1, 1 / 8, window=("kaiser", 9.0))
-
-
 # up to this share of the rate our 8x meter is an 8x sampling of the wave: there its filters are flat
 FLAT_SHARE = 0.465
 # ripple and images under their Kaiser window: no tone up to there is read further off, in shares of its amplitude
@@ -45,8 +41,10 @@ def band_limited(samples, share=0.45):
     return np.fft.irfft(spectrum, frames, axis=0)[: len(samples)].astype(np.float32).astype(np.float64)
 
 
-def long_dbtp(samples):
-    return 20 * np.log10(np.abs(scipy.signal.upfirdn(LONG, samples, 8, axis=0)).max())
+def long_dbtp(samples, taps=64):
+    """Return what a meter of so many taps a phase reads."""
+    filters = 8 * scipy.signal.firwin(8 * taps + 1, 1 / 8, window=("kaiser", 9.0))
+    return 20 * np.log10(np.abs(scipy.signal.upfirdn(filters, samples, 8, axis=0)).max())
 
 
 def soxr_dbtp(samples, rate):

@@ -36,7 +36,9 @@ def ours(samples: np.ndarray, rate: int, gain_db: float | None) -> np.ndarray:
     """
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        paths = {kind: [folder / f"{kind}{end}" for end in (".wav", ".json", ".loudness.json")] for kind in ("mix", "master")}
+        paths = {
+            kind: [folder / f"{kind}{end}" for end in (".wav", ".json", ".loudness.json")] for kind in ("mix", "master")
+        }
         write_wav(paths["mix"][0], iter([samples]), rate, samples.shape[1])
         write_facts(paths["mix"][1], measure(paths["mix"][0], loudness=True))
         measure_loudness(paths["mix"][0], paths["mix"][2])
