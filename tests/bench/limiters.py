@@ -11,11 +11,13 @@ from pathlib import Path
 
 import imageio_ffmpeg
 import numpy as np
+import scipy.signal
 import soundfile
 
 from stemtasks.audio.facts import write_facts
 from stemtasks.audio.loudness import measure_loudness
 from stemtasks.audio.wav import write_wav
+from stemtasks.dsp.loudness import k_weighting
 from stemtasks.stages import master
 from tests.bench.measuring import ROOT
 from tests.loudness_oracle import integrated_lufs
@@ -24,11 +26,11 @@ from tests.true_peak_oracle import highest_dbtp, made_to_break
 
 RECORDINGS = Path(os.environ.get("STEMTASKS_RECORDINGS", ROOT.parent / "shared" / "audio"))
 REAL = ["songs/metal_madness/song.ogg", "songs/lmms_reggaetry/MASTER.ogg", "loops/loop_amen_full.flac"]
-RATE, CEILING_DBTP, TARGET_LUFS, SECONDS = 48_000, -1.0, -10.0, 15
+RATE, CEILING_DBTP, TARGET_LUFS, HARD_LUFS, SECONDS = 48_000, -1.0, -10.0, -8.0, 15
 Limiter = Callable[[np.ndarray, int, float | None], np.ndarray]
 
 
-def ours(samples: np.ndarray, rate: int, gain_db: float | None) -> np.ndarray:
+def ours(samples: np.ndarray, rate: int, gain_db: float | None, target_lufs: float | None = None) -> np.ndarray:
     """Bring the samples to the target by the stage ``master`` (the gain None: hold the ceiling only).
 
     The whole stage is in its time: it measures the mix, tries gains, renders and reads the file back.
@@ -42,7 +44,7 @@ def ours(samples: np.ndarray, rate: int, gain_db: float | None) -> np.ndarray:
         write_facts(paths["mix"][1], measure(paths["mix"][0], loudness=True))
         measure_loudness(paths["mix"][0], paths["mix"][2])
         params = {
-            "loudness_lufs": None if gain_db is None else TARGET_LUFS,
+            "loudness_lufs": None if gain_db is None else target_lufs or TARGET_LUFS,
             "ceiling_dbtp": CEILING_DBTP,
             "subtype": "FLOAT",
             "dither": "tpdf",
@@ -61,9 +63,9 @@ def _ffmpeg(chain: str, samples: np.ndarray, rate: int) -> np.ndarray:
     return np.frombuffer(made).reshape(-1, samples.shape[1])
 
 
-def alimiter(samples: np.ndarray, rate: int, gain_db: float | None) -> np.ndarray:
+def alimiter(samples: np.ndarray, rate: int, gain_db: float | None, ceiling_dbfs: float = CEILING_DBTP) -> np.ndarray:
     """Limit samples that were brought to the target; it knows the ceiling of samples only."""
-    limit = 10 ** (CEILING_DBTP / 20)
+    limit = 10 ** (ceiling_dbfs / 20)
     return _ffmpeg(f"alimiter=limit={limit}:level=0:latency=1", samples * 10 ** ((gain_db or 0.0) / 20), rate)
 
 
@@ -110,7 +112,9 @@ def harmonics_db(limiter: Limiter, frequency_hz: float) -> float:
     """Return the harmonic distortion of a steady tone 6 dB over the ceiling, in dB."""
     tone = 10 ** ((CEILING_DBTP + 6) / 20) * np.sin(2 * np.pi * frequency_hz * np.arange(4 * RATE) / RATE)
     gain_db = None if limiter is ours else 0.0
-    spectrum = np.abs(np.fft.rfft(limiter(tone[:, None], RATE, gain_db)[RATE : 3 * RATE, 0]))
+    # as it is written to a file, so that all have the same rounding
+    out = limiter(tone[:, None], RATE, gain_db).astype(np.float32).astype(np.float64)
+    spectrum = np.abs(np.fft.rfft(out[RATE : 3 * RATE, 0]))
     found = spectrum[round(2 * frequency_hz) * np.arange(1, 20)]
     return float(10 * np.log10((found[1:] ** 2).sum() / found[0] ** 2))
 
@@ -144,6 +148,30 @@ def pumping(limiter: Limiter) -> tuple[float, float, float]:
     return -float(levels_db.min()), -float(levels_db[:, 30].mean()), float(levels_db.std())
 
 
+def distortion_db(samples: np.ndarray, out: np.ndarray, rate: int) -> float:
+    """Return what no steady gain of 50 ms explains in a limiter's output, K-weighted: in dB of the output."""
+    step = rate // 20
+    frames = len(samples) // step * step
+    before, after = (
+        scipy.signal.sosfilt(k_weighting(rate), both[:frames], axis=0).reshape(-1, step, both.shape[1])
+        for both in (samples, out)
+    )
+    gains = (before * after).sum(axis=(1, 2)) / np.maximum((before**2).sum(axis=(1, 2)), 1e-12)
+    return float(10 * np.log10(((after - gains[:, None, None] * before) ** 2).sum() / (after**2).sum()))
+
+
+def alimiter_under_the_ceiling(samples: np.ndarray, rate: int, lufs: float) -> np.ndarray:
+    """Return what ``alimiter`` makes at a loudness when its true peak is at the ceiling as ours is, found by trying."""
+    gain_db, ceiling_dbfs = lufs - integrated_lufs(samples, rate), CEILING_DBTP
+    for _ in range(16):
+        out = alimiter(samples, rate, gain_db, ceiling_dbfs)
+        error, over_db = lufs - integrated_lufs(out, rate), highest_dbtp(out, rate) - CEILING_DBTP
+        if abs(error) < 0.05 and abs(over_db) < 0.05:
+            break
+        gain_db, ceiling_dbfs = min(40.0, gain_db + 1.5 * error), ceiling_dbfs - 0.8 * over_db
+    return out
+
+
 def table() -> None:
     """Print ceiling (the highest of three meters), loudness error and speed a programme, then tones."""
     limiters: dict[str, Limiter] = {"ours": ours, "alimiter": alimiter, "loudnorm": loudnorm}
@@ -165,3 +193,9 @@ def table() -> None:
     for who, limiter in limiters.items():
         figures = [*(harmonics_db(limiter, frequency_hz) for frequency_hz in (40, 100)), splatter_db(limiter)]
         print(f"{who:12}{''.join(f'{figure:12.1f}' for figure in (*figures, *pumping(limiter)))}")
+    print(f"\n{'hard limiting':26}{'limiter':12}{'LUFS':>8}{'dBTP, 8x':>10}{'distortion, dB':>16}")
+    for name, samples, rate in list(programmes())[: len(REAL)]:
+        made = ours(samples, rate, 0.0, HARD_LUFS)
+        for who, out in (("ours", made), ("alimiter", alimiter_under_the_ceiling(samples, rate, HARD_LUFS))):
+            figures = f"{integrated_lufs(out, rate):8.1f}{highest_dbtp(out, rate):10.2f}"
+            print(f"{name:26}{who:12}{figures}{distortion_db(samples, out, rate):16.1f}")
