@@ -27,6 +27,8 @@ from stemtasks.progress import whole
 CLEAN_REDUCTION_DB, MAX_REDUCTION_DB = 12.0, 24.0
 TOLERANCE_LU = 0.05
 _MAX_RENDERS = 4
+# so much more may other meters read at the Nyquist frequency
+_OTHERS_DB = 5.0
 # dither may lift a peak by as much, in 16 bits at the lowest ceiling that makes sense
 _CLEAR_DB = 0.01
 
@@ -99,7 +101,7 @@ def _floor(peak_dbfs: float, target: float | None, ceiling: float) -> float:
     gain is 0 dB; a few renders may lower the threshold, each by what the one before was over.
     """
     floor_db = peak_dbfs - MAX_REDUCTION_DB - 0.1
-    return 10 ** ((floor_db if target is not None else max(floor_db, ceiling - MARGIN_DB - 2.0)) / 20)
+    return 10 ** ((floor_db if target is not None else max(floor_db, ceiling - MARGIN_DB - _OTHERS_DB)) / 20)
 
 
 def _limited(
