@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from stemtasks.audio.blocks import BLOCK_FRAMES, Block, Narrow
+from stemtasks.audio.blocks import Block, Narrow
 from stemtasks.audio.facts import Facts, decibels
 from stemtasks.audio.source import Source
 
@@ -48,7 +48,9 @@ def measure_levels(path: str | Path, listener: Listener | None = None) -> Facts:
         }
 
 
-_ONES = np.ones(BLOCK_FRAMES)
+# frames of a sum short enough that BLAS runs it in one thread: more of them wait for cores that build other stems
+_PIECE_FRAMES = 8_192
+_ONES = np.ones(_PIECE_FRAMES)
 
 
 class Tally:
@@ -86,8 +88,10 @@ class Tally:
         self.frames += len(block)
         channels_first = np.array(block.T, dtype=np.float64, order="C")
         # BLAS takes half the time of adding up
-        self.sums += np.vecdot(channels_first, _ONES[: len(block)])
-        self.squares += np.vecdot(channels_first, channels_first)
+        for start in range(0, len(block), _PIECE_FRAMES):
+            piece = channels_first[:, start : start + _PIECE_FRAMES]
+            self.sums += np.vecdot(piece, _ONES[: piece.shape[1]])
+            self.squares += np.vecdot(piece, piece)
         self._top.add(block, highest, 1.0)
         self._bottom.add(block, -lowest, -1.0)
         return channels_first.T

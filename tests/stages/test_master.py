@@ -19,7 +19,7 @@ from stemtasks.progress import on_final
 from stemtasks.stages import master
 from tests import loudness_oracle
 from tests.measured import measure
-from tests.true_peak_oracle import highest_dbtp, made_to_break
+from tests.true_peak_oracle import band_limited, exact_peak, highest_dbtp, long_dbtp, made_to_break
 
 RATE = 48_000
 # between its samples it is 3 dB higher than at them, so that what the samples leave room for is too much
@@ -252,7 +252,25 @@ def test_programme_made_to_break_a_limiter_holds_the_ceiling_on_meters_that_are_
         out, facts, failed = mastered(samples, rate, loudness_lufs=None, subtype="FLOAT")
         assert failed == [], name
         assert facts["true_peak_dbtp"] <= -1.0, name
-        assert highest_dbtp(out, rate) <= -1.0, name
+        assert max(highest_dbtp(out, rate), *(long_dbtp(out, taps) for taps in (128, 256, 1024))) <= -1.0, name
+
+
+@pytest.mark.parametrize("rate", [8_000, 48_000, 192_000])
+def test_what_has_nothing_near_the_nyquist_frequency_holds_the_ceiling_as_a_wave(mastered, rate):
+    for name, samples in made_to_break(rate, 12_000).items():
+        out, _, failed = mastered(band_limited(samples), rate, loudness_lufs=None, subtype="FLOAT")
+        assert failed == [], name
+        assert 20 * np.log10(exact_peak(out, 64)) <= -1.0, name
+
+
+def test_a_mix_that_only_a_longer_meter_reads_above_the_ceiling_is_limited(mastered):
+    samples = made_to_break(RATE, 30_000)["sums of signs"]
+    samples *= 10 ** ((-1.05 - highest_dbtp(samples, RATE)) / 20)
+    assert long_dbtp(samples, 1024) > -0.5
+    out, facts, failed = mastered(samples, loudness_lufs=None, subtype="FLOAT")
+    assert failed == []
+    assert facts["master"]["max_reduction_db"] > 0.5
+    assert max(highest_dbtp(out, RATE), long_dbtp(out, 1024)) <= -1.0
 
 
 def test_real_metal_at_minus_8_lufs_is_limited_hard_and_says_its_distortion(recordings, mastered):
