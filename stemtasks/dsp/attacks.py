@@ -16,8 +16,10 @@ Array = NDArray[np.float64]
 WINDOW_SECONDS = 0.0225
 ALONG_SECONDS, ACROSS_HZ = 0.19, 500.0
 """What a median looks at, along the time and across the frequencies."""
-BROAD_SHARE, FLOOR = 0.5, 0.05
-"""An attack has this share of a spectrum, by log magnitudes over a floor below the loudest of all."""
+FLOOR = 0.03
+"""Of the loudest of all: log magnitudes are counted over it."""
+BROAD_SHARE, RISE_SHARE = 0.45, 0.3
+"""In an attack so much of a spectrum is broad, and so much of it was not there 10 ms before."""
 LESS = 0.4
 """In an attack also what is a little longer than it is broad belongs to it."""
 TAPS = 9
@@ -46,7 +48,11 @@ def attacks(x: Array, sample_rate: int) -> Array:
     along = _median(magnitude, 0, max(1, round(ALONG_SECONDS * sample_rate / hop / (TAPS - 1))))
     across = _median(magnitude, 1, max(1, round(ACROSS_HZ * size / sample_rate / (TAPS - 1))))
     loud = np.log1p(magnitude / max(FLOOR * float(magnitude.max(initial=0.0)), 1e-12))
-    is_broad = (loud * (across > along)).sum(axis=1) > BROAD_SHARE * loud.sum(axis=1)
+    whole = np.maximum(loud.sum(axis=1), 1e-9)
+    rises = np.pad(np.maximum(np.diff(loud, axis=0), 0.0).sum(axis=1) / whole[1:], (2, 1))
+    # within a window before or after: an attack is broad a little sooner or later than it rises most
+    is_rising = np.maximum(np.maximum(rises[:-2], rises[1:-1]), rises[2:]) > RISE_SHARE
+    is_broad = is_rising & ((loud * (across > along)).sum(axis=1) > BROAD_SHARE * whole)
     is_broad[1:] |= is_broad[:-1].copy()
     is_attack = (across > LESS * along) & is_broad[:, None]
     found = np.zeros_like(padded)

