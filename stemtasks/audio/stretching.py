@@ -16,7 +16,7 @@ from stemtasks.audio.blocks import Block
 from stemtasks.audio.pieces import read
 from stemtasks.audio.source import Source
 from stemtasks.dsp import overlap as dsp
-from stemtasks.dsp.attacks import attacks
+from stemtasks.dsp.percussive import percussive
 
 PIECE_SECONDS, SEARCH_SECONDS, LEAD_SECONDS = 24.0, 4.0, 0.25
 """These decide the bytes; where the blocks of a caller end does not."""
@@ -52,7 +52,7 @@ def stretched(source: Source, frames: int) -> Iterator[Block]:
 
 def _made(heard: Block, frames: int, rate: int) -> Block:
     """Return a piece at so many frames, its attacks and what else sounds each by blocks that suit them."""
-    short = attacks(heard, rate)
+    short = percussive(heard, rate)
     return _processed(heard - short, frames, TONES, rate) + _processed(short, frames, ATTACKS, rate)
 
 

@@ -30,7 +30,7 @@ EXCHANGES = (
 """Pairs of nine values to put in order, after which the fifth is their median (A. W. Paeth, Graphics Gems, 1990)."""
 
 
-def attacks(x: Array, sample_rate: int) -> Array:
+def percussive(x: Array, sample_rate: int) -> Array:
     """Return the attacks in a signal, shape (frames, channels); the rest is the signal less these.
 
     A frequency is of an attack where the median across the frequencies around it is above that along the time. That is
