@@ -1,8 +1,8 @@
 """What a recording's container claims to hold against what the file holds.
 
 libsndfile shortens a file that was cut in copying without a word, so the sizes of the audio data
-are read here: RIFF, RIFX, RF64 and BW64 (EBU Tech 3306), AIFF and AIFC, Wave64, AU, CAF, and the last
-page of an Ogg stream (RFC 3533). ``audio/ogg.py``, ``flac.py`` and ``mpeg.py`` read whole streams.
+are read here: RIFF, RIFX, RF64 and BW64 (EBU Tech 3306), AIFF and AIFC, Wave64, AU and CAF.
+``audio/ogg.py``, ``flac.py`` and ``mpeg.py`` read whole streams.
 """
 
 from __future__ import annotations
@@ -16,7 +16,6 @@ from stemtasks.audio.coding import Coding, read_coding
 from stemtasks.audio.flac import flac_fault
 from stemtasks.audio.ogg import ogg_fault
 
-OGG_PAGE_BYTES = 27 + 255 + 255 * 255
 MOST_CHUNKS = 4096
 UNKNOWN_64 = 1 << 62
 MOST_PADDING_BYTES = 4096
@@ -92,11 +91,10 @@ def audio_data(file: BinaryIO, file_bytes: int) -> AudioData | None:
             return AudioData(None, max(0, file_bytes - offset))
         fault = _behind(file, offset + claimed, file_bytes, None) if claimed else None
         return AudioData(claimed, max(0, file_bytes - offset), fault=fault)
-    if start[:4] == b"OggS":
-        return _last_ogg_page(file, file_bytes)
-    if start[:4] == b"fLaC" or start[:3] == b"ID3":
+    if start[:4] in (b"OggS", b"fLaC") or start[:3] == b"ID3":
         with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
-            return AudioData(None, file_bytes, fault=flac_fault(content))
+            fault = ogg_fault(content) if start[:4] == b"OggS" else flac_fault(content)
+            return AudioData(None, file_bytes, fault=fault)
     layout = FAMILIES.get(start[:4])
     return None if layout is None else _chunked(file, file_bytes, layout)
 
@@ -197,16 +195,3 @@ def _is_chunk(file: BinaryIO, position: int, file_bytes: int, layout: _Layout) -
 def _is_open_ended(claimed: int) -> bool:
     """Return whether a size is one that recorders write to a pipe: all ones, or about 2 GiB (SoX, arecord)."""
     return 0x7FFFEF00 <= claimed <= 0x80000000 or 0xFFFFFF00 <= claimed <= 0xFFFFFFFF or claimed >= UNKNOWN_64
-
-
-def _last_ogg_page(file: BinaryIO, file_bytes: int) -> AudioData | None:
-    """Return the bytes that the last page needs and has (RFC 3533, section 6)."""
-    file.seek(max(0, file_bytes - OGG_PAGE_BYTES))
-    tail = file.read(OGG_PAGE_BYTES)
-    page = tail[tail.rfind(b"OggS") :]
-    if not page.startswith(b"OggS"):
-        return None
-    # a page cut inside its own header needs at least one byte more than it has
-    needed = 27 + page[26] + sum(page[27 : 27 + page[26]]) if len(page) >= 27 else 28
-    with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
-        return AudioData(needed, len(page), "last Ogg page", fault=ogg_fault(content))
