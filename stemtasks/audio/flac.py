@@ -30,7 +30,7 @@ def flac_fault(content: mmap.mmap) -> str | None:
     start = content.find(b"fLaC", 0, 1 << 20)
     if start < 0 or start + 42 > len(content):
         return None
-    if any(content.find(b"fLaC" + kind + b"\0\0\x22", start + 42) >= 0 for kind in (b"\0", b"\x80")):
+    if _is_joined(content, start + 42):
         return "several recordings are joined in it, only the first would be read; separate them, or export it as one"
     least, block, stated, rate_hz = _stream(content[start + 8 : start + 26])
     first, end = _first_frame(content, start + 4), end_without_tags(content)
@@ -50,6 +50,15 @@ def flac_fault(content: mmap.mmap) -> str | None:
         f"its header says {stated} frames, but {there} are there, and the rest would be lost; "
         "repair the header or export it again"
     )
+
+
+def _is_joined(content: mmap.mmap, position: int) -> bool:
+    """Return whether another stream begins behind ``position``."""
+    while (position := content.find(b"fLaC", position)) >= 0:
+        position += 4
+        if content[position : position + 4] in (b"\0\0\0\x22", b"\x80\0\0\x22"):
+            return True
+    return False
 
 
 def _stream(info: bytes) -> tuple[int, int, int, int]:
