@@ -25,6 +25,7 @@ MODULES = sorted(
 AUDIO = [
     "audio/beginning.py",
     "audio/blocks.py",
+    "audio/chunks.py",
     "audio/coding.py",
     "audio/facts.py",
     "audio/flac.py",

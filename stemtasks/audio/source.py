@@ -11,7 +11,8 @@ import soundfile
 
 from stemtasks.audio.beginning import Beginning
 from stemtasks.audio.blocks import BLOCK_FRAMES, Block, Blocks, Narrow
-from stemtasks.audio.headers import UNKNOWN_64, AudioData, audio_data
+from stemtasks.audio.chunks import UNKNOWN_64
+from stemtasks.audio.headers import AudioData, audio_data
 from stemtasks.audio.layout import Layout, read_layout
 from stemtasks.audio.mpeg import mp3_length
 from stemtasks.dsp.channels import VORBIS_TO_WAV

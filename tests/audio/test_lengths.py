@@ -303,6 +303,20 @@ def test_the_byte_that_pads_gsm_blocks_is_no_block(tmp_path, form, frames):
     assert length(path, path.read_bytes()) == frames
 
 
+@pytest.mark.parametrize("stated", [0, 4000, 8000, 8160])
+def test_gsm_in_an_aiff_is_as_long_as_its_comm_says_if_that_fits_its_blocks(tmp_path, stated):
+    path = tmp_path / "a.aifc"
+    soundfile.write(path, np.zeros(8001), 8000, format="AIFF", subtype="GSM610")
+    assert length(path, path.read_bytes()) == 8001
+    content = bytearray(path.read_bytes())
+    at = content.index(b"COMM") + 10
+    content[at : at + 4] = struct.pack(">I", stated)
+    if stated > 8000:
+        assert length(path, bytes(content)) == stated
+    else:
+        assert f"its header says {stated} frames, but 8160 are there" in refused(path, bytes(content))
+
+
 @pytest.mark.parametrize("subtype", ["G721_32", "NMS_ADPCM_32"])
 def test_a_fact_counts_where_the_header_does_not_describe_a_block(tmp_path, subtype):
     soundfile.write(tmp_path / "a.wav", np.zeros(44101), 8000, subtype=subtype)
