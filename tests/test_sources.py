@@ -23,6 +23,7 @@ MODULES = sorted(
     if "template" not in path.parts
 )
 AUDIO = [
+    "audio/adm.py",
     "audio/beginning.py",
     "audio/blocks.py",
     "audio/chunks.py",

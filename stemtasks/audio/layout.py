@@ -1,9 +1,9 @@
 """The speakers that an audio file declares for its channels, in the file's own order.
 
 WAV, RF64, BW64 and Wave64 by the mask of WAVE_FORMAT_EXTENSIBLE (Microsoft, 'Multiple channel audio data and WAVE
-files', 2007); CAF's ``chan`` and AIFF's ``CHAN`` (Apple, Core Audio Format Specification, 'Channel Layout Chunk', and
-CoreAudioBaseTypes.h); FLAC (RFC 9639, 8.6.2 and 9.1.3); Vorbis (Vorbis I, 4.3.9) and Opus (RFC 7845, 5.1.1; RFC 8486
-for ambisonics). Speakers have the names of ``dsp/channels.py``. AU and MP3 declare none.
+files', 2007), or by ``chna`` (``adm.py``); CAF's ``chan`` and AIFF's ``CHAN`` (Apple, Core Audio Format Specification,
+'Channel Layout Chunk', and CoreAudioBaseTypes.h); FLAC (RFC 9639, 8.6.2 and 9.1.3); Vorbis (Vorbis I, 4.3.9) and Opus
+(RFC 7845, 5.1.1; RFC 8486 for ambisonics). Speakers have the names of ``dsp/channels.py``. AU and MP3 declare none.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
+from stemtasks.audio.adm import named_by_chna
 from stemtasks.audio.chunks import FAMILIES, MOST_CHUNKS, body, chunks
 from stemtasks.audio.coding import EXTENSIBLE
 
@@ -90,13 +91,18 @@ def read_layout(path: Path, channels: int) -> Layout:
             return _flac(file, channels)
         if start not in FAMILIES:
             return _UNDECLARED
-        family = FAMILIES[start]
+        family, declared = FAMILIES[start], _UNDECLARED
         for chunk in chunks(file, family):
             if chunk.name == b"fmt ":
-                return _wave(body(file, chunk, MOST_CHUNK_BYTES), channels, family.order)
+                declared = _wave(body(file, chunk, MOST_CHUNK_BYTES), channels, family.order)
+            if chunk.name == b"chna":
+                is_declared = declared.speakers is not None
+                speakers, fault = named_by_chna(body(file, chunk, MOST_CHUNK_BYTES), channels, is_declared)
+                if speakers is not None or fault is not None:
+                    return Layout(speakers, fault)
             if chunk.name.lower() == b"chan" and chunk.size >= 12:
                 return _core_audio(body(file, chunk, MOST_CHUNK_BYTES), channels)
-    return _UNDECLARED
+    return declared
 
 
 def _masked(mask: int, channels: int, where: str) -> Layout:

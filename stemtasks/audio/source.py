@@ -41,8 +41,8 @@ class Source:
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path)
         data = _inspected(self.path)
-        self._beginning: Beginning | None = None
-        self._file = _opened(self.path)
+        self._beginning = _as_rf64(self.path)
+        self._file = _opened(self.path, self._beginning)
         self.sample_rate: int = self._file.samplerate
         self.channels: int = self._file.channels
         self.frames: int = self._file.frames
@@ -159,7 +159,7 @@ class Source:
             raise AudioError(f"{self.path}: no audio could be decoded; export it again")
         # a decoder does not always find its way back to the start of such a file
         self._file.close()
-        self._file, self._position = _opened(self.path), 0
+        self._file, self._position = _opened(self.path, self._beginning), 0
 
 
 def _widened(block: Narrow) -> Block:
@@ -208,7 +208,25 @@ def _inspected(path: Path) -> AudioData | None:
     return data
 
 
+def _as_rf64(path: Path) -> Beginning | None:
+    """Return a BW64 under the name that libsndfile knows: with a ``ds64`` chunk it is an RF64, without one a WAV."""
+    with open(path, "rb") as file:
+        start = file.read(16)
+    if start[:4] != b"BW64":
+        return None
+    return Beginning(path, b"RF64" if start[12:16] == b"ds64" else b"RIFF", 4)
+
+
 def _opened(path: Path, beginning: Beginning | None = None) -> soundfile.SoundFile:
+    try:
+        return _known(path, beginning)
+    except BaseException:
+        if beginning is not None:
+            beginning.close()
+        raise
+
+
+def _known(path: Path, beginning: Beginning | None) -> soundfile.SoundFile:
     try:
         file = _Sequential(path if beginning is None else beginning)
     except soundfile.LibsndfileError as error:
