@@ -35,7 +35,8 @@ class Coding:
         if self._has_known_slots():
             return None
         slot, rest = divmod(self.align, self.channels)
-        narrow = self.align < frame and not rest and slot > 1 and self.align != sample
+        is_meant = (not rest and slot > 1) or self.bytes_per_second == self.align * self.rate_hz
+        narrow = 0 < self.align < frame and self.align != sample and is_meant
         if self.align <= frame and not narrow:
             return None
         return (

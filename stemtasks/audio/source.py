@@ -66,6 +66,11 @@ class Source:
                 self._count()  # a WAV's header counts the encoder's padding; layer II has no count
             elif self.format == "MP3":
                 self._check_mp3()
+            if data is not None and data.stated > self.frames:
+                raise AudioError(
+                    f"{self.path}: its header says {data.stated} frames, but its bytes are {self.frames}; "
+                    "repair the header or export it again"
+                )
             if data is not None and data.frames is not None:
                 self.frames = min(self.frames, data.frames)
         except BaseException:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import struct
 import subprocess
 
@@ -370,6 +371,22 @@ def wav(tag, channels, bits, align, bytes_per_second=7):
 )
 def test_slots_that_contradict_the_samples_are_told(tmp_path, tag, channels, bits, align):
     assert f"{align} bytes a frame; repair" in refused(tmp_path / "a.wav", wav(tag, channels, bits, align))
+
+
+@pytest.mark.parametrize(("channels", "align"), [(258, 4), (5, 4), (3, 4)])
+def test_channels_that_contradict_both_the_bytes_of_a_frame_and_of_a_second_are_told(tmp_path, channels, align):
+    content = wav(1, channels, 16, align, align * RATE)
+    assert f"{align} bytes a frame; repair" in refused(tmp_path / "a.wav", content)
+
+
+@pytest.mark.parametrize(("at", "value"), [(7, b"\x18"), (1, b"\x06"), (2, b"\0\1")])
+def test_an_aiff_that_states_more_frames_than_its_bytes_are_is_told(coded, tmp_path, at, value):
+    content = bytearray(coded["a.aiff"])
+    at += content.index(b"COMM") + 8
+    content[at : at + len(value)] = value
+    assert re.search(
+        r"its header says \d+ frames, but its bytes are \d+; repair", refused(tmp_path / "a.aiff", content)
+    )
 
 
 @pytest.mark.parametrize(
