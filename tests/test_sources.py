@@ -23,7 +23,10 @@ MODULES = sorted(
     if "template" not in path.parts
 )
 AUDIO = [
+    "audio/adm.py",
+    "audio/beginning.py",
     "audio/blocks.py",
+    "audio/chunks.py",
     "audio/coding.py",
     "audio/facts.py",
     "audio/flac.py",
