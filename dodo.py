@@ -12,6 +12,7 @@ def task_songs():
     yield tasks("stem", "render a stem, as long as it is by itself")
     yield tasks("align", "fit a stem to the target: pad, loop, crossfade or truncate")
     yield tasks("process", "run a stem's effects, gain and pan: the stem as it is delivered")
+    yield tasks("sync", "look for each stem in the reference, where that is a file: is it in time?")
     yield tasks("mix", "sum the processed stems at the faders' gains")
     yield tasks("master", "bring the mix to its loudness, under the true-peak ceiling")
     yield tasks("archive", "check everything once more, then zip stems, master, manifest and track sheet")

@@ -8,10 +8,16 @@ from typing import Self
 
 MOST_CHARACTERS = 1000
 """Of a mistake's line."""
+_NOT_SHOWN = (*range(0x20), *range(0x7F, 0xA0), *range(0x2028, 0x202F), *range(0x2066, 0x206A))
+_ESCAPED = {code: chr(code).encode("unicode_escape").decode() for code in _NOT_SHOWN}
+"""Control characters, ends of lines and turns of the direction: a file's name may have them, a line may not."""
 
 
 class StemtasksError(Exception):
     """A mistake outside the code: its text is one line, shown without a traceback."""
+
+    def __str__(self) -> str:
+        return one_line(super().__str__())
 
 
 class SpecError(StemtasksError):
@@ -64,9 +70,14 @@ class Mistakes(list[str]):
             raise SpecError(*(f"{where}{mistake}" for mistake in self))
 
 
+def one_line(text: str) -> str:
+    """Return a text with its control characters escaped, so that it stays one line on a terminal."""
+    return text.translate(_ESCAPED)
+
+
 def _line(text: str) -> str:
     """Return a text on one line that a person may still want to read: names in a spec may be of any length."""
-    text = " ".join(text.splitlines())
+    text = one_line(text)
     return text if len(text) <= MOST_CHARACTERS else f"{text[: MOST_CHARACTERS - 200]} ... {text[-195:]}"
 
 

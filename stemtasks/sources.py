@@ -263,6 +263,8 @@ def _version(library: str) -> str:
         named = None
     if named is not None and re.search(rf"(?m)^{re.escape(library)}[/.]", named.read_text("RECORD") or ""):
         return _said_by(named)
+    if named is None and not _places(library):
+        return "not installed"
     names = sorted(set(packages_distributions().get(library, ())))
     if len(names) == 1:
         return _said_by(distribution(names[0]))

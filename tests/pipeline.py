@@ -8,21 +8,18 @@ from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
 
-from stemtasks.action.pipeline import is_per_stem, jobs_of
+from stemtasks.action.pipeline import jobs_of, per
 from stemtasks.job import Job
 from stemtasks.spec.reading import read_song
 
 STAGES: list[str] = re.findall(r'tasks\("(\w+)"', (Path(__file__).parents[1] / "dodo.py").read_text(encoding="utf-8"))
 
 
-def tasks_of(song: str, stems: Iterable[str], stages: Iterable[str] = STAGES) -> list[str]:
-    """Return the names of a song's tasks, sorted."""
-    stems = list(stems)
-    return sorted(
-        f"{stage}:{name}"
-        for stage in stages
-        for name in ([f"{song}/{stem}" for stem in stems] if is_per_stem(stage) else [song])
-    )
+def tasks_of(song: str, stems: Iterable[str], stages: Iterable[str] = STAGES, reference: bool = False) -> list[str]:
+    """Return the names of a song's tasks, sorted; ``reference`` says that its reference is a file."""
+    of_stems = [f"{song}/{stem}" for stem in stems]
+    names = {None: [song], "stem": of_stems, "compared": of_stems if reference else []}
+    return sorted(f"{stage}:{name}" for stage in stages for name in names[per(stage)])
 
 
 @cache

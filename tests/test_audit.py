@@ -58,7 +58,7 @@ def test_a_poisoned_store_is_found_and_the_first_frame_named(built):
     assert run.code != 0
     assert run.tasks("FAILED") == ["stem:song/bass"]
     assert "build/song/stems/bass.wav: made once more it differs, first at frame 1000 (0.062 s)" in run.out
-    assert "'stemtasks cache replace stem:song/bass' forgets what was kept" in run.out
+    assert "'doit -s -a stem:song/bass' makes it anew\n" in run.out
 
 
 def test_poison_that_is_restored_is_found_before_it_has_a_name(built):

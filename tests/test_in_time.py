@@ -1,8 +1,9 @@
-"""A song that is out of time with its reference is not delivered, and another reference renders nothing."""
+"""A song that is out of time with its reference is not built, and another reference renders nothing."""
 
 from __future__ import annotations
 
 import json
+import re
 
 import numpy as np
 import pytest
@@ -33,7 +34,9 @@ note = "A2"
 level_dbfs = -40
 """
 STEMS = ("drums", "hum", "rest")
-ALL = tasks_of("song", STEMS)
+ALL = tasks_of("song", STEMS, reference=True)
+LOOKED_FOR = tasks_of("song", STEMS, ["sync"], reference=True)
+NOT_FOUND = "not found in the reference for sure, so not judged"
 
 
 @pytest.fixture
@@ -51,6 +54,8 @@ def contents(project):
 def test_what_is_found_in_the_reference_is_in_the_record_and_another_reference_renders_nothing(song):
     run = song.build()
     assert run.done == {"ran": ALL}
+    assert run.lines("ran")["sync:song/hum"].startswith(NOT_FOUND)
+    assert re.match(r"[+-]0\.0\d ms from the reference  ", run.lines("ran")["sync:song/drums"])
     assert "all checks passed, 3 of 4 found in the reference within 0.0" in run.lines("ran")["archive:song"]
     files = {file.get("stem", "master"): file for file in contents(song)["files"]}
     for sync in (files["drums"]["align"]["sync"], files["rest"]["sync"], files["master"]["sync"]):
@@ -60,22 +65,39 @@ def test_what_is_found_in_the_reference_is_in_the_record_and_another_reference_r
     assert files["hum"]["sync"]["offset_ms"] is None
     written(song.folder / "spec" / "rough.wav", hits(9), RATE)
     run = song.build()
-    assert run.done == {"ran": ["archive:song", "reference:song", "timing:song"]}
+    assert run.done == {"ran": ["archive:song", "reference:song", *LOOKED_FOR, "timing:song"]}
+    assert {run.lines("ran")[task].partition("  ")[0] for task in LOOKED_FOR} == {NOT_FOUND}
     assert "sync not judged (none of it is found in the reference)" in run.lines("ran")["archive:song"]
 
 
-def test_a_stem_that_is_late_slow_or_inverted_keeps_the_song_from_being_delivered(song):
+def test_another_stem_is_looked_for_alone(song):
+    song.build()
+    song.edit("gain_db = -3", "gain_db = -4")
+    after = ["archive:song", "master:song", "mix:song", "process:song/drums", "sync:song/drums"]
+    assert song.build().done == {"ran": after}
+
+
+def test_a_song_whose_reference_becomes_a_duration_has_no_such_file_any_more(song):
+    song.build()
+    song.edit('file = "rough.wav"', f"duration = {len(MIX) // RATE}")
+    song.build()
+    assert not (song.folder / "build/song/sync").exists()
+
+
+def test_a_stem_that_is_late_slow_or_inverted_fails_before_anything_is_delivered(song):
     wrong = -late(DRUMS, 37.0, 300.0)
     written(song.folder / "spec" / "drums.wav", wrong[: len(DRUMS)], RATE)
-    run = song.doit()
-    assert run.done["FAILED"] == ["archive:song"]
-    line = run.lines("FAILED")["archive:song"]
-    assert "stem drums: it is 37.00 ms behind the reference, 10 ms are allowed" in line.replace("36.99", "37.00")
+    run = song.doit("--continue")
+    assert run.done["FAILED"] == ["sync:song/drums"]
+    assert not list((song.folder / "build/song").glob("*.zip"))
+    line = run.lines("FAILED")["sync:song/drums"]
+    assert "spec/song.toml: stems.drums: it is 37.00 ms behind the reference, 10 ms are allowed" in line.replace(
+        "36.99", "37.00"
+    )
     assert "it drifts by +1" in line
     assert "polarity is the reference's inverted" in line
-    assert "stem rest" not in line
     song.edit("[stems.drums]", '[stems.drums]\nverify = { sync_offset_ms = 50, sync_drift_ms = 20, polarity = "any" }')
-    assert "archive:song" in song.doit().done.get("ran", [])
+    assert song.build().tasks("ran") == ["archive:song", "sync:song/drums"]
 
 
 def test_a_filter_that_turns_the_phase_of_a_stem_is_no_inversion(song):
@@ -88,7 +110,7 @@ def test_a_filter_that_turns_the_phase_of_a_stem_is_no_inversion(song):
 
 def test_a_song_whose_target_is_a_duration_reads_no_reference(song):
     song.edit('file = "rough.wav"', f"duration = {len(MIX) // RATE}")
-    assert song.build().done == {"ran": ALL}
+    assert song.build().done == {"ran": tasks_of("song", STEMS)}
     assert not any("sync" in file or "sync" in file.get("align", {}) for file in contents(song)["files"])
     assert "sync" not in contents(song)["mix"]
 

@@ -1,19 +1,50 @@
-"""Meters of true peak that are not ours, by scipy and by soxr, and programme made to break a limiter."""
+"""Meters of true peak that are not ours, by Fourier, scipy and soxr, and programme made to break a limiter."""
 
 from __future__ import annotations
 
 import numpy as np
+import scipy.fft
 import scipy.signal
 import soxr
 
 from tests import loudness_oracle
 
-# 64 taps a phase
-LONG = 8 * scipy.signal.firwin(8 * 64 + 1, 1 / 8, window=("kaiser", 9.0))
+# up to this share of the rate our 8x meter is an 8x sampling of the wave: there its filters are flat
+FLAT_SHARE = 0.465
+# ripple and images under their Kaiser window: no tone up to there is read further off, in shares of its amplitude
+RIPPLE = 10 ** (-66 / 20)
 
 
-def long_dbtp(samples):
-    return 20 * np.log10(np.abs(scipy.signal.upfirdn(LONG, samples, 8, axis=0)).max())
+def least_of(share, factor=8):
+    """Return what such a meter reads at least of a wave of peak 1 that has nothing above a share of the rate.
+
+    Near its peak such a wave falls no faster than a cosine of its highest frequency (Duffin and Schaeffer, 'Some
+    properties of functions of exponential type', 1938), and the nearest instant is 1 / (2 factor) frames away.
+    """
+    return np.cos(np.pi * share / factor)
+
+
+def exact_peak(samples, factor=8):
+    """Return the highest value of the band-limited wave at ``factor`` times the rate: zeros added to its spectrum."""
+    frames = 2 * scipy.fft.next_fast_len(len(samples) // 2 + 2048, real=True)
+    spectra = np.fft.rfft(np.pad(samples, ((2048, frames - 2048 - len(samples)), (0, 0))).T)
+    return factor * max(np.abs(np.fft.irfft(spectrum, frames * factor)).max() for spectrum in spectra)
+
+
+def band_limited(samples, share=0.45):
+    """Return the samples without what lies above a share of the rate, faded at both ends."""
+    n = np.arange(len(samples))
+    faded = samples * (np.sin(np.pi / 2 * np.clip(np.minimum(n, n[::-1]) / 2000, 0, 1)) ** 2)[:, None]
+    frames = scipy.fft.next_fast_len(len(samples), real=True)
+    spectrum = np.fft.rfft(faded, frames, axis=0)
+    spectrum[round(share * frames) :] = 0
+    return np.fft.irfft(spectrum, frames, axis=0)[: len(samples)].astype(np.float32).astype(np.float64)
+
+
+def long_dbtp(samples, taps=64):
+    """Return what a meter of so many taps a phase reads."""
+    filters = 8 * scipy.signal.firwin(8 * taps + 1, 1 / 8, window=("kaiser", 9.0))
+    return 20 * np.log10(np.abs(scipy.signal.upfirdn(filters, samples, 8, axis=0)).max())
 
 
 def soxr_dbtp(samples, rate):

@@ -58,7 +58,7 @@ class _Checking:
         for each in self.song.stems:
             stem_frames = self._generator(each, timeline, frames)
             self._strategy(each, timeline, stem_frames, frames)
-            self._effects(each, timeline, frames)
+            self._effects(each, timeline, stem_frames, frames)
         return Said(list(dict.fromkeys(self.mistakes)), list(dict.fromkeys(self.remarks)))
 
     def _missing_files(self) -> None:
@@ -137,14 +137,19 @@ class _Checking:
         offered |= {"bpm": each.table.bpm, "kind": each.table.kind, "seed": 0}
         self._asked(f"stems.{each.name}.align", each.align, each.align.arguments, offered)
 
-    def _effects(self, each: Stem, timeline: Timeline, frames: int | None) -> None:
+    def _effects(self, each: Stem, timeline: Timeline, stem_frames: int | None, frames: int | None) -> None:
         channels = self.song.song.channels
-        stream = Stream(self.song.song.sample_rate, channels, ENDLESS if frames is None else frames, Path())
-        for index, effect in enumerate(each.effects):
-            offered = {"stream": stream, "timeline": timeline, "seed": 0}
-            self._asked(f"stems.{each.name}.effects[{index}]", effect, effect.arguments, offered)
+        own = each.table.channels or channels
+        for key, chain, wide, length in (
+            ("mend", each.mend, own, stem_frames),
+            ("effects", each.effects, channels, frames),
+        ):
+            stream = Stream(self.song.song.sample_rate, wide, ENDLESS if length is None else length, Path())
+            for index, effect in enumerate(chain):
+                offered = {"stream": stream, "timeline": timeline, "seed": 0}
+                self._asked(f"stems.{each.name}.{key}[{index}]", effect, effect.arguments, offered)
         try:
-            pan_gains(each.table.channels or channels, channels, each.table.pan)
+            pan_gains(own, channels, each.table.pan)
         except StemtasksError as error:
             self._add(f"stems.{each.name}", _lines(error))
 

@@ -161,10 +161,11 @@ class _Action:
                 if made[role] != read_digest(kept[role]):
                     where = plugins.load("stemtasks.audio.compare:first_difference")(file, kept[role])
                     self.tree.records.drop("tasks", self.job.task)
+                    task = self.job.task
+                    shared = f", then 'stemtasks cache replace {task}' sends it" if self.tree.shared else ""
                     raise VerificationError(
                         f"{self.job.outputs[role]}: made once more it differs, first {where}: what was kept is not "
-                        "what the stage makes, or that changes; "
-                        f"'stemtasks cache replace {self.job.task}' forgets what was kept"
+                        f"what the stage makes, or that changes; 'doit -s -a {task}' makes it anew{shared}"
                     )
 
     def check_inputs_are_the_same(self) -> None:

@@ -1,4 +1,4 @@
-"""All jobs of a song: each stage's file says what it is made of, once for the song or once for each of its stems."""
+"""All jobs of a song: each stage's file says what it is made of, once for the song or for each of its stems."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from stemtasks.spec.song import Song
 
 def jobs_of(stage: str, song: Song) -> Iterator[Job]:
     """Yield a stage's jobs of one song."""
-    make = plugins.load(parts.stage(stage, "job"))
-    yield from (make(song, stem) for stem in song.stems) if is_per_stem(stage) else (make(song),)
+    make, what = plugins.load(parts.stage(stage, "job")), per(stage)
+    yield from (make(song),) if what is None else (make(song, each) for each in song.each(what))
 
 
 def all_jobs(songs: Iterable[Song]) -> Iterator[Job]:
@@ -26,17 +26,18 @@ def all_jobs(songs: Iterable[Song]) -> Iterator[Job]:
 
 
 @cache
-def is_per_stem(stage: str) -> bool:
-    """Return whether a stage makes a file for each stem: its ``job`` asks for one."""
-    return "stem" in inspect.signature(plugins.load(parts.stage(stage, "job"))).parameters
+def per(stage: str) -> str | None:
+    """Return what a stage makes a file for each of, as its ``job`` asks for it: ``stem``; None: one for the song."""
+    _, *asked = inspect.signature(plugins.load(parts.stage(stage, "job"))).parameters
+    return asked[0] if asked else None
 
 
 def task_names(songs: Iterable[Song]) -> set[str]:
     """Return the names of all tasks of some songs, without making a job of each."""
-    stems = {stage: is_per_stem(stage) for stage in parts.stages()}
+    asked = {stage: per(stage) for stage in parts.stages()}
     return {
         f"{stage}:{name}"
         for song in songs
-        for stage, per_stem in stems.items()
-        for name in ([f"{song.name}/{stem.name}" for stem in song.stems] if per_stem else [song.name])
+        for stage, what in asked.items()
+        for name in ([song.name] if what is None else [f"{song.name}/{each.name}" for each in song.each(what)])
     }

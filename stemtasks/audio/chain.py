@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from stemtasks.audio.blocks import Block, Blocks, Stream, fitted
+from stemtasks.audio.effecting import through
 from stemtasks.audio.facts import decibels, write_facts
 from stemtasks.audio.levels import measure_levels
 from stemtasks.audio.source import Source
@@ -17,11 +17,9 @@ from stemtasks.audio.wav import write_wav
 from stemtasks.dsp import pan
 from stemtasks.dsp.level import TAIL_FLOOR, amplitude, peak
 from stemtasks.errors import AudioError, SpecError
-from stemtasks.plugins import call, load
 from stemtasks.timeline import Timeline
 
 CUT_FADE_MS = 10
-LOOKAHEAD_SECONDS = 1
 
 
 @dataclass
@@ -47,7 +45,18 @@ def process(inputs: dict[str, Path], outputs: dict[str, Path], params: dict[str,
     timeline = Timeline.load(inputs["timing"])
     heard = Heard()
     with Source(inputs["audio"]) as source:
-        blocks = _gained(*_chain(source, timeline, outputs["audio"].parent, params), source.channels, params)
+        blocks, channels = _folded(source, params["channels"])
+        stream = Stream(timeline.sample_rate, channels, source.frames, outputs["audio"].parent)
+        blocks, channels = through(
+            blocks,
+            stream,
+            params["effects"],
+            parts=params["parts"],
+            timeline=timeline,
+            channels=params["channels"],
+            frames=timeline.delivered_frames,
+        )
+        blocks = _gained(blocks, channels, source.channels, params)
         end = timeline.frames if params["tail"] == "cut" else timeline.delivered_frames
         blocks = _ended(blocks, end, round(CUT_FADE_MS * timeline.sample_rate / 1000), heard)
         blocks = fitted(blocks, timeline.delivered_frames, params["channels"])
@@ -68,24 +77,6 @@ def process(inputs: dict[str, Path], outputs: dict[str, Path], params: dict[str,
     write_facts(outputs["facts"], facts)
 
 
-def _chain(source: Source, timeline: Timeline, scratch: Path, params: dict[str, Any]) -> tuple[Blocks, int]:
-    """Return the audio after the last effect, and its channels.
-
-    A mono stem stays mono until an effect that does not say it treats each channel by itself: the result
-    is the same as widening it at once, at half the cost.
-    """
-    blocks, channels = _folded(source, params["channels"])
-    bound = timeline.delivered_frames + LOOKAHEAD_SECONDS * timeline.sample_rate
-    for entry in params["effects"]:
-        reference = params["parts"][f"effects/{entry['effect']}"]
-        if channels < params["channels"] and not getattr(sys.modules[load(reference).__module__], "PER_CHANNEL", False):
-            blocks, channels = _widened(blocks, params["channels"]), params["channels"]
-        stream = Stream(timeline.sample_rate, channels, source.frames, scratch)
-        offered = {"timeline": timeline, "seed": entry.get("seed")}
-        blocks = _until(call(reference, blocks, stream, arguments=entry["arguments"], offered=offered), bound)
-    return blocks, channels
-
-
 def _folded(source: Source, channels: int) -> tuple[Blocks, int]:
     """Return the source's blocks with no more channels than the song has: stereo becomes mono by its average."""
     if source.channels in (1, channels):
@@ -96,21 +87,6 @@ def _folded(source: Source, channels: int) -> tuple[Blocks, int]:
             "export it with 1 or as many as the song"
         )
     return (pan.middle(block)[:, None] for block in source.blocks()), 1
-
-
-def _widened(blocks: Blocks, channels: int) -> Blocks:
-    for block in blocks:
-        yield np.repeat(block, channels, axis=1)
-
-
-def _until(blocks: Blocks, frames: int) -> Blocks:
-    """Yield at most so many frames: a tail past the end, and past what a later effect looks ahead, costs nothing."""
-    position = 0
-    for block in blocks:
-        yield block[: frames - position]
-        position += len(block)
-        if position >= frames:
-            return
 
 
 def _gained(blocks: Blocks, channels: int, source_channels: int, params: dict[str, Any]) -> Blocks:

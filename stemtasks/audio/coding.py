@@ -10,6 +10,7 @@ import struct
 from dataclasses import dataclass
 
 PCM, FLOAT, EXTENSIBLE = 1, 3, 0xFFFE
+GSM_BYTES, GSM_SAMPLES = 33, 160
 G721, NMS = 0x40, 0x38  # their fmt has no samples of a block, and G.721's block align is not that of its bytes
 
 
@@ -34,7 +35,8 @@ class Coding:
         if self._has_known_slots():
             return None
         slot, rest = divmod(self.align, self.channels)
-        narrow = self.align < frame and not rest and slot > 1 and self.align != sample
+        is_meant = (not rest and slot > 1) or self.bytes_per_second == self.align * self.rate_hz
+        narrow = 0 < self.align < frame and self.align != sample and is_meant
         if self.align <= frame and not narrow:
             return None
         return (
@@ -76,3 +78,19 @@ def read_coding(body: bytes, order: str) -> Coding | None:
     tag, channels, rate_hz, bytes_per_second, align, bits = struct.unpack(order + "HHIIHH", body[:16])
     extra = struct.unpack(order + "H", body[18:20])[0] if len(body) >= 20 and tag != EXTENSIBLE else 0
     return Coding(tag, channels, rate_hz, bytes_per_second, align, bits, extra)
+
+
+def gsm_fault(common: bytes, data_bytes: int) -> str | None:
+    """Return how the COMM chunk of an AIFC file contradicts the blocks of GSM 6.10 in its SSND, or None.
+
+    libsndfile reads as many frames as COMM says; of all other codings, what the audio chunk holds.
+    """
+    if common[18:22] != b"GSM ":
+        return None
+    stated, there = int.from_bytes(common[2:6], "big"), (data_bytes - 8) // GSM_BYTES * GSM_SAMPLES
+    if stated > there - GSM_SAMPLES:
+        return None
+    return (
+        f"its header says {stated} frames, but {there} are there, and the rest would be lost; "
+        "repair the header or export it again"
+    )

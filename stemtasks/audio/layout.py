@@ -1,9 +1,9 @@
 """The speakers that an audio file declares for its channels, in the file's own order.
 
 WAV, RF64, BW64 and Wave64 by the mask of WAVE_FORMAT_EXTENSIBLE (Microsoft, 'Multiple channel audio data and WAVE
-files', 2007); CAF's ``chan`` and AIFF's ``CHAN`` (Apple, Core Audio Format Specification, 'Channel Layout Chunk', and
-CoreAudioBaseTypes.h); FLAC (RFC 9639, 8.6.2 and 9.1.3); Vorbis (Vorbis I, 4.3.9) and Opus (RFC 7845, 5.1.1; RFC 8486
-for ambisonics). Speakers have the names of ``dsp/channels.py``. AU and MP3 declare none.
+files', 2007), or by ``chna`` (``adm.py``); CAF's ``chan`` and AIFF's ``CHAN`` (Apple, Core Audio Format Specification,
+'Channel Layout Chunk', and CoreAudioBaseTypes.h); FLAC (RFC 9639, 8.6.2 and 9.1.3); Vorbis (Vorbis I, 4.3.9) and Opus
+(RFC 7845, 5.1.1; RFC 8486 for ambisonics). Speakers have the names of ``dsp/channels.py``. AU and MP3 declare none.
 """
 
 from __future__ import annotations
@@ -15,8 +15,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
+from stemtasks.audio.adm import named_by_chna
+from stemtasks.audio.chunks import FAMILIES, MOST_CHUNKS, body, chunks
 from stemtasks.audio.coding import EXTENSIBLE
-from stemtasks.audio.headers import FAMILIES, MOST_CHUNKS
 
 MOST_HEADER_BYTES = 1 << 20
 MOST_CHUNK_BYTES = 1 << 16
@@ -88,31 +89,20 @@ def read_layout(path: Path, channels: int) -> Layout:
             return _ogg(file.read(MOST_HEADER_BYTES), channels)
         if start == b"fLaC" or start[:3] == b"ID3":
             return _flac(file, channels)
-        for name, body in _chunks(file, start):
-            if name == b"fmt ":
-                return _wave(body, channels, ">" if start == b"RIFX" else "<")
-            if name.lower() == b"chan" and len(body) >= 12:
-                return _core_audio(body, channels)
-    return _UNDECLARED
-
-
-def _chunks(file: BinaryIO, family: bytes) -> Iterator[tuple[bytes, bytes]]:
-    """Yield each chunk's name (4 bytes of it) and the first bytes of its body, also behind the audio."""
-    form = FAMILIES.get(family)
-    if form is None:
-        return
-    header_bytes = form.name_bytes + struct.calcsize(form.size)
-    file_bytes, position = file.seek(0, 2), form.first_chunk
-    for _ in range(MOST_CHUNKS):
-        if position + header_bytes > file_bytes:
-            return
-        file.seek(position)
-        header = file.read(header_bytes)
-        (claimed,) = struct.unpack(form.size, header[form.name_bytes :])
-        if form.size_counts_header:
-            claimed = max(0, claimed - header_bytes)
-        yield header[:4], file.read(min(claimed, MOST_CHUNK_BYTES))
-        position += header_bytes + claimed + -claimed % form.alignment
+        if start not in FAMILIES:
+            return _UNDECLARED
+        family, declared = FAMILIES[start], _UNDECLARED
+        for chunk in chunks(file, family):
+            if chunk.name == b"fmt ":
+                declared = _wave(body(file, chunk, MOST_CHUNK_BYTES), channels, family.order)
+            if chunk.name == b"chna":
+                is_declared = declared.speakers is not None
+                speakers, fault = named_by_chna(body(file, chunk, MOST_CHUNK_BYTES), channels, is_declared)
+                if speakers is not None or fault is not None:
+                    return Layout(speakers, fault)
+            if chunk.name.lower() == b"chan" and chunk.size >= 12:
+                return _core_audio(body(file, chunk, MOST_CHUNK_BYTES), channels)
+    return declared
 
 
 def _masked(mask: int, channels: int, where: str) -> Layout:
@@ -142,13 +132,13 @@ def _wave(fmt: bytes, channels: int, order: str) -> Layout:
     return _masked(mask, channels, "channel mask")
 
 
-def _core_audio(body: bytes, channels: int) -> Layout:
+def _core_audio(said: bytes, channels: int) -> Layout:
     """Return what a channel layout chunk says: by a bitmap, a label for each channel, or a tag."""
-    tag, bitmap, count = struct.unpack(">III", body[:12])
+    tag, bitmap, count = struct.unpack(">III", said[:12])
     if tag == 1 << 16:
         return _masked(bitmap, channels, "channel bitmap")
     if tag == 0:
-        labels = [label for (label,) in struct.iter_unpack(">I16x", body[12 : 12 + len(body[12:]) // 20 * 20])][:count]
+        labels = [label for (label,) in struct.iter_unpack(">I16x", said[12 : 12 + len(said[12:]) // 20 * 20])][:count]
         return _labelled(labels, channels)
     kind, named = tag >> 16, tag & 0xFFFF
     if kind in _UNDECLARED_TAGS:

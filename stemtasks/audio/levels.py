@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from stemtasks.audio.blocks import BLOCK_FRAMES, Block, Narrow
+from stemtasks.audio.blocks import Block, Narrow
 from stemtasks.audio.facts import Facts, decibels
 from stemtasks.audio.source import Source
 
@@ -27,7 +27,7 @@ def measure_levels(path: str | Path, listener: Listener | None = None) -> Facts:
     infinities, which all other figures take as silence; ``invalid_frame`` is the first of them or None.
     """
     with Source(path) as source:
-        tally = _Tally(source.channels)
+        tally = Tally(source.channels)
         for block in source.narrow_blocks():
             wide = tally.add(block)
             if listener is not None:
@@ -42,16 +42,18 @@ def measure_levels(path: str | Path, listener: Listener | None = None) -> Facts:
             "peak_dbfs": decibels(tally.peak),
             "rms_dbfs": decibels(float(np.sqrt(np.max(tally.squares) / frames)) if frames else 0.0),
             "dc": round(float(np.max(np.abs(tally.sums)) / frames), 9) if frames else 0.0,
-            "clipped_ratio": round(tally.clipped / (frames * source.channels), 9) if frames else 0.0,
+            "clipped_ratio": tally.clipped_ratio,
             "invalid_samples": tally.invalid,
             "invalid_frame": tally.invalid_frame,
         }
 
 
-_ONES = np.ones(BLOCK_FRAMES)
+# frames of a sum short enough that BLAS runs it in one thread: more of them wait for cores that build other stems
+_PIECE_FRAMES = 8_192
+_ONES = np.ones(_PIECE_FRAMES)
 
 
-class _Tally:
+class Tally:
     """Running sums over blocks."""
 
     def __init__(self, channels: int) -> None:
@@ -64,11 +66,14 @@ class _Tally:
 
     @property
     def peak(self) -> float:
+        """Return the highest sample."""
         return max(self._top.level, self._bottom.level)
 
     @property
-    def clipped(self) -> int:
-        return self._top.samples + self._bottom.samples
+    def clipped_ratio(self) -> float:
+        """Return the share of samples in flat tops."""
+        clipped = self._top.samples + self._bottom.samples
+        return round(clipped / (self.frames * len(self.sums)), 9) if self.frames else 0.0
 
     def add(self, block: Narrow) -> Block:
         """Take the next block and return it in float64, silence in place of samples that are no numbers."""
@@ -83,8 +88,10 @@ class _Tally:
         self.frames += len(block)
         channels_first = np.array(block.T, dtype=np.float64, order="C")
         # BLAS takes half the time of adding up
-        self.sums += np.vecdot(channels_first, _ONES[: len(block)])
-        self.squares += np.vecdot(channels_first, channels_first)
+        for start in range(0, len(block), _PIECE_FRAMES):
+            piece = channels_first[:, start : start + _PIECE_FRAMES]
+            self.sums += np.vecdot(piece, _ONES[: piece.shape[1]])
+            self.squares += np.vecdot(piece, piece)
         self._top.add(block, highest, 1.0)
         self._bottom.add(block, -lowest, -1.0)
         return channels_first.T

@@ -2,16 +2,29 @@
 
 from __future__ import annotations
 
+from math import ceil
 from typing import Any
 
 from stemtasks.audio.facts import FLOOR_DBFS, Facts
 
-WAYS_OUT = ": mend it, or allow it with verify.{}"
+WAYS_OUT = ": {}, or allow it with verify.{}"
+MEND_IT = "mend it"
+WITHOUT_DC = 'remove it with mend = [{ name = "highpass", cutoff_hz = 10, phase = "zero" }]'
+LOUDER = 'make it louder with mend = [{{ name = "gain", gain_db = {} }}]'
+MOST_GAIN_DB = 48
+NOTHING_DBFS = -90.0
+"""Of a peak: no strategy fits what has nothing in it, whatever is allowed here."""
+LEFT_DC_S = 0.011
+"""Of a full-scale wave of 40 Hz or more, that filter leaves at most this mean over a second, and more over less."""
 
 
 def failures(facts: Facts, limits: dict[str, Any]) -> list[str]:
-    """Return what is outside the limits, a phrase each with the figure found and the figure allowed."""
+    """Return what is outside the limits, a phrase each with the figure found and the figure allowed.
+
+    Limits that say ``mend`` are of what came from outside, which its stem's ``mend`` may bring inside them.
+    """
     found = []
+    mends = "mend" in limits
     if facts["invalid_samples"]:
         found.append(
             f"{facts['invalid_samples']} samples are NaN or infinite, the first at frame {facts['invalid_frame']}"
@@ -24,17 +37,29 @@ def failures(facts: Facts, limits: dict[str, Any]) -> list[str]:
     if not facts["frames"]:
         found.append("it holds no audio (0 frames)")
     elif facts["rms_dbfs"] < limits.get("silence_dbfs", FLOOR_DBFS):
-        found.append(
-            f"it is silent: {facts['rms_dbfs']} dBFS RMS, at least {limits['silence_dbfs']} is allowed"
-            + WAYS_OUT.format("silence_dbfs")
-        )
+        said = f"it is silent: {facts['rms_dbfs']} dBFS RMS, at least {limits['silence_dbfs']} is allowed"
+        if mends and facts["peak_dbfs"] <= NOTHING_DBFS:
+            found.append(f"{said}: record or export it again, or leave it out")
+        else:
+            found.append(said + WAYS_OUT.format(_made_louder(facts, limits) if mends else MEND_IT, "silence_dbfs"))
     if facts["clipped_ratio"] > limits.get("clipping_ratio", 1.0):
         found.append(
             f"{facts['clipped_ratio']:.4%} of it is clipped, {limits['clipping_ratio']:.4%} is allowed"
-            + WAYS_OUT.format("clipping_ratio")
+            + WAYS_OUT.format("record or export it again, softer" if mends else MEND_IT, "clipping_ratio")
         )
     if facts["dc"] > limits.get("dc_offset", 1.0):
         found.append(
-            f"its DC offset is {facts['dc']:.4f}, {limits['dc_offset']} is allowed" + WAYS_OUT.format("dc_offset")
+            f"its DC offset is {facts['dc']:.4f}, {limits['dc_offset']} is allowed"
+            + WAYS_OUT.format(_without_dc(facts, limits) if mends else MEND_IT, "dc_offset")
         )
     return found
+
+
+def _without_dc(facts: Facts, limits: dict[str, Any]) -> str:
+    wave = 10 ** (facts["peak_dbfs"] / 20) + facts["dc"]
+    return WITHOUT_DC if facts["duration_s"] * limits["dc_offset"] >= LEFT_DC_S * wave else MEND_IT
+
+
+def _made_louder(facts: Facts, limits: dict[str, Any]) -> str:
+    gain_db = ceil(limits["silence_dbfs"] - facts["rms_dbfs"])
+    return LOUDER.format(gain_db) if gain_db <= MOST_GAIN_DB else "record or export it again"

@@ -6,32 +6,29 @@ Gains are tried on that, not on the audio; the chosen one is rendered, and the f
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from math import log10
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from stemtasks.audio.blocks import BLOCK_FRAMES, Block, Blocks
+from stemtasks.audio.blocks import Blocks
 from stemtasks.audio.facts import Facts, decibels, read_facts, write_facts
 from stemtasks.audio.levels import measure_levels
 from stemtasks.audio.loudness import LOUDNESS, measure_levels_and_loudness
+from stemtasks.audio.programme import Programme
 from stemtasks.audio.source import Source
-from stemtasks.audio.spill import Spill
-from stemtasks.audio.true_peak import SteepPeakMeter, TruePeakMeter
+from stemtasks.audio.true_peak import OtherMeters, TruePeakMeter
 from stemtasks.audio.wav import write_wav
-from stemtasks.dsp.limiter import CLEAN, HARD, MARGIN_DB, GainCurve, gained
-from stemtasks.dsp.loudness import channel_weights, gated_loudness, k_weighting, window_powers
-from stemtasks.dsp.sections import Filter
-from stemtasks.dsp.true_peak import TruePeaks
+from stemtasks.dsp.gain_stages import CLEAN, HARD
+from stemtasks.dsp.limiter import MARGIN_DB
 from stemtasks.links import link
 from stemtasks.progress import whole
 
 CLEAN_REDUCTION_DB, MAX_REDUCTION_DB = 12.0, 24.0
 TOLERANCE_LU = 0.05
-_MODEL_TOLERANCE_LU = 0.01
-_MAX_TRIALS, _MAX_RENDERS = 12, 4
+_MAX_RENDERS = 4
+# so much more may other meters read at the Nyquist frequency
+_OTHERS_DB = 5.0
 # dither may lift a peak by as much, in 16 bits at the lowest ceiling that makes sense
 _CLEAR_DB = 0.01
 
@@ -59,29 +56,24 @@ def master(inputs: dict[str, Path], outputs: dict[str, Path], params: dict[str, 
             facts = measure_levels_and_loudness(outputs["audio"], meter, outputs["loudness"])
             return facts | {"true_peak_dbtp": decibels(meter.finish())}
 
-        def second_opinion() -> float:
-            meter = SteepPeakMeter(mix.sample_rate, mix.channels)
-            with Source(outputs["audio"]) as made:
-                for block in made.blocks():
-                    meter(block)
-            return decibels(meter.finish())
-
         facts = None
         if mix_facts["peak_dbfs"] + gain_db <= ceiling - _CLEAR_DB:
             # what its samples leave room for is tried: only the file tells what is between them
             gain = 10 ** (gain_db / 20)
             if gain == 1.0 and params["subtype"] == mix.subtype:
-                facts = _of_itself(mix, mix_facts)
-                if facts["true_peak_dbtp"] <= ceiling:
-                    for role in ("audio", "loudness"):
-                        link(inputs[role], outputs[role])
+                facts, made = _of_itself(mix, mix_facts), inputs
             else:
-                facts = write(block * gain for block in mix.blocks())
+                facts, made = write(block * gain for block in mix.blocks()), outputs
             how = {"gain_db": round(gain_db, 3), "max_reduction_db": 0.0, "passes": 1, "at_limit": False}
-        if facts is None or facts["true_peak_dbtp"] > ceiling:
+            if facts["true_peak_dbtp"] > ceiling or _highest_dbtp(made["audio"], facts, ceiling) > ceiling:
+                facts = None
+            elif made is inputs:
+                for role in ("audio", "loudness"):
+                    link(inputs[role], outputs[role])
+        if facts is None:
             floor, scratch = _floor(mix_facts["peak_dbfs"], target, ceiling), Path(outputs["audio"]).parent
-            with _Programme(mix, floor, scratch) as programme:
-                facts, how = _limited(programme, write, second_opinion, target, gain_db, ceiling)
+            with Programme(mix, floor, scratch) as programme:
+                facts, how = _limited(programme, write, outputs["audio"], target, gain_db, ceiling)
     how |= {"loudness_target": params["loudness_lufs"], "ceiling_dbtp": ceiling}
     write_facts(outputs["facts"], facts | {"master": how})
 
@@ -93,6 +85,15 @@ def _of_itself(mix: Source, mix_facts: Facts) -> Facts:
     return facts | {"true_peak_dbtp": decibels(meter.finish())}
 
 
+def _highest_dbtp(path: Path, facts: Facts, ceiling: float) -> float:
+    """Return the highest that our meter or any other (``OtherMeters``) reads of a file, as far as above the ceiling."""
+    with Source(path) as made:
+        others = OtherMeters(made.channels, 10 ** (facts["true_peak_dbtp"] / 20), 10 ** (ceiling / 20))
+        for block in made.blocks():
+            others(block)
+    return float(max(facts["true_peak_dbtp"], decibels(others.finish())))
+
+
 def _floor(peak_dbfs: float, target: float | None, ceiling: float) -> float:
     """Return a true peak that no gain of this master lifts to the limiter's threshold: what is below is not computed.
 
@@ -100,13 +101,13 @@ def _floor(peak_dbfs: float, target: float | None, ceiling: float) -> float:
     gain is 0 dB; a few renders may lower the threshold, each by what the one before was over.
     """
     floor_db = peak_dbfs - MAX_REDUCTION_DB - 0.1
-    return 10 ** ((floor_db if target is not None else max(floor_db, ceiling - MARGIN_DB - 2.0)) / 20)
+    return 10 ** ((floor_db if target is not None else max(floor_db, ceiling - MARGIN_DB - _OTHERS_DB)) / 20)
 
 
 def _limited(
-    programme: _Programme,
+    programme: Programme,
     write: Callable[[Blocks], Facts],
-    second_opinion: Callable[[], float],
+    made: Path,
     target: float | None,
     gain_db: float,
     ceiling: float,
@@ -125,7 +126,7 @@ def _limited(
         passes += 1
         at_limit = target is not None and wanted_db >= highest_db
         error = 0.0 if target is None or at_limit or facts["lufs"] is None else target - facts["lufs"]
-        over_db = max(facts["true_peak_dbtp"], second_opinion()) - ceiling
+        over_db = _highest_dbtp(made, facts, ceiling) - ceiling
         if passes == _MAX_RENDERS or (abs(error) <= TOLERANCE_LU and over_db <= 0):
             break
         correction += error
@@ -140,138 +141,3 @@ def _limited(
         "limiter": "clean" if programme.manner is CLEAN else "hard",
         "limiter_distortion_db": programme.distortion_db(wanted_db, limit_dbtp),
     }
-
-
-class _Programme:
-    """What a limiter has to know of the mix, kept on disk: two numbers a segment of about 1/6 ms."""
-
-    def __init__(self, mix: Source, floor: float, scratch: Path) -> None:
-        self._mix = mix
-        self._floor = floor
-        self.true_peak = 0.0
-        self.manner = CLEAN
-        self._detector = TruePeaks(mix.sample_rate, mix.channels)
-        self._segment = self._detector.segment
-        self._energies = _SegmentEnergies(mix, self._segment)
-        self._spill = Spill((block for block in self._segments() if len(block)), 2, scratch)
-
-    def __enter__(self) -> _Programme:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._spill.__exit__()
-
-    def _segments(self) -> Iterator[Block]:
-        """Yield blocks of (true peak, K-weighted energy) a segment."""
-        held = np.zeros(0)
-        for block in self._mix.blocks():
-            peaks = self._detector(block, self._floor)
-            held = np.concatenate((held, self._energies(block)))
-            yield self._joined(peaks, held)
-            held = held[len(peaks) :]
-        yield self._joined(self._detector.finish(self._floor), held)
-
-    def _joined(self, peaks: Block, energies: Block) -> Block:
-        self.true_peak = float(peaks.max(initial=self.true_peak))
-        joined = np.zeros((len(peaks), 2))
-        joined[:, 0] = peaks
-        joined[: len(energies), 1] = energies[: len(peaks)]
-        return joined
-
-    def _curve(self, gain_db: float, limit_dbtp: float) -> Iterator[Block]:
-        """Yield the limiter's gains for the mix times ``gain_db``."""
-        curve = GainCurve(self._mix.sample_rate, 10 ** ((limit_dbtp - gain_db) / 20), self.manner)
-        count = BLOCK_FRAMES // self._segment  # so that the audio it is for comes in blocks too
-        for start in range(0, self._spill.frames, count):
-            yield curve(self._spill.read(start, count)[:, 0])
-        yield curve.finish()
-
-    def rendered(self, gain_db: float, limit_dbtp: float) -> Blocks:
-        """Yield the mix times ``gain_db``, limited."""
-        position = 0
-
-        def take(frames: int) -> Block:
-            nonlocal position
-            block = self._mix.read(position, frames)
-            position += len(block)
-            return block
-
-        return gained(take, self._curve(gain_db, limit_dbtp), self._segment, 10 ** (gain_db / 20))
-
-    def gain_db_for(self, target: float, first_db: float, highest_db: float, limit_dbtp: float) -> float:
-        """Return the gain in dB (at most ``highest_db``) at which the limited mix has the target loudness."""
-        gain_db, slope = min(first_db, highest_db), 0.85  # a usual loss, before the first two trials tell
-        tried: tuple[float, float] | None = None
-        for _ in range(_MAX_TRIALS):
-            lufs = self._loudness(gain_db, limit_dbtp)
-            if lufs is None:
-                break
-            error = target - lufs
-            if abs(error) <= _MODEL_TOLERANCE_LU or (error > 0 and gain_db >= highest_db):
-                break
-            if tried is not None and tried[0] != gain_db:
-                # more gain gives less loudness the more of it the limiter takes back
-                slope = min(1.0, max(0.1, (lufs - tried[1]) / (gain_db - tried[0])))
-            tried, gain_db = (gain_db, lufs), min(gain_db + error / slope, highest_db)
-        return gain_db
-
-    def _loudness(self, gain_db: float, limit_dbtp: float) -> float | None:
-        """Return what the limited mix would measure: the energy of each segment times its gain squared.
-
-        This leaves out that the K-weighting follows the limiter, some 0.01 LU.
-        """
-        per_step = round(self._mix.sample_rate / 10 / self._segment)
-        steps = [
-            (energies * gains * gains).sum(axis=1)
-            for energies, gains in self._in_steps(self._curve(gain_db, limit_dbtp), per_step)
-        ]
-        powers = np.concatenate(steps) * 10 ** (gain_db / 10)
-        return gated_loudness(window_powers(powers, 4, per_step * self._segment))
-
-    def distortion_db(self, gain_db: float, limit_dbtp: float) -> float | None:
-        """Return what the limiter adds that no steady gain explains, in dB of the master; None for silence.
-
-        In each 50 ms the master is compared with the mix times the one gain that comes closest to it (least
-        squares), both K-weighted: a change of level is no distortion, a change faster than 20 Hz is.
-        """
-        rest = total = 0.0
-        per_step = round(self._mix.sample_rate / 20 / self._segment)
-        for energies, gains in self._in_steps(self._curve(gain_db, limit_dbtp), per_step):
-            weight, power = energies.sum(axis=1), (energies * gains * gains).sum(axis=1)
-            steady = (energies * gains).sum(axis=1) / np.maximum(weight, 1e-300)
-            rest += float((energies * (gains - steady[:, None]) ** 2).sum())
-            total += float(power.sum())
-        return max(-120.0, round(10 * log10(max(rest, 1e-300) / total), 1)) if total > 0.0 else None
-
-    def _in_steps(self, curve: Iterator[Block], per_step: int) -> Iterator[tuple[Block, Block]]:
-        """Yield energies and the limiter's gains of whole steps of segments: shape (steps, per_step) each."""
-        held, position, last = np.zeros((2, 0)), 0, np.zeros(0)
-        for group in curve:
-            gains = np.concatenate((last, group))
-            last = gains[-1:]
-            energies = self._spill.read(position, len(gains) - 1)[:, 1]
-            position += len(energies)
-            middle = ((gains[:-1] + gains[1:]) / 2)[: len(energies)]
-            held = np.concatenate((held, np.stack((energies, middle))), axis=1)
-            whole = held.shape[1] // per_step
-            energies, middle = held[:, : whole * per_step].reshape(2, whole, per_step)
-            yield energies, middle
-            held = held[:, whole * per_step :]
-
-
-class _SegmentEnergies:
-    """K-weighted energy of each segment, from blocks of any length."""
-
-    def __init__(self, mix: Source, segment: int) -> None:
-        self._filter = Filter(k_weighting(mix.sample_rate), mix.channels)
-        self._weights = channel_weights(mix.channels)
-        self._segment = segment
-        self._held = np.zeros((mix.channels, 0))
-
-    def __call__(self, block: Block) -> Block:
-        filtered = np.concatenate((self._held, self._filter(block).T), axis=1)
-        whole = filtered.shape[1] // self._segment
-        self._held = filtered[:, whole * self._segment :]
-        parts = filtered[:, : whole * self._segment].reshape(len(filtered), whole, self._segment)
-        energies: Block = self._weights @ np.einsum("cnf,cnf->cn", parts, parts)
-        return energies

@@ -72,6 +72,20 @@ class Fit:
     grid_start: int = 0
 
 
+@dataclass(frozen=True)
+class Changed:
+    """What a strategy returns that makes another stem first: its blocks and frames, and the strategy that fits it.
+
+    It has the song's tempo. ``reason`` says in a few words how it was changed; ``facts`` are added to the fit's.
+    """
+
+    blocks: Iterator[Block]
+    frames: int
+    then: str
+    reason: str
+    facts: dict[str, Any]
+
+
 def fit(
     source: Source,
     frames: int,

@@ -9,8 +9,8 @@ import numpy as np
 
 from stemtasks.audio.pieces import Fit, Piece
 from stemtasks.audio.source import Source
-from stemtasks.dsp import attacks
 from stemtasks.dsp import overlap as dsp
+from stemtasks.dsp import pulse
 
 LOOK_BEATS, LOOK_SECONDS = 16, 12.0
 WHOLE_SECONDS = 0.001
@@ -51,7 +51,7 @@ def _heard(output: Source, seam: int, around: int, after: int, piece: int, beat:
     start = seam - around - context
     block = output.read(start, around + context + after)
     heard = np.einsum("ij->i", block) / output.channels
-    found = attacks.kept(heard, around + context, output.sample_rate, beat, piece, begins=start == 0)
+    found = pulse.kept(heard, around + context, output.sample_rate, beat, piece, begins=start == 0)
     if found is None:
         return {}
     figures = {"onset_offset_ms": dsp.rounded(found.offset * 1000.0, 2)}

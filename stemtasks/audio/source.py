@@ -9,8 +9,10 @@ from typing import Self
 import numpy as np
 import soundfile
 
+from stemtasks.audio.beginning import Beginning
 from stemtasks.audio.blocks import BLOCK_FRAMES, Block, Blocks, Narrow
-from stemtasks.audio.headers import UNKNOWN_64, AudioData, audio_data
+from stemtasks.audio.chunks import UNKNOWN_64
+from stemtasks.audio.headers import AudioData, audio_data
 from stemtasks.audio.layout import Layout, read_layout
 from stemtasks.audio.mpeg import mp3_length
 from stemtasks.dsp.channels import VORBIS_TO_WAV
@@ -22,6 +24,8 @@ CLEARER = {
     "Unspecified internal error": "its header is damaged",
 }
 """What libsndfile says of a file that is there, in words that fit."""
+MOST_VORBIS_FRAMES = 8192
+"""The longest block of Vorbis (Vorbis I, 4.2.2): an encoder's last position may be beyond its audio by less."""
 # float32 holds every sample of these, and libsndfile reads it four times as fast as float64
 _EXACT_IN_FLOAT32 = {"FLOAT", "PCM_S8", "PCM_U8", "PCM_16", "PCM_24"}
 
@@ -37,7 +41,8 @@ class Source:
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path)
         data = _inspected(self.path)
-        self._file = _opened(self.path)
+        self._beginning = _as_rf64(self.path)
+        self._file = _opened(self.path, self._beginning)
         self.sample_rate: int = self._file.samplerate
         self.channels: int = self._file.channels
         self.frames: int = self._file.frames
@@ -47,6 +52,7 @@ class Source:
         self.layout, self._order = _ordered(read_layout(self.path, self.channels), self.channels, self.format)
         self._position = 0
         self._length_is_known = True
+        self._slack_frames = MOST_VORBIS_FRAMES - 1 if self.subtype == "VORBIS" else 0
         # a block of a file with very many channels is shorter, so that its bytes are bounded too
         self._most_frames = max(1, BLOCK_FRAMES * 16 // max(16, self.channels))
         try:
@@ -60,17 +66,27 @@ class Source:
                 self._count()  # a WAV's header counts the encoder's padding; layer II has no count
             elif self.format == "MP3":
                 self._check_mp3()
+            if data is not None and data.stated > self.frames:
+                raise AudioError(
+                    f"{self.path}: its header says {data.stated} frames, but its bytes are {self.frames}; "
+                    "repair the header or export it again"
+                )
             if data is not None and data.frames is not None:
                 self.frames = min(self.frames, data.frames)
         except BaseException:
-            self._file.close()
+            self._close()
             raise
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self._close()
+
+    def _close(self) -> None:
         self._file.close()
+        if self._beginning is not None:
+            self._beginning.close()
 
     def read(self, start: int, frames: int) -> Block:
         """Return ``frames`` frames from ``start``: shape (frames, channels), fewer at the end of the file."""
@@ -115,31 +131,28 @@ class Source:
                 break
             yield block
             position += len(block)
-        if position < end and (stop is not None or self._length_is_known):
+        lost = end - position
+        if lost > 0 and (stop is not None or (self._length_is_known and lost > self._slack_frames)):
             raise AudioError(
                 f"{self.path}: cut short: it claims {self.frames} frames ({self.frames / self.sample_rate:.3f} s), "
                 f"{position} could be decoded ({position / self.sample_rate:.3f} s); copy or export it again"
             )
 
     def _check_mp3(self) -> None:
-        """Refuse an MP3 whose frames contradict its header, and correct a length that was guessed."""
-        summed, fault = mp3_length(self.path)
-        if fault is not None:
-            raise AudioError(f"{self.path}: {fault}")
-        if summed is not None:
-            self._bound(summed)
-
-    def _bound(self, summed: int) -> None:
-        """Correct libsndfile's guess at an MP3's length by what its frames add up to, or refuse to lose audio."""
+        """Refuse an MP3 whose frames contradict its header, and give one to an MP3 that states no length."""
+        found = mp3_length(self.path)
+        if found.fault is not None:
+            raise AudioError(f"{self.path}: {found.fault}")
+        if found.frames is None:
+            return
         self._length_is_known = False
-        if summed > self.frames + 3 * 1152:
-            raise AudioError(
-                f"{self.path}: lasts about {summed / self.sample_rate:.3f} s, but only "
-                f"{self.frames / self.sample_rate:.3f} s would be read: an MP3 of variable bit rate needs a Xing "
-                "header; export it again, as WAV or FLAC if possible"
-            )
-        if summed:
-            self.frames = min(self.frames, summed)
+        if found.is_vbri or found.frames > self.frames:
+            self._file.close()
+            self._beginning = Beginning(self.path, found.header, found.skipped)
+            self._file = _opened(self.path, self._beginning)
+            self.frames = self._file.frames
+        if found.frames:
+            self.frames = min(self.frames, found.frames)
 
     def _count(self) -> None:
         """Find the length of a file whose header has none (FLAC from a pipe) by decoding it once."""
@@ -151,7 +164,7 @@ class Source:
             raise AudioError(f"{self.path}: no audio could be decoded; export it again")
         # a decoder does not always find its way back to the start of such a file
         self._file.close()
-        self._file, self._position = _opened(self.path), 0
+        self._file, self._position = _opened(self.path, self._beginning), 0
 
 
 def _widened(block: Narrow) -> Block:
@@ -200,9 +213,27 @@ def _inspected(path: Path) -> AudioData | None:
     return data
 
 
-def _opened(path: Path) -> soundfile.SoundFile:
+def _as_rf64(path: Path) -> Beginning | None:
+    """Return a BW64 under the name that libsndfile knows: with a ``ds64`` chunk it is an RF64, without one a WAV."""
+    with open(path, "rb") as file:
+        start = file.read(16)
+    if start[:4] != b"BW64":
+        return None
+    return Beginning(path, b"RF64" if start[12:16] == b"ds64" else b"RIFF", 4)
+
+
+def _opened(path: Path, beginning: Beginning | None = None) -> soundfile.SoundFile:
     try:
-        file = _Sequential(path)
+        return _known(path, beginning)
+    except BaseException:
+        if beginning is not None:
+            beginning.close()
+        raise
+
+
+def _known(path: Path, beginning: Beginning | None) -> soundfile.SoundFile:
+    try:
+        file = _Sequential(path if beginning is None else beginning)
     except soundfile.LibsndfileError as error:
         reason = error.error_string.rstrip(".")
         reason = CLEARER.get(reason, reason)

@@ -1,8 +1,9 @@
 """When a recording says that it begins: samples since midnight, in the chunks of a WAV, RF64, BW64 or Wave64.
 
-Two chunks say it: ``bext`` (EBU Tech 3285, section 2.3, TimeReference, at the file's sample rate) and ``iXML`` (SPEED,
-TIMESTAMP_SAMPLES_SINCE_MIDNIGHT_HI and _LO, at TIMESTAMP_SAMPLE_RATE or the file's). It is asked while songs are
-read, so it takes the standard library alone, and reads headers of chunks, never audio.
+Three chunks say it: ``bext`` (EBU Tech 3285, section 2.3, TimeReference, at the file's sample rate), ``iXML`` (SPEED,
+TIMESTAMP_SAMPLES_SINCE_MIDNIGHT_HI and _LO, at TIMESTAMP_SAMPLE_RATE or the file's), and, where neither is there,
+``smpl`` (RIFF MCI, 1994: dwSMPTEFormat and dwSMPTEOffset). It is asked while songs are read, so it takes the standard
+library alone, and reads headers of chunks, never audio.
 """
 
 from __future__ import annotations
@@ -12,7 +13,13 @@ import struct
 from fractions import Fraction
 from typing import BinaryIO
 
-MOST_CHUNKS = 1000
+from stemtasks.audio.chunks import FAMILIES, body, chunks
+
+RIFF_AND_WAVE64 = (b"RIFF", b"RF64", b"BW64", b"RIFX", b"riff")
+SAYING = (b"fmt ", b"bext", b"iXML", b"smpl")
+FRAMES_A_SECOND = {24: 24, 25: 25, 29: 30, 30: 30}
+"""How SMPTE time code counts by its format; 29 is 30 with two numbers dropped each minute but the tenth."""
+DROPPING = 29
 MOST_XML_BYTES = 1 << 20
 TIME_REFERENCE = 256 + 32 + 32 + 10 + 8
 """Where in a ``bext`` it is, in bytes: behind description, originator, reference, date and time."""
@@ -22,14 +29,16 @@ def start_stamp(path: str) -> Fraction | None:
     """Return the seconds since midnight at which a recording begins, or None where it does not say so."""
     try:
         with open(path, "rb") as file:
-            found = riff_chunks(file)
+            found, order = _saying(file)
     except (OSError, ValueError, OverflowError):
         return None
-    order, format_ = found.get("order", b"<").decode(), found.get("fmt ", b"")
+    format_ = found.get(b"fmt ", b"")
     rate = struct.unpack(order + "I", format_[4:8])[0] if len(format_) >= 8 else 0
-    said = [_of_bext(found.get("bext", b""), order, rate), _of_ixml(found.get("iXML", b""), rate)]
+    said = [_of_bext(found.get(b"bext", b""), order, rate), _of_ixml(found.get(b"iXML", b""), rate)]
+    if said == [None, None]:
+        return _of_smpl(found.get(b"smpl", b""), order)
     stamps = [stamp for stamp in said if stamp is not None]
-    return next((stamp for stamp in stamps if stamp), stamps[0] if stamps else None)
+    return next((stamp for stamp in stamps if stamp), stamps[0])
 
 
 def _of_bext(body: bytes, order: str, rate: int) -> Fraction | None:
@@ -54,32 +63,30 @@ def _number(text: str, tag: str) -> int | None:
     return int(found.group(1)) if found else None
 
 
-def riff_chunks(file: BinaryIO) -> dict[str, bytes]:
-    """Return the bytes of the chunks that matter, the byte order, and how many bytes of audio are claimed, as digits.
+def _of_smpl(content: bytes, order: str) -> Fraction | None:
+    """Return what the time code says, as hours, minutes, seconds and frames of a byte each; format 0 says nothing."""
+    if len(content) < 28:
+        return None
+    format_, code = struct.unpack_from(order + "II", content, 20)
+    hours, minutes, seconds, frames = code.to_bytes(4, "big")
+    count = FRAMES_A_SECOND.get(format_)
+    if count is None or hours > 23 or minutes > 59 or seconds > 59 or frames >= count:
+        return None
+    minutes += 60 * hours
+    number = (60 * minutes + seconds) * count + frames
+    if format_ == DROPPING:
+        return Fraction((number - 2 * (minutes - minutes // 10)) * 1001, 30000)
+    return Fraction(number, count)
 
-    At most ``MOST_CHUNKS`` are passed.
-    """
-    start = file.read(40)
-    is_wave64 = start[:4] == b"riff"
-    if start[:4] not in (b"RIFF", b"RF64", b"BW64", b"RIFX", b"riff"):
-        return {}
-    order = ">" if start[:4] == b"RIFX" else "<"
-    found = {"order": order.encode()}
-    position, header_bytes, alignment = (40, 24, 8) if is_wave64 else (12, 8, 2)
-    for _ in range(MOST_CHUNKS):
-        file.seek(position)
-        header = file.read(header_bytes)
-        if len(header) < header_bytes:
-            break
-        name = header[:4].decode("latin-1")
-        size = struct.unpack("<Q", header[16:])[0] - 24 if is_wave64 else struct.unpack(order + "I", header[4:])[0]
-        if size < 0:
-            break
-        if name in ("fmt ", "bext", "iXML", "ds64"):
-            found.setdefault(name, file.read(min(size, MOST_XML_BYTES)))
-        if name == "data" and size == 0xFFFFFFFF and len(found.get("ds64", b"")) >= 16:
-            (size,) = struct.unpack("<Q", found["ds64"][8:16])
-        if name == "data":
-            found.setdefault("data bytes", str(size).encode())
-        position += header_bytes + size + -size % alignment
-    return found
+
+def _saying(file: BinaryIO) -> tuple[dict[bytes, bytes], str]:
+    """Return the bytes of the chunks that matter, and the byte order."""
+    start = file.read(4)
+    if start not in RIFF_AND_WAVE64:
+        return {}, "<"
+    family = FAMILIES[start]
+    found: dict[bytes, bytes] = {}
+    for chunk in chunks(file, family):
+        if chunk.name in SAYING:
+            found.setdefault(chunk.name, body(file, chunk, MOST_XML_BYTES))
+    return found, family.order

@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import numpy as np
-import soxr
 from numpy.typing import NDArray
 
 from stemtasks.audio.blocks import Block
-from stemtasks.dsp.true_peak import FACTOR, TruePeaks
+from stemtasks.dsp.true_peak import FACTOR, LATER, TAPS, TruePeaks, kaiser, phases
 
-_LEAD_FRAMES = 512
+# half the taps, the frames that are read at once, and from what share of the rate on meters differ
+_HALF, _WINDOW, _HIGH_FROM = 1024, 1 << 14, 0.45
+# the steep filter's middle in shares of the Nyquist frequency, half its length and its window: as soxr's, whose stop
+# band begins at the Nyquist frequency
+_STEEP_TO, _STEEP_HALF, _STEEP_BETA = 0.956, 128, 16.0
+# what ripple makes of a wave's peak at most
+_RIPPLE = 2e-3
+_BETWEEN = FACTOR - 1  # instants from a frame to the next
 
 
 class TruePeakMeter:
@@ -30,29 +36,66 @@ class TruePeakMeter:
         return float(self._detector.finish(self._highest).max(initial=self._highest))
 
 
-class SteepPeakMeter:
-    """A second opinion for what a limiter made: 8x by soxr, whose filter ends below the Nyquist frequency.
+class OtherMeters:
+    """What meters with other filters at the Nyquist frequency read: for a master whose ceiling is to hold on any.
 
-    A meter or a converter that leaves out the highest octave's end sees other waves, and on bursts of noise that were
-    limited to ``TruePeaks`` up to 0.7 dB more.
+    At 8x, each of 2,048 taps: one that is flat to 0.498 of the rate, where ``TruePeaks``' ends at 0.465, and one that
+    ends before 0.5, as soxr's and many converters' do. Of noise they read up to 0.7 dB more. Recordings have next to
+    nothing up there, so the filters are run only where a bound, from what a window has there, lets them read more than
+    ``enough``.
     """
 
-    def __init__(self, sample_rate: int, channels: int) -> None:
-        self._stream = soxr.ResampleStream(sample_rate, FACTOR * sample_rate, channels, "float32", "VHQ")
-        # before the first frame it rings too
-        self.highest = 0.0
-        self._take(np.zeros((_LEAD_FRAMES, channels), dtype=np.float32), last=False)
-        self._silence = np.zeros((_LEAD_FRAMES, channels), dtype=np.float32)
+    def __init__(self, channels: int, own: float, enough: float) -> None:
+        """``own`` is what ``TruePeaks`` reads of the whole file at most."""
+        filters, high = _filters()
+        own_filters = np.zeros((FACTOR, 2 * _HALF))
+        own_filters[:_BETWEEN, _HALF - TAPS // 2 : _HALF + TAPS // 2] = phases()[:_BETWEEN]
+        own_filters[_BETWEEN, _HALF - 1] = 1.0
+        differ = filters - np.concatenate((own_filters[:_BETWEEN], own_filters))
+        self._most = float(np.abs(differ).sum(axis=1).max())
+        self._filters, self._high = _spectra(filters), _spectra(high[None])[0]
+        self._own, self._enough = own, enough
+        self._highest = 0.0
+        self._held = np.zeros((channels, 2 * _HALF), dtype=np.float32)
 
     def __call__(self, block: Block) -> None:
         """Take the next block."""
-        self._take(np.ascontiguousarray(block, dtype=np.float32), last=False)
+        self._held = np.concatenate((self._held, block.T), axis=1, dtype=np.float32, casting="same_kind")
+        while self._held.shape[1] >= _WINDOW:
+            self._take(self._held[:, :_WINDOW])
+            self._held = self._held[:, _WINDOW - 2 * _HALF :]
 
     def finish(self) -> float:
-        """Return the highest true peak, full scale being 1, once the last block was taken."""
-        self._take(self._silence, last=True)
-        return self.highest
+        """Return the highest true peak if it is above ``enough``, once the last block was taken."""
+        self(np.zeros((_WINDOW, len(self._held))))
+        return self._highest
 
-    def _take(self, block: NDArray[np.float32], last: bool) -> None:
-        finer = self._stream.resample_chunk(block, last=last)
-        self.highest = max(self.highest, float(finer.max(initial=0.0)), -float(finer.min(initial=0.0)))
+    def _take(self, frames: NDArray[np.float32]) -> None:
+        """Read a window, but for half a filter at each of its ends."""
+        inner = slice(_HALF, _WINDOW - _HALF)
+        spectra = np.fft.rfft(frames)
+        high = np.abs(np.fft.irfft(spectra * self._high)[:, inner]).max()
+        if self._own * (1 + _RIPPLE) + self._most * high <= self._enough:
+            return
+        for response in self._filters:
+            wave = np.fft.irfft(spectra * response)[:, inner]
+            self._highest = max(self._highest, float(wave.max()), -float(wave.min()))
+
+
+def _filters() -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return the long and the steep filters, shape (15, 2048), and one that passes what is above ``_HIGH_FROM``."""
+    offsets = np.arange(1 - _HALF, _HALF + 1)
+    later = LATER[:_BETWEEN, None] - offsets
+    long = np.sinc(later) * kaiser(later / _HALF)
+    later = np.concatenate((later, -1.0 * offsets[None]))
+    steep = _STEEP_TO * np.sinc(_STEEP_TO * later) * kaiser(later / _STEEP_HALF, _STEEP_BETA)
+    low = 2 * _HIGH_FROM * np.sinc(2 * _HIGH_FROM * offsets) * kaiser(offsets / _HALF)
+    return np.concatenate((long, steep)), (offsets == 0) - low
+
+
+def _spectra(filters: NDArray[np.float64]) -> NDArray[np.complex64]:
+    """Return what a window's spectrum is multiplied by to run each of the filters over it."""
+    laid = np.zeros((len(filters), _WINDOW), dtype=np.float32)
+    laid[:, np.arange(1 - _HALF, _HALF + 1)] = filters
+    spectra: NDArray[np.complex64] = np.conj(np.fft.rfft(laid))
+    return spectra

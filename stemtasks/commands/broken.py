@@ -10,7 +10,7 @@ from typing import Any
 
 from doit.exceptions import TaskFailed
 
-from stemtasks.action.pipeline import is_per_stem
+from stemtasks.action.pipeline import per
 from stemtasks.commands.project import broken, tree
 from stemtasks.spec.reading import Broken
 
@@ -47,8 +47,10 @@ class Fails:
 
 def _names(stage: str, each: Broken) -> list[str]:
     """Return what a stage's tasks of the song are called: by its stems, and by those that it had when it was built."""
-    if not is_per_stem(stage):
+    what = per(stage)
+    if what is None:
         return [each.name]
     begin = f"{stage}:{each.name}/"
     recorded = (task.removeprefix(begin) for task in tree().records.names("tasks") if task.startswith(begin))
-    return [f"{each.name}/{stem}" for stem in dict.fromkeys((*each.stems, *recorded))]
+    known = each.stems if what == "stem" else ()
+    return [f"{each.name}/{stem}" for stem in dict.fromkeys((*known, *recorded))]

@@ -14,9 +14,12 @@ from stemtasks.action.tree import Tree, local_store
 from stemtasks.cache import collect, settings
 from stemtasks.cache.digest import Digest
 from stemtasks.cache.shared import Shared
+from stemtasks.cache.store import Store
 from stemtasks.errors import CacheError, Mistakes, SpecError, StemtasksError
 from stemtasks.job import Job
 from stemtasks.paths import SPEC, STATE
+
+LOST = "the local store has lost them; run 'doit -s -a TASK'"
 
 
 def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -124,9 +127,16 @@ def _send(tree: Tree, keys: dict[str, str], force: bool) -> None:
     failed = sorted(task for task, upload in begun.items() if upload is None or not shared.arrived(upload))
     lines = shared.finish()
     if failed:
-        why = lines[0].removeprefix("WARNING: ") if lines else "the local store has lost them; run 'doit -s -a TASK'"
-        raise CacheError(f"{len(failed)} of {len(keys)} tasks were not sent ({', '.join(failed[:3])} ...): {why}")
+        lost = [task for task in failed if not _is_kept(tree.store, keys[task])]
+        why = lines[0].removeprefix("WARNING: ") if lines and not lost else LOST
+        named = ", ".join((lost or failed)[:3])
+        raise CacheError(f"{len(lost or failed)} of {len(keys)} tasks were not sent ({named} ...): {why}")
     print(f"{shared.address}: {len(keys)} tasks are there")
+
+
+def _is_kept(store: Store, key: str) -> bool:
+    entry = store.entry(key)
+    return entry is not None and store.holds(entry, frozenset(entry["outputs"]))
 
 
 def _pull(parsed: argparse.Namespace) -> None:  # noqa: ARG001

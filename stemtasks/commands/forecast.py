@@ -14,6 +14,7 @@ from stemtasks.action.forecast import Forecast, forecast
 from stemtasks.action.room import expected
 from stemtasks.commands.project import songs, tree
 from stemtasks.commands.selection import Selecting
+from stemtasks.errors import one_line
 
 
 class _Foretold(Selecting, DoitCmdBase):  # type: ignore[misc]
@@ -70,7 +71,7 @@ class Why(_Foretold):
         shown = [each for each in forecasts if each.what != "up to date" or each.task in asked]
         for each in shown:
             self.outstream.write(f"{each.task} {WOULD[each.what]}\n")
-            self.outstream.writelines(f"    {reason}\n" for reason in each.reasons)
+            self.outstream.writelines(f"    {one_line(reason)}\n" for reason in each.reasons)
         if not shown:
             self.outstream.write("nothing would run: everything is up to date\n")
 

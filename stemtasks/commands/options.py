@@ -6,6 +6,8 @@ builds = False
 """Whether it makes files, which need room."""
 waits = True
 """Whether it waits while another build has the lock."""
+always = False
+"""Whether tasks are to be run whatever is known of them."""
 audited_fraction = 0.0
 """How much of what is up to date or restored is to be made once more and compared, 0 to 1."""
 quiet = False

@@ -140,7 +140,7 @@ class Building(_InTurn, Selecting, DoitRun):  # type: ignore[misc]  # doit has n
             raise InvalidCommand(f"--audit: {params['audit']:g} is not a share, 0 to 1")
         if params["num_process"] < 0:
             raise InvalidCommand(f"-n: {params['num_process']} tasks at a time would build nothing; give 1 or more")
-        options.builds, options.audited_fraction = True, params["audit"]
+        options.builds, options.always, options.audited_fraction = True, params["always"], params["audit"]
         return super().execute(params, args)
 
     @functools.wraps(DoitRun._execute)

@@ -99,11 +99,12 @@ class Build:
             found = f"{stale}: is not what its task makes now; run doit without -s to mend it"
             return TaskFailed(f"{self.job.where}: {found}")
         done, audited = self.uptodate.answer is True, self.uptodate.audited
+        forced = done or options.always
         try:
             if done and audited:
                 self.outcome = audit(self.job, tree(), on_frames=self._on_frames)
             else:
-                self.outcome = perform(self.job, tree(), forced=done, audited=audited, on_frames=self._on_frames)
+                self.outcome = perform(self.job, tree(), forced=forced, audited=audited, on_frames=self._on_frames)
         except StemtasksError as error:
             return TaskFailed(located(self.job, error))
         except OSError as error:

@@ -89,6 +89,7 @@ def _stem(name: str, facts: Facts, params: dict[str, Any]) -> dict[str, Any]:
         "measurements": _delivered({key: value for key, value in facts.items() if key != "align"}),
         "generator": stem["generator"],
         "arguments": _delivered(stem["arguments"]),
+        **({"mend": _delivered(stem["mend"])} if "mend" in stem else {}),
         "align": _delivered(stem["align"] | chosen),
         "effects": _delivered(stem["effects"]),
         "gain_db": stem["gain_db"],

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from stemtasks.audio.facts import Facts, read_facts, write_facts
+from stemtasks.audio.musical import OF_A_MIX, OF_A_STEM, measure_music
 from stemtasks.audio.sync import InReference
 from stemtasks.delivery.checks import disagreements
 from stemtasks.delivery.contents import contents_of
@@ -25,6 +26,8 @@ from stemtasks.progress import on_final, on_frames
 from stemtasks.timeline import Timeline
 
 COPY_BYTES = 1 << 20
+WITHOUT_NOTES = ("drums", "fx")
+"""Kinds of stems whose key is not judged: real drums ring on some pitch or other."""
 DATE = (1980, 1, 1, 0, 0, 0)  # the earliest a zip can say
 
 
@@ -33,7 +36,8 @@ def write_archive(inputs: dict[str, Path], outputs: dict[str, Path], params: dic
 
     ``inputs`` are ``stems/NAME``, ``facts/NAME``, ``master``, ``master_facts``, ``mix``, ``mix_facts`` and ``timing``;
     with ``align_facts/NAME``, the facts of the aligned stem, the contents say which strategy was chosen and why; with
-    ``reference`` and ``aligned/NAME``, how far each file is from the reference, too.
+    ``reference`` and ``sync/NAME``, how far each file is from the reference, too. What the stems and the mix sound
+    like in each section is measured here.
     ``params["sha256"]`` has the inputs' digests. Raises VerificationError with all that is wrong, in one line, before
     a byte is written.
     """
@@ -51,6 +55,7 @@ def write_archive(inputs: dict[str, Path], outputs: dict[str, Path], params: dic
     handed = contents_of(facts, master, mix, timeline, params, names, digests)
     if "reference" in inputs:
         _look_in_reference(handed, inputs)
+    _listen(handed, inputs, timeline, params)
     folder = folder_name(params)
     try:
         with (
@@ -70,14 +75,27 @@ def write_archive(inputs: dict[str, Path], outputs: dict[str, Path], params: dic
 
 
 def _look_in_reference(handed: dict[str, Any], inputs: dict[str, Path]) -> None:
-    """Add ``sync`` to what is said of each file, of each aligned stem (in ``align``) and of the mix."""
+    """Add ``sync`` to what is said of each file, of each aligned stem (in ``align``) and of the mix.
+
+    Of the stems it is known by now; the mix and the master are looked for here.
+    """
     with InReference(inputs["reference"]) as reference:
         for file in handed["files"]:
             if file["role"] == "stem":
-                file["align"]["sync"] = reference.measure(inputs[f"aligned/{file['stem']}"])
-            role = f"stems/{file['stem']}" if file["role"] == "stem" else "master"
-            file["sync"] = reference.measure(inputs[role])
+                found = read_facts(inputs[f"sync/{file['stem']}"])
+                file["align"]["sync"], file["sync"] = found["aligned"], found["processed"]
+            else:
+                file["sync"] = reference.measure(inputs["master"])
         handed["mix"]["sync"] = reference.measure(inputs["mix"])
+
+
+def _listen(handed: dict[str, Any], inputs: dict[str, Path], timeline: Timeline, params: dict[str, Any]) -> None:
+    """Add ``sections`` to what is said of each stem and of the mix: what is heard against the keys and the tempo."""
+    for file in handed["files"]:
+        if file["role"] == "stem":
+            has_notes = params["stems"][file["stem"]].get("kind") not in WITHOUT_NOTES
+            file["sections"] = measure_music(inputs[f"stems/{file['stem']}"], timeline, OF_A_STEM, has_notes)
+    handed["mix"]["sections"] = measure_music(inputs["mix"], timeline, OF_A_MIX)
 
 
 def _written(handed: dict[str, Any], sha256_of: dict[str, str], params: dict[str, Any]) -> Iterator[tuple[str, bytes]]:

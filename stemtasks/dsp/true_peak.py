@@ -31,11 +31,17 @@ LATER = np.concatenate((np.arange(1, FACTOR) / FACTOR, [0.25, 0.5, 0.75]))
 def phases() -> Samples:
     """Return the interpolating filters, shape (10, 64): seven long ones, three as in the standard's example."""
     distance = LATER[:, None] - np.arange(-_BEFORE, _AFTER + 1)
-    window = np.i0(_KAISER_BETA * np.sqrt(np.maximum(0.0, 1.0 - (2.0 * distance / TAPS) ** 2))) / np.i0(_KAISER_BETA)
+    window = kaiser(2.0 * distance / TAPS)
     hann = np.where(np.abs(distance) < _SHORT / 2, np.cos(np.pi * distance / _SHORT) ** 2, 0.0)
     window[FACTOR - 1 :] = hann[FACTOR - 1 :]
     filters: Samples = np.sinc(distance) * window
     return filters
+
+
+def kaiser(place: Samples, beta: float = _KAISER_BETA) -> Samples:
+    """Return Kaiser's window at a place, its middle being 0 and its ends -1 and 1, beyond which it is 0."""
+    window: Samples = np.i0(beta * np.sqrt(np.maximum(0.0, 1.0 - place**2))) / np.i0(beta) * (np.abs(place) <= 1.0)
+    return window
 
 
 def segment_frames(sample_rate: int) -> int:

@@ -77,7 +77,7 @@ def check(*, stream: Stream, timeline: Timeline, beats: float | None, time_ms: f
             raise SpecError(f"delay: give either beats or time_ms, found {found}")
         _interval(stream.sample_rate, timeline, beats, time_ms)
     if ping_pong and stream.channels != 2:
-        mistakes.append(f"delay: ping_pong needs 2 channels, the song has {stream.channels}: leave ping_pong out")
+        mistakes.append(f"delay: ping_pong needs 2 channels, found {stream.channels}: leave ping_pong out")
     mistakes.settle()
 
 

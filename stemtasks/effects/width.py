@@ -31,4 +31,4 @@ def width(blocks: Blocks, stream: Stream, *, width: Annotated[float, Range(0.0, 
 def check(*, stream: Stream) -> None:
     """Refuse a song that has no sides."""
     if stream.channels != 2:
-        raise SpecError(f"width: needs 2 channels, the song has {stream.channels}: leave the effect out")
+        raise SpecError(f"width: needs 2 channels, found {stream.channels}: leave the effect out")

@@ -47,7 +47,7 @@ def file(
     mono
         Mix the recording to one channel, which every channel of the stem then carries.
     start
-        Begin with the song ('file'), or where the start stamp in the header (bext or iXML) says, counted from the
+        Begin with the song ('file'), or where the start stamp in the header (bext, iXML, smpl) says, counted from the
         earliest of the song's recordings ('stamp'). Must be given where the stamps differ.
 
     Channels otherwise become the song's as ``dsp/channels.py`` says (ITU-R BS.775 from the speakers that the file

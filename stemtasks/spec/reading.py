@@ -245,7 +245,7 @@ def _section(table: Any, where: str, song: SongTable | None) -> SectionTable:
     if sum(given) != 1:
         mistakes.append(f"{named}: give one of 'bars', 'beats' or 'fill = true'")
     elif 0.0 in (section.bars, section.beats):
-        mistakes.append(f"{named}: its length is 0; a section needs a length, or remove it")
+        mistakes.append(f"{named}: its length is 0; give it a length, or remove it")
     elif song is not None and song.bpm is None and not section.fill:
         mistakes.append(f"{named}: sections in bars or beats need song.bpm")
     with mistakes:
@@ -267,14 +267,21 @@ def _stem(name: str, table: Any, song: SongTable | None, verify: dict[str, Any],
     common = STEM_KEYS.by_name.keys()
     source = align = own_verify = None
     sync = False
-    effects: list[Named] = []
+    takes_mend = False
+    chains: dict[str, list[Named]] = {"mend": [], "effects": []}
     own_keys = {"generator": "", **{key: table[key] for key in table if key in common}}
     bound = schema.bound_with(mistakes, STEM_KEYS, own_keys, where)
     with mistakes:
         _needs_tempo(bound["duration"], song, f"{where}.duration")
     with mistakes:
         generator = _chosen("generators", "generator", table.get("generator"), where)
-        own = schema.of("generators", generator).by_name.keys()
+        drawn = schema.of("generators", generator)
+        own, takes_mend = drawn.by_name.keys(), drawn.brings_audio
+        if bound["mend"] and not takes_mend:
+            mistakes.append(
+                f"{where}.mend: generator {generator!r} brings no audio from outside, so there is nothing to mend; "
+                "use effects"
+            )
         for key in table:
             if key not in common and key not in own:
                 mistakes.append(f"{where}: {schema.unknown(f'key (for generator {generator!r})', key, common | own)}")
@@ -284,16 +291,18 @@ def _stem(name: str, table: Any, song: SongTable | None, verify: dict[str, Any],
         said = bound["align"] if bound["align"] is not None else song.align if song else "auto"
         asked, sync = _synced(said, f"{where}.align", has_reference)
         align = _named("strategies", "strategy", asked, f"{where}.align", sample_rate)
-    for index, effect in enumerate(bound["effects"]):
-        with mistakes:
-            effects.append(_named("effects", "name", effect, f"{where}.effects[{index}]", sample_rate))
+    for key, chain in chains.items():
+        for index, effect in enumerate(bound[key]):
+            with mistakes:
+                chain.append(_named("effects", "name", effect, f"{where}.{key}[{index}]", sample_rate))
     with mistakes:
         own_verify = VerifyTable(
             **schema.bind(schema.of_table(VerifyTable), {**verify, **bound["verify"]}, f"{where}.verify")
         )
     mistakes.settle()
     assert source and align and own_verify  # noqa: PT018 - what is None was a mistake
-    return Stem(name, StemTable(**bound), source, align, tuple(effects), own_verify, sync)
+    effects, mend = tuple(chains["effects"]), tuple(chains["mend"])
+    return Stem(name, StemTable(**bound), source, align, effects, own_verify, sync, mend, takes_mend)
 
 
 def _synced(value: str | dict[str, Any], where: str, has_reference: bool) -> tuple[str | dict[str, Any], bool]:

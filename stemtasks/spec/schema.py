@@ -69,6 +69,11 @@ class Schema:
         return tuple(each for kind in kinds for each in self.parameters if any(map(each.is_a, kind)))
 
     @cached_property
+    def brings_audio(self) -> bool:
+        """Return whether what it makes sound of is not its own: files, or another program's."""
+        return any(each.reads_files or each.is_a(CommandLine) for each in self.parameters)
+
+    @cached_property
     def by_name(self) -> dict[str, Parameter]:
         """Return the parameters by name, in their order."""
         return {parameter.name: parameter for parameter in self.parameters}

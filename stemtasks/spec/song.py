@@ -45,6 +45,14 @@ class Stem:
     verify: VerifyTable
     sync: bool = False
     """Whether it is brought in time with the reference when it is aligned."""
+    mend: tuple[Named, ...] = ()
+    takes_mend: bool = False
+    """Whether its audio comes from outside, so that effects may mend it before it is verified."""
+
+    @property
+    def kind(self) -> str | None:
+        """Return the kind that the spec says, or that follows from the generator."""
+        return self.table.kind or ("drums" if self.generator.name == "drums" else None)
 
 
 @dataclass(frozen=True)
@@ -62,6 +70,10 @@ class Song:
     formats: tuple[Named, ...]
     verify: VerifyTable
 
+    def each(self, what: str) -> tuple[Stem, ...]:
+        """Return what a stage makes a file each of: every ``stem``, or all ``compared`` with a reference's file."""
+        return self.stems if what == "stem" or self.reference.file is not None else ()
+
     @property
     def title(self) -> str:
         """Return the title, or the spec's name."""
@@ -71,6 +83,17 @@ class Song:
         """Return a seed below 2**63 for a part of the song."""
         digest = hashlib.sha256("\0".join([str(self.song.seed), *names]).encode()).digest()
         return int.from_bytes(digest[:8], "big") >> 1
+
+    def chain(self, effects: tuple[Named, ...], *names: str) -> list[dict[str, Any]]:
+        """Return effects as a job's parameters; one has a seed only where it draws from one."""
+        return [
+            {
+                "effect": effect.name,
+                "arguments": effect.arguments,
+                "seed": self.seed(*names, str(index)) if "seed" in effect.wants else None,
+            }
+            for index, effect in enumerate(effects)
+        ]
 
     def where(self, table: str) -> str:
         """Return a place in the spec, for messages."""
@@ -161,6 +184,11 @@ class Song:
             "loudness_lufs": self.loudness_lufs,
             "ceiling_dbtp": self.master.ceiling_dbtp,
         }
+
+    def stem_limits(self, stem: Stem) -> dict[str, Any]:
+        """Return the limits of a stem before its effects, and whether what is outside them may be mended."""
+        limits = self.limits(stem.verify, stem.table.channels or self.song.channels, "FLOAT")
+        return {**limits, "mend": True} if stem.takes_mend else limits
 
     def processed_limits(self, stem: Stem) -> dict[str, Any]:
         """Return the limits of a stem as it is delivered."""

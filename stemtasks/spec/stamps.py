@@ -59,7 +59,9 @@ def placed(song: Song, stem: Stem) -> Placed:
     stamps, path = song.start_stamps, _path(song, stem)
     if stem.name not in stamps:
         if is_asked and os.path.isfile(path):
-            return Placed(mistake=f"{path}: has no start stamp (bext, iXML): leave out start, or give offset_seconds")
+            return Placed(
+                mistake=f"{path}: has no start stamp (bext, iXML, smpl): leave out start, or give offset_seconds"
+            )
         return Placed()
     first = min(stamps, key=lambda name: stamps[name])
     since = stamps[stem.name] - stamps[first]

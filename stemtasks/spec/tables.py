@@ -9,6 +9,7 @@ from stemtasks.units import Beats, Bpm, File, Fraction, GainDb, Length, Longest,
 
 Name = Annotated[str, Longest(200)]
 Table = Annotated[dict[str, Any], Longest(100, "keys")]
+Chain = Annotated[list[Table], Longest(32, "effects")]
 
 Subtype = Literal["FLOAT", "PCM_24", "PCM_16"]
 MOST_STEMS = 1000
@@ -124,13 +125,16 @@ class StemTable:
     title
         Its name in the archive, if not the table's.
     kind
-        What it holds, which 'align = "auto"' asks.
+        What it holds, which 'align = "auto"' asks; the key of drums and fx is not measured.
     duration
         How long it is before it is aligned: rendered to that, or, for a recording, checked against it.
     align
         How it is fitted to the target, if not as the song says: a strategy's name, or a table with 'strategy' and its
         parameters. In the table
         'sync = true' corrects its offset, drift and polarity against the reference's file.
+    mend
+        Effects on what comes from outside, before the stem is verified: a chain as 'effects', for a generator that
+        brings recordings or another program's audio. It keeps the length.
     effects
         A chain of tables, each with 'name' and that effect's parameters.
     gain_db
@@ -154,7 +158,8 @@ class StemTable:
     kind: StemKind | None = None
     duration: Length | None = None
     align: Annotated[str, "a strategy", Longest(200)] | Table | None = None
-    effects: Annotated[list[Table], Longest(32, "effects")] = field(default_factory=list)
+    mend: Chain = field(default_factory=list)
+    effects: Chain = field(default_factory=list)
     gain_db: GainDb = 0.0
     pan: Pan = 0.0
     tail: Literal["keep", "cut"] = "keep"
@@ -250,6 +255,13 @@ class VerifyTable:
         How much further it may be at its end.
     polarity
         Whether what is found in the reference must have its polarity.
+    in_key
+        Least share of the notes' energy in a section that must be in its key, of each stem with notes and of the mix.
+    key_margin
+        How much better the mix must fit a section's key than the same scale on any other tonic: a difference of
+        correlations, 0.05 to 0.3 where the key is right.
+    onset_error_ms
+        How far onsets in a section may be from the tempo's sixteenths, or triplets, in the median.
     """
 
     silence_dbfs: Annotated[float, Range(-200.0, 0.0, "dBFS")] = -60.0
@@ -268,6 +280,9 @@ class VerifyTable:
     sync_offset_ms: Annotated[float, Range(0.0, 60_000.0, "ms")] = 10.0
     sync_drift_ms: Annotated[float, Range(0.0, 60_000.0, "ms")] = 10.0
     polarity: Literal["same", "any"] = "same"
+    in_key: Fraction | None = None
+    key_margin: Annotated[float, Range(-2.0, 2.0)] | None = None
+    onset_error_ms: Annotated[float, Range(0.0, 1000.0, "ms")] | None = None
 
 
 TABLES = {

@@ -34,8 +34,8 @@ SEAM_LIMITS = {
     ),
 }
 REMEDIES = {
-    "seam_dip_db": "give a longer overlap_ms, another loop region, or another strategy",
-    "seam_rise_db": "give a longer overlap_ms, another loop region, or another strategy",
+    "seam_dip_db": "give another loop region or another strategy",
+    "seam_rise_db": "give another loop region or another strategy",
     "seam_step_db": "give a longer overlap_ms or another strategy",
     "seam_jump": "give a longer overlap_ms or another loop region",
     "seam_beat_error_ms": "give the stem's own bpm, or a region of whole beats (start_beats, length_beats)",
@@ -50,11 +50,8 @@ NEAR_BPM = 0.002, 0.12
 
 
 def job(song: Song, stem: Stem) -> Job:
-    """Return what one aligned stem is made of; ``auto`` may choose any strategy of ours."""
-    channels = stem.table.channels or song.song.channels
-    chosen = {f"strategies/{stem.align.name}": stem.align.reference}
-    if stem.align.name == "auto":
-        chosen = {f"strategies/{name}": part.reference for name, part in parts.ours("strategies").items()}
+    """Return what one aligned stem is made of."""
+    chosen = _strategies(song, stem)
     inputs = {"audio": song.product("stems", f"{stem.name}.wav"), "timing": song.product("timing.json")}
     if stem.sync and song.reference.file is not None:
         inputs["reference"] = song.input(song.reference.file)
@@ -72,16 +69,35 @@ def job(song: Song, stem: Stem) -> Job:
         params={
             "strategy": stem.align.name,
             "arguments": stem.align.arguments,
-            "kind": stem.table.kind or ("drums" if stem.generator.name == "drums" else None),
+            "kind": stem.kind,
             "bpm": stem.table.bpm,
             "seed": song.seed("align", stem.name),
             **({"tail": "keep"} if song.song.tail_seconds and stem.table.tail == "keep" else {}),
             **({"session_tracks": tracks} if tracks else {}),
         },
-        limits=song.limits(stem.verify, channels, "FLOAT"),
+        limits=song.stem_limits(stem),
         parts=chosen,
         where=song.where(f"stems.{stem.name}.align"),
     )
+
+
+def _strategies(song: Song, stem: Stem) -> dict[str, str]:
+    """Return the strategies that may be called, by reference; ``auto`` may choose any of ours.
+
+    It stretches only a stem with a tempo of its own: so the extra for it, or that it is missing, is in no other's key.
+    """
+    asked, arguments = stem.align, stem.align.arguments
+    chosen = {f"strategies/{asked.name}": asked.reference}
+    ours = {name: part.reference for name, part in parts.ours("strategies").items()}
+    then = arguments["then"] if asked.name == "stretch" else asked.name
+    if then == "auto":
+        chosen |= {f"strategies/{name}": reference for name, reference in ours.items() if name != "stretch"}
+        own = arguments.get("bpm") or stem.table.bpm
+        if own is not None and song.song.bpm not in (None, own):
+            chosen["strategies/stretch"] = ours["stretch"]
+    elif asked.name == "stretch":
+        chosen |= {f"strategies/{name}": ours[name] for name in {then, "none"}}
+    return chosen
 
 
 def run(inputs: dict[str, Path], outputs: dict[str, Path], params: dict[str, Any]) -> None:
@@ -131,7 +147,8 @@ def _tempo_failures(tempo: dict[str, Any] | None, limits: dict[str, Any]) -> lis
     best, beats = tempo["best_bpm"], round(tempo["best_beats"])
     whole = f" ({beats} beats)" if beats and abs(tempo["best_beats"] - beats) < 1 / 8 else ""
     said = f"its onsets do not go with {tempo['bpm']:g} bpm but with {best:g}{whole}: give the stem bpm = {best:g}, "
-    ways = 'stretch it to the song\'s tempo before, use align = "crossfade", or allow it with verify.tempo_fit = 0'
+    ways = 'with align = "stretch" where it is to follow the song, use align = "crossfade", or allow it with '
+    ways += "verify.tempo_fit = 0"
     return [said + ways]
 
 

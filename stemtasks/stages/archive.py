@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from stemtasks import sources
+from stemtasks.audio.as_written import mix_failures, stem_failures
 from stemtasks.audio.in_time import is_found, sync_failures
 from stemtasks.audio.limits import failures
 from stemtasks.delivery.names import archive_name
@@ -13,7 +14,7 @@ from stemtasks.job import Job
 from stemtasks.spec import parts
 
 if TYPE_CHECKING:
-    from stemtasks.spec.song import Song, Stem
+    from stemtasks.spec.song import Named, Song, Stem
 
 MADE_BY_STAGES = ("stem", "align", "process", "mix", "master")
 
@@ -21,8 +22,7 @@ MADE_BY_STAGES = ("stem", "align", "process", "mix", "master")
 def job(song: Song) -> Job:
     """Return what the archive is made of.
 
-    The reference's file, where there is one, is an input here alone: all that is in the archive is looked for in it
-    before it is zipped, and another reference of the same length renders nothing.
+    Where the reference is a file, the mix and the master are looked for in it before anything is zipped.
     """
     inputs = {
         "master": song.product("master.wav"),
@@ -37,8 +37,8 @@ def job(song: Song) -> Job:
         inputs[f"align_facts/{stem.name}"] = song.product("aligned", f"{stem.name}.json")
     if song.reference.file is not None:
         inputs["reference"] = song.input(song.reference.file)
-        for stem in song.stems:
-            inputs[f"aligned/{stem.name}"] = song.product("aligned", f"{stem.name}.wav")
+    for stem in song.each("compared"):
+        inputs[f"sync/{stem.name}"] = song.product("sync", f"{stem.name}.json")
     params = {
         "song": song.name,
         "title": song.title,
@@ -73,13 +73,19 @@ def _described(stem: Stem) -> dict[str, Any]:
     """Return what the spec says of a stem, for the archive's contents."""
     return {
         "title": stem.table.title or None,
+        "kind": stem.kind,
         "generator": stem.generator.name,
         "arguments": stem.generator.arguments,
         "align": {"strategy": stem.align.name, "arguments": stem.align.arguments},
-        "effects": [{"effect": effect.name, "arguments": effect.arguments} for effect in stem.effects],
+        "effects": _chain(stem.effects),
         "gain_db": stem.table.gain_db,
         "pan": stem.table.pan,
+        **({"mend": _chain(stem.mend)} if stem.mend else {}),
     }
+
+
+def _chain(effects: tuple[Named, ...]) -> list[dict[str, Any]]:
+    return [{"effect": effect.name, "arguments": effect.arguments} for effect in effects]
 
 
 def _made_by(song: Song) -> dict[str, str]:
@@ -87,7 +93,7 @@ def _made_by(song: Song) -> dict[str, str]:
 
     Not the version of this package: it would build every archive anew and change nothing in it.
     """
-    named = (part for stem in song.stems for part in (stem.generator, stem.align, *stem.effects))
+    named = (part for stem in song.stems for part in (stem.generator, *stem.mend, stem.align, *stem.effects))
     modules = frozenset(part.reference.partition(":")[0] for part in named)
     stages = frozenset(parts.stage(stage, "run") for stage in MADE_BY_STAGES)
     own = sources.digest(frozenset([parts.stage("archive", "run")]))
@@ -112,21 +118,13 @@ def verify(facts: dict[str, Any], limits: dict[str, Any]) -> list[str]:
         name = "master" if master else f"stem {file['stem']}"
         held = limits["master"] if master else limits["stems"][file["stem"]]
         phrases = failures(file["measurements"], held)
-        phrases += _sync_failures(file, held)
-        found += [f"{name}: {phrase}" for phrase in phrases + (_loudness_failures(file, held) if master else [])]
+        phrases += stem_failures(file.get("sections", []), facts["sections"], held)
+        if master:
+            phrases += sync_failures(file.get("sync"), held) + _loudness_failures(file, held)
+        found += [f"{name}: {phrase}" for phrase in phrases]
     mix = failures(facts["mix"]["measurements"], limits["mix"]) + sync_failures(facts["mix"].get("sync"), limits["mix"])
+    mix += mix_failures(facts["mix"]["sections"], facts["sections"], limits["mix"])
     return found + [f"mix: {phrase}" for phrase in mix]
-
-
-def _sync_failures(file: dict[str, Any], limits: dict[str, Any]) -> list[str]:
-    """Return what is not in time in the aligned stem or, if that is right, in the file itself.
-
-    A stem's polarity is judged before its effects: a steep filter turns the phase by half a circle near its cutoff.
-    """
-    if file["role"] == "stem":
-        aligned = sync_failures(file["align"].get("sync"), limits)
-        return aligned or sync_failures(file.get("sync"), limits | {"polarity": "any"})
-    return sync_failures(file.get("sync"), limits)
 
 
 def _loudness_failures(master: dict[str, Any], limits: dict[str, Any]) -> list[str]:

@@ -48,13 +48,14 @@ def verify(facts: dict[str, Any], limits: dict[str, Any]) -> list[str]:
     if target is not None and lufs is None:
         found.append(f"its loudness cannot be measured (silence, or shorter than 0.4 s), wanted {target} LUFS")
     elif target is not None and abs(lufs - target) > limits["loudness_tolerance_lu"]:
-        reason = (
-            f": the mix's peaks leave no room under {facts['master']['ceiling_dbtp']} dBTP: "
-            f"lower loudness_lufs by {ceil((target - lufs) * 10) / 10:.1f} dB, raise ceiling_dbtp, or tame the "
-            "peaks of the stems"
-            if facts["master"]["at_limit"]
-            else ""
-        )
+        reason = ""
+        if facts["master"]["at_limit"]:
+            under_dbtp = facts["master"]["ceiling_dbtp"]
+            raised = "raise ceiling_dbtp, " if target - lufs <= -under_dbtp else ""
+            reason = (
+                f": the mix's peaks leave no room under {under_dbtp} dBTP: lower loudness_lufs by "
+                f"{ceil((target - lufs) * 10) / 10:.1f} dB, {raised}or tame the peaks of the stems"
+            )
         found.append(f"loudness is {lufs:.1f} LUFS, wanted {target} +-{limits['loudness_tolerance_lu']}{reason}")
     if ceiling is not None and true_peak > ceiling:
         over_db = ceil((true_peak - ceiling) * 10) / 10

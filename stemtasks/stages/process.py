@@ -15,22 +15,14 @@ if TYPE_CHECKING:
 
 
 def job(song: Song, stem: Stem) -> Job:
-    """Return what one processed stem is made of; an effect has a seed only where it draws from one."""
-    effects = [
-        {
-            "effect": effect.name,
-            "arguments": effect.arguments,
-            "seed": song.seed("effect", stem.name, str(index)) if "seed" in effect.wants else None,
-        }
-        for index, effect in enumerate(stem.effects)
-    ]
+    """Return what one processed stem is made of."""
     return Job(
         task=f"process:{song.name}/{stem.name}",
         stage="process",
         inputs={"audio": song.product("aligned", f"{stem.name}.wav"), "timing": song.product("timing.json")},
         outputs=song.audio("processed", stem.name),
         params={
-            "effects": effects,
+            "effects": song.chain(stem.effects, "effect", stem.name),
             "gain_db": stem.table.gain_db,
             "pan": stem.table.pan,
             "channels": song.song.channels,

@@ -15,6 +15,9 @@ from stemtasks.spec.stamps import placed
 if TYPE_CHECKING:
     from stemtasks.spec.song import Song, Stem
 
+MENDING = "stemtasks.audio.mending:mended"
+"""A part, so that it is in the keys of those stems alone that ask for it."""
+
 
 def job(song: Song, stem: Stem) -> Job:
     """Return what one stem is made of.
@@ -24,8 +27,7 @@ def job(song: Song, stem: Stem) -> Job:
     """
     generator = stem.generator
     drawn = schema.of("generators", generator.name)
-    channels = stem.table.channels or song.song.channels
-    limits = song.limits(stem.verify, channels, "FLOAT")
+    limits = song.stem_limits(stem)
     frames = None
     if stem.table.duration is not None:
         seconds = song.seconds(stem.table.duration)
@@ -35,7 +37,8 @@ def job(song: Song, stem: Stem) -> Job:
     found = outside(song, drawn, generator.arguments)
     place = placed(song, stem)
     mistake = found.mistake or place.mistake
-    timing = {"timing": song.product("timing.json")} if "timeline" in drawn.wants else {}
+    wants = drawn.wants.union(*(effect.wants for effect in stem.mend))
+    timing = {"timing": song.product("timing.json")} if "timeline" in wants else {}
     seed = stem.table.seed if stem.table.seed is not None else song.seed("stem", stem.name)
     return Job(
         task=f"stem:{song.name}/{stem.name}",
@@ -46,7 +49,7 @@ def job(song: Song, stem: Stem) -> Job:
             "generator": generator.name,
             "arguments": found.arguments,
             "sample_rate": song.song.sample_rate,
-            "channels": channels,
+            "channels": limits["channels"],
             "frames": frames,
             "seed": seed if "seed" in drawn.wants else None,
             "environment": found.environment,
@@ -54,21 +57,26 @@ def job(song: Song, stem: Stem) -> Job:
             **({"since_earliest": place.since_earliest} if place.since_earliest else {}),
             **({"remark": place.remark} if place.remark else {}),
             **({"mistake": mistake} if mistake else {}),
+            **({"mend": song.chain(stem.mend, "mend", stem.name)} if stem.mend else {}),
         },
         limits=limits,
-        parts={f"generators/{generator.name}": generator.reference},
+        parts={
+            f"generators/{generator.name}": generator.reference,
+            **{f"effects/{effect.name}": effect.reference for effect in stem.mend},
+            **({"mend": MENDING} if stem.mend else {}),
+        },
         where=song.where(f"stems.{stem.name}"),
     )
 
 
 def run(inputs: dict[str, Path], outputs: dict[str, Path], params: dict[str, Any]) -> None:
-    """Write the stem as FLOAT and its measurements."""
+    """Write the stem as FLOAT, mended where that is asked for, and its measurements."""
     from stemtasks.audio.blocks import Stream
     from stemtasks.audio.facts import write_facts
     from stemtasks.audio.levels import measure_levels
     from stemtasks.audio.wav import write_wav
     from stemtasks.errors import SpecError
-    from stemtasks.plugins import beside, call
+    from stemtasks.plugins import beside, call, load
     from stemtasks.timeline import Timeline
 
     if "mistake" in params:
@@ -91,8 +99,15 @@ def run(inputs: dict[str, Path], outputs: dict[str, Path], params: dict[str, Any
             "since_earliest": params.get("since_earliest"),
         },
     )
+    unmended: dict[str, float] = {}
+    if "mend" in params:
+        blocks = load(params["parts"]["mend"])(blocks, stream, timeline, params, unmended)
     write_wav(outputs["audio"], blocks, stream.sample_rate, stream.channels)
     facts = measure_levels(outputs["audio"])
+    if "mend" in params:
+        facts["mend"] = [effect["effect"] for effect in params["mend"]]
+        # a filter or a gain hides what is clipped, and mends nothing of it
+        facts["clipped_ratio"] = max(facts["clipped_ratio"], unmended["clipped_ratio"])
     remarks = list(beside(reference, "remarks", {**params["arguments"], "timeline": timeline}) or ())
     if remarks := [*remarks, *([params["remark"]] if "remark" in params else [])]:
         facts["remarks"] = remarks
@@ -122,5 +137,7 @@ def verify(facts: dict[str, Any], limits: dict[str, Any]) -> list[str]:
 
 
 def summary(facts: dict[str, Any]) -> str:
-    """Return the stem's length and peak, and what is allowed and seldom meant."""
-    return "; ".join([f"{facts['frames']} frames, peak {level(facts['peak_dbfs'], 'dBFS')}", *facts.get("remarks", ())])
+    """Return the stem's length, what mended it and its peak, and what is allowed and seldom meant."""
+    mended = f", mended by {' > '.join(facts['mend'])}" if "mend" in facts else ""
+    said = f"{facts['frames']} frames{mended}, peak {level(facts['peak_dbfs'], 'dBFS')}"
+    return "; ".join([said, *facts.get("remarks", ())])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from functools import cached_property
+from importlib.util import find_spec
 from typing import Literal
 
 import numpy as np
@@ -18,7 +19,10 @@ from stemtasks.dsp import rhythm
 from stemtasks.timeline import Timeline
 from stemtasks.units import Bpm
 
-CHOICES = ("none", "zero_pad", "truncate", "loop", "crossfade")
+CHOICES = ("none", "zero_pad", "truncate", "loop", "crossfade", "stretch")
+
+STRETCHED_UP_TO = 0.12
+"""How far a stem's tempo may be from the song's; farther it is heard, and so it is asked for in the spec."""
 
 SMALL_GAP_SECONDS = 0.5
 FULL_TAKE_SECONDS, FULL_TAKE_SHARE = 20.0, 0.9
@@ -70,6 +74,9 @@ def auto(
     gap = frames - source.frames
     if abs(gap) <= ROUNDING_FRAMES:
         return Choice("none", "already exact" if gap == 0 else f"already exact but for {abs(gap)} frames of rounding")
+    if bpm is not None and timeline.bpm is not None and _is_stretched(bpm / timeline.bpm):
+        near = 1.0 - abs(bpm / timeline.bpm - 1.0) / STRETCHED_UP_TO
+        return Choice("stretch", "it has a tempo of its own", {"stretch": round(max(0.0, near), 2)})
     if gap < 0:
         return Choice("truncate", f"longer than the target by {seconds(-gap, rate)}")
     if gap < SMALL_GAP_SECONDS * rate:
@@ -86,6 +93,11 @@ def auto(
         return Choice("zero_pad", f"{heard.seconds:.1f} s, as long as {others}: tracks of one session")
     strategy, reason = _by_kind(heard, kind) if kind in ("drums", "bass", "pad") else _by_sound(heard, kind)
     return Choice(strategy, reason, heard.weighed)
+
+
+def _is_stretched(ratio: float) -> bool:
+    """Return whether a stem of another tempo is stretched; that the library is there is in the keys of such stems."""
+    return 1e-6 < abs(ratio - 1.0) <= STRETCHED_UP_TO + 1e-9 and find_spec("python_stretch") is not None
 
 
 @dataclass

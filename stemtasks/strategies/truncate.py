@@ -11,8 +11,8 @@ import numpy as np
 from stemtasks.audio.blocks import Block, Stream
 from stemtasks.audio.pieces import Extent, Fit, Piece, ending, fit, read, seconds
 from stemtasks.audio.source import Source
-from stemtasks.dsp import attacks
 from stemtasks.dsp import overlap as dsp
+from stemtasks.dsp import pulse
 from stemtasks.errors import AudioError
 from stemtasks.timeline import Timeline
 from stemtasks.units import Bpm, TimeMs
@@ -93,7 +93,7 @@ def _cut(source: Source, frames: int, bar: float | None) -> _Cut:
     wanted = line if is_near else frames
     first = max(0, wanted - round(LOOK_SECONDS * rate))
     sound = read(source, first, min(source.frames, frames + early) - first)
-    begins = first + attacks.rises(np.einsum("ij->i", sound) / source.channels, rate)
+    begins = first + pulse.rises(np.einsum("ij->i", sound) / source.channels, rate)
     if not ((begins >= wanted - early) & (begins < frames)).any():
         wanted = frames  # nothing begins with the bar
     where = "bar" if is_near and wanted - line <= 1 else "target"

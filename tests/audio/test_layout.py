@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import struct
 import subprocess
 
@@ -147,9 +148,78 @@ def test_a_wav_s_mask_names_its_channels_by_its_bits(tmp_path, form):
     assert np.allclose(stem(path, mono=True)[:, 0], folded(x, "L R C Cs").mean(axis=1), atol=1e-12)
 
 
-def test_the_mask_of_bw64_is_read(tmp_path):
-    path = wav(tmp_path / "a.wav", samples(4), 0x107, form=b"BW64")  # libsndfile 1.2.2 does not open it
+def test_a_bw64_is_read_with_its_mask(tmp_path):
+    x = samples(4)
+    path = wav(tmp_path / "a.wav", x, 0x107, form=b"BW64")  # libsndfile 1.2.2 does not open it under this name
     assert read_layout(path, 4).speakers == ("L", "R", "C", "Cs")
+    assert np.allclose(stem(path), folded(x, "L R C Cs"), atol=1e-12)
+    plain = wav(tmp_path / "b.wav", x, 0x107).read_bytes()
+    (tmp_path / "b.wav").write_bytes(b"BW64" + plain[4:])  # without ds64
+    assert np.array_equal(stem(tmp_path / "b.wav"), stem(path))
+    path.write_bytes(path.read_bytes()[:-8])
+    with pytest.raises(AudioError, match="cut short: its header claims 2400 bytes of audio, 2392 are there"):
+        Source(path)
+
+
+def chna(*references):
+    """Return a chunk that gives each track one reference (ITU-R BS.2088, section 8)."""
+    entries = [
+        struct.pack("<H12s14s11sx", track, b"ATU_%08x" % track, reference.encode(), b"AP_00010003")
+        for track, reference in enumerate(references, 1)
+    ]
+    return chunk(b"chna", struct.pack("<HH", len(references), len(references)) + b"".join(entries))
+
+
+def adm(path, x, *references, mask=0, behind=True):
+    """Write a BW64 with a chna chunk before or behind its audio."""
+    content = wav(path, x, mask, form=b"BW64").read_bytes()
+    at = len(content) if behind else content.index(b"data")
+    path.write_bytes(content[:at] + chna(*references) + content[at:])
+    return path
+
+
+@pytest.mark.parametrize("behind", [False, True])
+@pytest.mark.parametrize("mask", [0, 0x3F])
+def test_the_common_definitions_of_a_chna_chunk_name_the_channels(tmp_path, mask, behind):
+    """By ITU-R BS.2094: 1 to 6 are L R C LFE and M+110, M-110; 9 is M+180; a, b, 1c, 1d are sides and M+135, M-135."""
+    for numbers, order in (
+        ("3 1 2 5 6 4", "C L R Ls Rs LFE"),
+        ("1 2 a b 1c 1d", "L R Ls Rs Lb Rb"),
+        ("9 7 8 2 1 3", "Cs Lc Rc R L C"),
+    ):
+        x = samples(6)
+        tracks = [f"AT_0001{int(number, 16):04x}_01" for number in numbers.split()]
+        path = adm(tmp_path / "a.wav", x, *tracks, mask=mask, behind=behind)
+        assert np.allclose(stem(path), folded(x, order), atol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("reference", "words"),
+    [
+        ("AT_00031001_01", "is made of objects by its chna chunk"),
+        ("AT_00040001_01", "is ambisonic by its chna chunk"),
+        ("AT_00021001_01", "is a matrix by its chna chunk"),
+        ("AT_00011001_01", "has no common speaker for channel 6 in its chna chunk"),
+        ("AT_0001zzzz_01", "has no common speaker for channel 6 in its chna chunk"),
+        ("AT_0001000d_01", "cannot be folded down|cannot fold down [(]Tfl[)]"),
+        ("AT_00010024_01", "cannot fold down [(]AC_00010024[)]"),
+    ],
+)
+def test_what_a_chna_chunk_describes_otherwise_is_refused(tmp_path, reference, words):
+    x = samples(6)
+    bed = [f"AT_0001000{number}_01" for number in range(1, 6)]
+    path = adm(tmp_path / "a.wav", x, *bed, reference)
+    assert re.search(words, refused(path))
+    assert np.array_equal(stem(path, only_channel=6)[:, 0], x[:, 5])
+
+
+def test_a_stereo_file_of_its_own_definitions_stays_stereo_and_a_mask_speaks_for_more(tmp_path):
+    x = samples(2)
+    own = ["AT_00011001_01", "AT_00011002_01"]
+    assert np.array_equal(stem(adm(tmp_path / "a.wav", x, *own)), x)
+    x = samples(4)
+    path = adm(tmp_path / "a.wav", x, *own, "AT_00011003_01", "AT_00011004_01", mask=0x107)
+    assert np.allclose(stem(path), folded(x, "L R C Cs"), atol=1e-12)
 
 
 def test_a_wav_with_mask_zero_is_undeclared_and_taken_in_the_default_order(tmp_path):

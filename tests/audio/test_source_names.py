@@ -8,8 +8,20 @@ import soundfile
 
 from stemtasks.audio.source import Source
 from stemtasks.errors import AudioError
+from tests.audio_files import noise
 
-NAMES = ["take.raw", "TAKE.RAW", "take.vox", "take", "-take.wav", "take.WAV", os.fsdecode(b"t\xff.wav"), "a.\xe9\u0142"]
+NAMES = [
+    "take.raw",
+    "TAKE.RAW",
+    "take.vox",
+    "take",
+    "-take.wav",
+    "take.WAV",
+    os.fsdecode(b"t\xff.wav"),
+    "a.\xe9\u0142",
+    "a\nb.wav",
+    "\x1b[2J\r\x07.wav",
+]
 
 
 @pytest.mark.parametrize("content", ["wave", "text"])
@@ -27,8 +39,27 @@ def test_any_file_name_is_read_or_refused_in_one_line_of_text(tmp_path, name, co
             assert source.read(0, 100).shape == (100, 1)
     except AudioError as error:
         said = str(error)
-    assert "\n" not in said
+    assert not said or name.isascii() <= said.isprintable()
     assert not said or "cannot be read as audio" in said
+
+
+def test_control_characters_in_a_name_are_shown_escaped(tmp_path):
+    for name, shown in (("a\nb.wav", r"a\nb.wav"), ("\x1b[2J\x85\u202e.wav", r"\x1b[2J\x85\u202e.wav")):
+        with pytest.raises(AudioError) as error:
+            Source(tmp_path / name)
+        assert str(error.value) == f"{tmp_path}/{shown}: no such file"
+
+
+def test_a_song_with_a_line_break_in_a_files_name_is_built_and_its_messages_are_lines(project):
+    name = "ta\nke\x1b[31m.wav"
+    project.spec('[reference]\nduration = 1\n[stems.a]\ngenerator = "file"\nfile = "ta\\nke\\u001b[31m.wav"\n')
+    soundfile.write(project.folder / "spec" / name, noise(48000), 48000)
+    assert "stem:song/a" in project.doit("stem:song/a").tasks("ran")
+    (project.folder / "spec" / name).write_text("no audio")
+    for arguments in (["why"], ["stem:song/a"], ["check"]):
+        said = project.doit(*arguments)
+        assert r"spec/ta\nke\x1b[31m.wav" in said.out + said.err
+        assert name not in said.out + said.err
 
 
 def test_the_remedy_for_a_name_that_cannot_be_read_works(tmp_path):

@@ -8,9 +8,13 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 
-from tests.bench import alignment, limiters
+from tests.bench import alignment, limiters, meters
 
-PARTS: dict[str, Callable[[], None]] = {"alignment": alignment.table, "limiters": limiters.table}
+PARTS: dict[str, Callable[[], None]] = {
+    "alignment": alignment.table,
+    "limiters": limiters.table,
+    "meters": meters.table,
+}
 
 
 def main(names: list[str]) -> None:

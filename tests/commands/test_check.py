@@ -103,7 +103,7 @@ SAID = [
     ("first", "stems.s.effects[0]: delay: give either beats or time_ms, found both"),
     ("first", "stems.s.effects[1]: delay: 1000 beats at 120 bpm are 500.0 s, at most 30 s between echoes"),
     ("first", "stems.s.effects[2]: bandpass: low_hz 900 is not below high_hz 200"),
-    ("first", "stems.s.effects[3]: width: needs 2 channels, the song has 1"),
+    ("first", "stems.s.effects[3]: width: needs 2 channels, found 1"),
     ("first", "stems.s: pan 0.4 needs a stereo song"),
     ("first", "stems.t: note: C9 (8372.0 Hz) is not below half the sample rate of 8000 Hz"),
     ("first", "stems.t: length_beats: 2 is more than every_beats (1)"),

@@ -8,7 +8,8 @@ import soundfile
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stemtasks.dsp.limiter import LOOK_AHEAD_MS, MARGIN_DB, GainCurve, gained
+from stemtasks.dsp.gain_stages import LOOK_AHEAD_MS
+from stemtasks.dsp.limiter import MARGIN_DB, GainCurve, gained
 from stemtasks.dsp.true_peak import TruePeaks, segment_frames
 from tests import loudness_oracle
 from tests.true_peak_oracle import highest_dbtp

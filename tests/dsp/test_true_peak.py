@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from stemtasks.dsp.true_peak import TruePeaks, _bound, phases, segment_frames
 from tests import loudness_oracle
-from tests.true_peak_oracle import long_dbtp
+from tests.true_peak_oracle import FLAT_SHARE, RIPPLE, band_limited, exact_peak, least_of, long_dbtp
 
 RATE = 48_000
 
@@ -44,19 +44,47 @@ def test_a_burst_made_at_4_times_the_rate_reads_the_same_wherever_its_samples_li
     assert -0.4 <= dbtp(burst[offset::4, None]) <= 0.2
 
 
-@pytest.mark.parametrize("rate", [8_000, 48_000, 96_000, 192_000])
-def test_noise_reads_as_a_long_8_times_meter_reads_it(rate):
-    samples = np.random.default_rng(rate).standard_normal((40_007, 2)) * 0.2
-    expected = max(long_dbtp(samples), loudness_oracle.true_peak_dbtp(samples, rate))
-    assert dbtp(samples, rate) == pytest.approx(expected, abs=0.1)
-    assert dbtp(samples, rate) >= loudness_oracle.true_peak_dbtp(samples, rate) - 1e-4
+def shorter_ones(samples):
+    """Return the peak that a filter of 12 taps sees at the rates that libebur128 reads at 4x."""
+    return 10 ** (loudness_oracle.true_peak_dbtp(samples, RATE) / 20)
 
 
-@pytest.mark.parametrize("name", ["songs/metal_madness/song.ogg", "loops/loop_amen_full.flac"])
-def test_recordings_read_as_the_higher_of_a_long_meter_and_libebur128(recordings, name):
-    samples, rate = soundfile.read(recordings / name, frames=44_100 * 10, always_2d=True)
-    expected = max(long_dbtp(samples), loudness_oracle.true_peak_dbtp(samples, rate))
-    assert dbtp(samples, rate) == pytest.approx(expected, abs=0.02)
+def assert_reads_as_the_wave(samples, share, rate):
+    """Hold our reading of what has nothing above ``share`` of the rate against Fourier's at 8x and at 32x."""
+    read, wave = peaks_of(samples, rate).max(), exact_peak(samples)
+    # the root mean square of what the ripple adds is its share at most (Parseval); no chance reaches six times that
+    ripple = 6 * RIPPLE * np.sqrt((samples**2).mean(axis=0)).max() + 2e-6 * wave
+    assert read >= wave - ripple
+    assert read >= least_of(share) * exact_peak(samples, 32) - ripple
+    assert read >= shorter_ones(samples) * (1 - 2e-5)
+    assert read <= max(wave + ripple, shorter_ones(samples) * (1 + 2e-5))
+
+
+@pytest.mark.parametrize("rate", [8_000, 44_100, 48_000, 96_000, 192_000])
+@pytest.mark.parametrize("share", [0.1, 0.3, 0.45, FLAT_SHARE])
+def test_noise_reads_as_the_wave_that_its_spectrum_is(rate, share):
+    noise = np.random.default_rng(rate).standard_normal((20_000, 2)) * 0.2
+    assert_reads_as_the_wave(band_limited(noise, share), share, rate)
+
+
+@pytest.mark.parametrize("name", ["songs/metal_madness/song.ogg", "loops/loop_amen_full.flac", "loops/tb303_01.ogg"])
+def test_recordings_read_as_the_wave_that_their_spectrum_is(recordings, name):
+    samples, rate = soundfile.read(recordings / name, start=30_000, frames=44_100 * 3, always_2d=True)
+    assert_reads_as_the_wave(band_limited(samples), 0.45, rate)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.floats(0.001, FLAT_SHARE), st.floats(0, 2 * np.pi))
+def test_a_tone_reads_what_8_times_its_rate_can_see_of_it(share, phase):
+    tone = np.sin(2 * np.pi * share * np.arange(2_400) + phase)[:, None]
+    inside = slice(100 // segment_frames(RATE), -100 // segment_frames(RATE))
+    frames = np.arange(8 * segment_frames(RATE) * (100 // segment_frames(RATE)), 8 * 2_300) / 8
+    seen = np.abs(np.sin(2 * np.pi * share * frames + phase)).max()
+    read = peaks_of(tone)[inside].max()
+    assert read >= seen - RIPPLE - 2e-6
+    assert read <= 1.013  # the short filters' ripple; the long ones' is below 1.0006
+    if share > 0.01:  # at least half a period is inside
+        assert read >= least_of(share) - RIPPLE - 2e-6
 
 
 def test_what_rings_before_the_first_frame_and_after_the_last_is_heard():

@@ -69,7 +69,7 @@ def test_long_feedback_stays_stable(apply):
         ({"beats": 1.0}, None, "beats needs the song's bpm"),
         ({"beats": 0.0}, 120.0, "less than 1 ms"),
         ({"beats": 100_000.0}, 120.0, "100000 beats at 120 bpm are 50000.0 s, at most 30 s between echoes can be kept"),
-        ({"time_ms": 3.0, "ping_pong": True}, 120.0, "ping_pong needs 2 channels, the song has 1"),
+        ({"time_ms": 3.0, "ping_pong": True}, 120.0, "ping_pong needs 2 channels, found 1"),
     ],
 )
 def test_what_the_signature_cannot_say_is_one_clear_line(apply, arguments, bpm, message):

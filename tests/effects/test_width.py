@@ -20,5 +20,5 @@ def test_the_middle_stays_and_the_side_scales(apply):
 
 
 def test_a_mono_song_has_no_width(apply):
-    with pytest.raises(SpecError, match="width: needs 2 channels, the song has 1"):
+    with pytest.raises(SpecError, match="width: needs 2 channels, found 1"):
         apply("width", noise[:, :1], width=2.0)

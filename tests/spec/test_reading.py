@@ -171,7 +171,7 @@ WRONG = {
     "years in bars": ('"0:16"', '"9999999 bars"', "reference.duration: 1e+07 bars are outside 0 to 100000 bars"),
     "key": ('"G major"', '"H major"', "song.key: 'H major' is not a key; a key is a tonic and a scale"),
     "unknown limit": ("[stems.bass]", "[verify]\nloud = 3\n[stems.bass]", "verify: unknown key 'loud'"),
-    "line break": ("[stems.bass]", '[song."a\\nb"]\n[stems.bass]', "song: unknown key 'a b'"),
+    "line break": ("[stems.bass]", '[song."a\\nb"]\n[stems.bass]', "song: unknown key 'a\\nb'"),
     "rejected": ("[stems.bass]", '[stems."a.rejected"]', "stems.a.rejected: the name may not end with '.rejected'"),
     "turned": ("[stems.bass]", '[stems."\u202eb"]', "the name may not hold '\\u202e'"),
     "slash": ("[stems.bass]", '[stems."a/b"]', "stems.a/b: the name may not hold '/': it becomes a file's name"),

@@ -91,6 +91,37 @@ def test_ixml_counts_at_its_own_rate_and_speaks_where_bext_says_nothing(tmp_path
     assert start_stamp(written(tmp_path / "b.wav", bext(RATE * 2), ixml(48000, 48000))) == 2
 
 
+def smpl(format_, hours, minutes, seconds, frames):
+    """A sampler's chunk with this SMPTE format and offset, and no loops."""
+    code = hours << 24 | minutes << 16 | seconds << 8 | frames
+    return b"smpl", struct.pack("<9I", 0, 0, 20833, 60, 0, format_, code, 0, 0)
+
+
+@pytest.mark.parametrize(
+    ("format_", "code", "seconds"),
+    [
+        (24, (1, 2, 3, 12), Fraction(7447, 2)),
+        (25, (23, 59, 59, 24), 86400 - Fraction(1, 25)),
+        (30, (0, 0, 0, 1), Fraction(1, 30)),
+        (29, (0, 10, 0, 0), Fraction(17982 * 1001, 30000)),  # SMPTE ST 12-1: 17,982 frames in ten minutes
+        (29, (0, 1, 0, 2), Fraction(1800 * 1001, 30000)),  # the one behind 00:00:59:29
+        (30, (0, 0, 0, 0), 0),
+        (0, (1, 0, 0, 0), None),
+        (25, (0, 0, 0, 25), None),
+        (24, (24, 0, 0, 0), None),
+        (7, (1, 0, 0, 0), None),
+    ],
+)
+@pytest.mark.parametrize("kind", [b"RIFF", b"riff"])
+def test_the_time_code_of_a_sampler_chunk_is_a_stamp(tmp_path, kind, format_, code, seconds):
+    assert start_stamp(written(tmp_path / "a.wav", smpl(format_, *code), kind=kind)) == seconds
+
+
+def test_a_sampler_chunk_says_nothing_beside_another_stamp(tmp_path):
+    for other in (bext(0), ixml(0)):
+        assert start_stamp(written(tmp_path / "a.wav", smpl(25, 1, 0, 0, 0), other)) == 0
+
+
 def test_what_has_no_stamp_or_is_damaged_has_none(tmp_path):
     path = tmp_path / "a.wav"
     whole = written(path, bext(RATE)), path.read_bytes()

@@ -19,7 +19,7 @@ from stemtasks.progress import on_final
 from stemtasks.stages import master
 from tests import loudness_oracle
 from tests.measured import measure
-from tests.true_peak_oracle import highest_dbtp, made_to_break
+from tests.true_peak_oracle import band_limited, exact_peak, highest_dbtp, long_dbtp, made_to_break
 
 RATE = 48_000
 # between its samples it is 3 dB higher than at them, so that what the samples leave room for is too much
@@ -162,11 +162,15 @@ def test_a_loudness_out_of_reach_writes_the_closest_and_says_why(mastered):
     assert facts["master"]["max_reduction_db"] == pytest.approx(24.0, abs=0.01)
     expected = (
         f"loudness is {facts['lufs']:.1f} LUFS, wanted -14.0 +-0.5: the mix's peaks leave no room under -1.0 dBTP: "
-        f"lower loudness_lufs by {-14.0 - facts['lufs']:.1f} dB, raise ceiling_dbtp, or tame the peaks of the stems"
+        f"lower loudness_lufs by {-14.0 - facts['lufs']:.1f} dB, or tame the peaks of the stems"
     )
     assert abs(float(re.search(r"by (\S+) dB", failed[0])[1]) - (-14.0 - facts["lufs"])) <= 0.1
     assert re.sub(r"by \S+ dB", "", failed[0]) == re.sub(r"by \S+ dB", "", expected)
     assert len(failed) == 1
+    # up to 0 dBTP there is 1 dB, which is too little here
+    limits = {"loudness_lufs": -14.0, "loudness_tolerance_lu": 0.5}
+    for lufs, is_enough in ((-15.0, True), (-15.1, False)):
+        assert ("raise ceiling_dbtp, " in master.verify(facts | {"lufs": lufs}, limits)[0]) == is_enough
 
 
 @pytest.mark.parametrize(("subtype", "bits"), [("PCM_16", 16), ("PCM_24", 24), ("PCM_24", 16)])
@@ -248,7 +252,25 @@ def test_programme_made_to_break_a_limiter_holds_the_ceiling_on_meters_that_are_
         out, facts, failed = mastered(samples, rate, loudness_lufs=None, subtype="FLOAT")
         assert failed == [], name
         assert facts["true_peak_dbtp"] <= -1.0, name
-        assert highest_dbtp(out, rate) <= -1.0, name
+        assert max(highest_dbtp(out, rate), *(long_dbtp(out, taps) for taps in (128, 256, 1024))) <= -1.0, name
+
+
+@pytest.mark.parametrize("rate", [8_000, 48_000, 192_000])
+def test_what_has_nothing_near_the_nyquist_frequency_holds_the_ceiling_as_a_wave(mastered, rate):
+    for name, samples in made_to_break(rate, 12_000).items():
+        out, _, failed = mastered(band_limited(samples), rate, loudness_lufs=None, subtype="FLOAT")
+        assert failed == [], name
+        assert 20 * np.log10(exact_peak(out, 64)) <= -1.0, name
+
+
+def test_a_mix_that_only_a_longer_meter_reads_above_the_ceiling_is_limited(mastered):
+    samples = made_to_break(RATE, 30_000)["sums of signs"]
+    samples *= 10 ** ((-1.05 - highest_dbtp(samples, RATE)) / 20)
+    assert long_dbtp(samples, 1024) > -0.5
+    out, facts, failed = mastered(samples, loudness_lufs=None, subtype="FLOAT")
+    assert failed == []
+    assert facts["master"]["max_reduction_db"] > 0.5
+    assert max(highest_dbtp(out, RATE), long_dbtp(out, 1024)) <= -1.0
 
 
 def test_real_metal_at_minus_8_lufs_is_limited_hard_and_says_its_distortion(recordings, mastered):

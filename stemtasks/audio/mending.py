@@ -1,0 +1,40 @@
+"""The mending of what comes from outside: its stem's own effects, before the stem is measured and verified."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from stemtasks.audio.blocks import BLOCK_FRAMES, Blocks, Stream, fitted, reblocked
+from stemtasks.audio.effecting import through
+from stemtasks.audio.levels import Tally
+from stemtasks.audio.spill import Spill
+from stemtasks.timeline import Timeline
+
+
+def mended(
+    blocks: Blocks, stream: Stream, timeline: Timeline | None, params: dict[str, Any], unmended: dict[str, float]
+) -> Blocks:
+    """Yield the blocks through the effects ``params["mend"]``: as many frames as came, what rings past them is cut.
+
+    Effects have no latency, or make up for it. They are told how long their input is, which nobody knows before it is
+    there: so it is kept in a temporary file on the way. ``unmended["clipped_ratio"]`` becomes the share of flat tops
+    in what came.
+    """
+    tally = Tally(stream.channels)
+    with Spill(_tallied(blocks, tally), stream.channels, stream.scratch) as spill:
+        unmended["clipped_ratio"] = tally.clipped_ratio
+        kept = (spill.read(start, BLOCK_FRAMES) for start in range(0, spill.frames, BLOCK_FRAMES))
+        whole = replace(stream, frames=spill.frames)
+        frames, channels = spill.frames, stream.channels
+        told = {"parts": params["parts"], "timeline": timeline, "channels": channels, "frames": frames}
+        yield from fitted(through(kept, whole, params["mend"], **told)[0], frames, channels)
+
+
+def _tallied(blocks: Blocks, tally: Tally) -> Blocks:
+    """Pass blocks on and count them as they would be written."""
+    for block in reblocked(blocks, BLOCK_FRAMES):
+        tally.add(block.astype(np.float32))
+        yield block

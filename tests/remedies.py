@@ -1,0 +1,1223 @@
+"""Every message that names a way out which a spec can take: how to come by it, and what its words say to change."""
+
+from __future__ import annotations
+
+import shutil
+import struct
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import soundfile
+
+from tests.spec.test_stamps import bext, written
+
+RATE = 8000
+HEAD = """
+[song]
+bpm = 120
+sample_rate = 8000
+channels = 1
+[reference]
+duration = 2
+[master]
+loudness_lufs = "off"
+"""
+FILE = '[stems.a]\ngenerator = "file"\nfile = "{}"\n'
+TONE = '[stems.a]\ngenerator = "tone"\n'
+SYNTH = '[stems.a]\ngenerator = "synth"\n[stems.a.patterns]\ndefault = "1 . 5 ."\n'
+DRUMS = '[stems.a]\ngenerator = "drums"\n[stems.a.patterns.default]\nkick = "x..."\n'
+COMMAND = f"""[stems.a]
+generator = "command"
+command = ["{sys.executable}", "{{input}}", "{{output}}"]
+inputs = ["render.py"]
+"""
+NO_TEMPO = ("bpm = 120\n", "")
+
+
+def sine(seconds: float, hertz: float = 200.0, level: float = 0.3) -> np.ndarray:
+    return level * np.sin(2 * np.pi * hertz * np.arange(round(seconds * RATE)) / RATE)
+
+
+def noise(seconds: float, level: float = 0.1, seed: int = 1) -> np.ndarray:
+    return np.random.default_rng(seed).normal(0.0, level, round(seconds * RATE))
+
+
+def hits(bpm: float, beats: int, per_beat: int = 1) -> np.ndarray:
+    """Return short bursts on the beat."""
+    x = np.zeros(round(beats * 60 / bpm * RATE))
+    burst = noise(0.05, 0.5) * np.exp(-np.arange(round(0.05 * RATE)) / 80)
+    for index in range(beats * per_beat):
+        at = round(index / per_beat * 60 / bpm * RATE)
+        x[at : at + len(burst)] += burst[: len(x) - at]
+    return x
+
+
+def save(path: Path, x: np.ndarray, rate: int = RATE) -> None:
+    soundfile.write(path, x, rate, subtype="FLOAT")
+
+
+def channels(count: int, mask: int | None = None, ambisonic: bool = False) -> Callable[[Path], None]:
+    """Return what writes a recording of so many channels, with a channel mask if it has one."""
+
+    def write(path: Path) -> None:
+        x = (noise(2 * count).reshape(-1, count) * 32767).astype("<i2")
+        form = struct.pack(
+            "<HHIIHH", 0xFFFE if mask is not None or ambisonic else 1, count, RATE, RATE * 2 * count, 2 * count, 16
+        )
+        if mask is not None or ambisonic:
+            kind = "01000000210 7d311864 4c8c1ca000000" if ambisonic else "0100000000001000800000aa00389b71"
+            form += struct.pack("<HHI", 22, 16, mask or 0) + bytes.fromhex(kind.replace(" ", ""))
+        chunks = b"".join(
+            name + struct.pack("<I", len(body)) + body for name, body in ((b"fmt ", form), (b"data", x.tobytes()))
+        )
+        path.write_bytes(b"RIFF" + struct.pack("<I", 4 + len(chunks)) + b"WAVE" + chunks)
+
+    return write
+
+
+def broken(x: np.ndarray, at: int) -> np.ndarray:
+    x = x.copy()
+    x[at] = np.nan
+    return x
+
+
+def shaped(*parts: tuple[float, float]) -> np.ndarray:
+    """Return noise of a level for so many seconds each."""
+    return np.concatenate([noise(seconds, level, seed) for seed, (seconds, level) in enumerate(parts)])
+
+
+REFERENCE = noise(30, 0.1, 7)
+RECORDINGS: dict[str, np.ndarray | Callable[[Path], None]] = {
+    "take.wav": noise(2),
+    "take.raw": lambda path: shutil.copy(path.with_name("take.wav"), path),
+    "short.wav": noise(1),
+    "long.wav": noise(3),
+    "hit.wav": noise(0.2),
+    "dc.wav": noise(2) - noise(2).mean() + 0.05,
+    "soft.wav": noise(2, 0.0004),
+    "silent.wav": np.zeros(2 * RATE),
+    "clipped.wav": np.clip(sine(2, 200, 3.0), -1, 1),
+    "hot.wav": sine(2, 200, 1.4),
+    "nan.wav": broken(noise(3), 20_000),
+    "odd.wav": sine(1.5, 201),
+    "ending.wav": noise(0.96),
+    "rising.wav": shaped((0.3, 0.001), (1.7, 0.3)),
+    "at97.wav": hits(97, 8, 2) + noise(4.949, 0.02, 3)[: len(hits(97, 8, 2))],
+    "four.wav": channels(4, 0x3),
+    "nine.wav": channels(9),
+    "above.wav": channels(3, 0x7000),
+    "ambisonic.wav": channels(4, ambisonic=True),
+    "stereo.wav": channels(2),
+    "ref.wav": REFERENCE,
+    "late.wav": np.concatenate([noise(0.04, 0.1, 9), REFERENCE])[: len(REFERENCE)],
+    "drifting.wav": np.interp(np.arange(len(REFERENCE)) * (1 - 2e-4), np.arange(len(REFERENCE)), REFERENCE),
+    "inverted.wav": -REFERENCE,
+    "another.wav": noise(30, 0.1, 8),
+    "at10.wav": lambda path: written(path, bext(10 * 3600 * RATE), frames=RATE),
+    "at10_and_a_half.wav": lambda path: written(path, bext(10 * 3600 * RATE + RATE // 2), frames=RATE),
+    "at23.wav": lambda path: written(path, bext(23 * 3600 * RATE), frames=RATE),
+    "render.py": lambda path: path.write_text(RENDER),
+    "slow.py": lambda path: path.write_text("import time\ntime.sleep(0.8)\n" + RENDER),
+    "sub/render.py": lambda path: path.write_text(RENDER),
+    "shell.sh": lambda path: path.write_text('#!/bin/sh\nstemtasks_helper "$1"\n'),
+}
+RENDER = f"""
+import math, struct, sys, wave
+with wave.open(sys.argv[-1] if sys.argv[-1].endswith(".wav") else sys.argv[1], "wb") as file:
+    file.setparams((1, 2, {RATE}, 0, "NONE", ""))
+    file.writeframes(b"".join(struct.pack("<h", int(9000 * math.sin(i / 5))) for i in range({2 * RATE})))
+"""
+
+
+New = str | Callable[..., str]
+
+
+@dataclass(frozen=True)
+class Way:
+    """What to change in the spec: pairs of old and new.
+
+    In the new ``{0}`` is what ``read`` finds in the message that was said, or a function is given that. ``then`` is of
+    what may be wrong next, which only reads on now.
+    """
+
+    edits: tuple[tuple[str, New], ...]
+    read: str = ""
+    then: str = ""
+
+
+def way(*edits: tuple[str, New], read: str = "", then: str = "") -> Way:
+    return Way(edits, read, then)
+
+
+def allowed(value: str, read: str = r"verify\.(\w+)") -> Way:
+    """Return the way to allow it in the whole song."""
+    return way(("[master]", f"[verify]\n{value}\n[master]"), read=read)
+
+
+def more(text: str, read: str = "", stem: str = "a", after: str = "") -> Way:
+    """Return the way to write one more line into a stem's table."""
+    old = after or f"[stems.{stem}]\n"
+    return way((old, f"{old}{text}\n"), read=read)
+
+
+@dataclass(frozen=True)
+class Case:
+    """A spec, what it is told, and by the remedy's words as they stand in the source, how to follow them."""
+
+    name: str
+    spec: str
+    said: str
+    ways: dict[str, Way]
+    last: str = "process"
+    """The last stage that is asked."""
+
+
+def file(name: str, *lines: str) -> str:
+    return HEAD + FILE.format(name) + "\n".join(lines) + "\n"
+
+
+LIMITS = [
+    Case(
+        "DC",
+        file("dc.wav"),
+        "its DC offset is 0.0500",
+        {
+            'remove it with mend = [{ name = "highpass", cutoff_hz = 10, phase = "zero" }]': more(
+                "{0}", r"remove it with (mend = .*?), or"
+            ),
+            "allow it with verify.{}": allowed("{0} = 0.5"),
+        },
+    ),
+    Case(
+        "DC that was made here",
+        file("dc.wav", "verify.dc_offset = 0.1"),
+        "mix: its DC offset",
+        {
+            "allow it with verify.{}": way(
+                ("verify.dc_offset = 0.1", ""),
+                ("[master]", "[verify]\n{0} = 0.5\n[master]"),
+                read=r"verify\.(dc_offset)",
+            )
+        },
+    ),
+    Case(
+        "soft",
+        file("soft.wav"),
+        "it is silent: -67",
+        {
+            'make it louder with mend = [{ name = "gain", gain_db = {} }]': more(
+                "{0}", r"make it louder with (mend = .*?), or"
+            ),
+            "allow it with verify.{}": allowed("{0} = -100"),
+        },
+    ),
+    Case(
+        "clipped",
+        file("clipped.wav"),
+        "of it is clipped",
+        {"allow it with verify.{}": way(("[master]", "[verify]\n{0} = 1\n[master]"), read=r"verify\.(clipping_ratio)")},
+    ),
+    Case(
+        "duration",
+        file("short.wav", "duration = 1.5"),
+        "its 'duration' says",
+        {"correct the duration": way(("duration = 1.5", "duration = {0}"), read=r"it lasts ([\d.]+) s")},
+    ),
+    Case(
+        "over full scale in PCM",
+        file("hot.wav").replace("bpm", 'subtype = "PCM_16"\nbpm'),
+        "clips",
+        {
+            "lower gain_db by {} dB": more("gain_db = -{0}", r"lower gain_db by ([\d.]+) dB"),
+            "use FLOAT": way(("PCM_16", "FLOAT")),
+        },
+    ),
+    Case(
+        "a mix too hot for float",
+        HEAD
+        + TONE
+        + "gain_db = 40\n"
+        + TONE.replace(".a]", ".b]")
+        + 'note = "C4"\n[mix]\ngain_db = 0\ngains_db.b = 48\n',
+        "too hot for 32-bit float",
+        {
+            "lower mix.gain_db by {} dB": way(
+                ("gain_db = 0\n", "gain_db = -{0}\n"), read=r"lower mix.gain_db by (\d+) dB"
+            )
+        },
+    ),
+    Case(
+        "a loudness that the peaks forbid",
+        HEAD.replace('"off"', "-5.0") + FILE.format("at97.wav") + 'align = "truncate"\n',
+        "leave no room under",
+        {
+            "lower loudness_lufs by {} dB": way(
+                ("= -5.0", lambda by: f"= {-5.0 - float(by)}"), read=r"lower loudness_lufs by ([\d.]+) dB"
+            )
+        },
+    ),
+    Case(
+        "a loudness that the peaks just forbid",
+        HEAD.replace('"off"', "-12.0\nceiling_dbtp = -2") + FILE.format("at97.wav") + 'align = "truncate"\n',
+        "leave no room under",
+        {"raise ceiling_dbtp": way(("ceiling_dbtp = -2", "ceiling_dbtp = 0"))},
+    ),
+    Case(
+        "a reference that is too short",
+        file("take.wav").replace("duration = 2", 'file = "short.wav"\nmin_duration = 1.5').replace("take", "short"),
+        "and min_duration is 1.5 s",
+        {
+            "use a longer recording": way(('file = "short.wav"\nmin', 'file = "take.wav"\nmin')),
+            "lower min_duration": way(("min_duration = 1.5", "min_duration = 1")),
+        },
+    ),
+]
+
+SYNC = HEAD.replace("duration = 2", 'file = "ref.wav"')
+IN_TIME = [
+    Case(
+        name,
+        SYNC.replace("[master]", f"[verify]\n{limit}\n[master]") + FILE.format(f"{name}.wav") + 'align = "none"\n',
+        said,
+        {
+            "correct the stem with align = { sync = true }": way(
+                ('align = "none"', "{0}"), read=r"(align = \{ sync = true \})"
+            ),
+            "allow it with verify.{}": way((limit, wider), read=r"verify\.(\w+(?: = 'any')?)"),
+        },
+    )
+    for name, said, limit, wider in (
+        ("late", "it is 40.00 ms behind the reference", "sync_offset_ms = 10", "{0} = 50"),
+        ("drifting", "it drifts by ", "sync_drift_ms = 3", "{0} = 50"),
+        ("inverted", "its polarity is the reference's inverted", 'polarity = "same"', "{0}"),
+    )
+] + [
+    Case(
+        "not found",
+        SYNC + FILE.format("another.wav") + "align = { sync = true }\n",
+        "it is not found in the reference for sure",
+        {"leave out sync": way(("{ sync = true }", '"none"'))},
+    ),
+]
+
+LONG = "are longer than the target's"
+STRATEGIES = [
+    Case(
+        "a crossfade of what is too long",
+        file("long.wav", 'align = "crossfade"'),
+        LONG,
+        {"use the strategy truncate": way(("crossfade", "truncate"))},
+    ),
+    Case(
+        "a pad of what is too long",
+        file("long.wav", 'align = "zero_pad"'),
+        LONG,
+        {"use the strategy truncate": way(("zero_pad", "truncate"))},
+    ),
+    Case(
+        "a loop of what is too long",
+        file("long.wav", 'align = "loop"'),
+        LONG,
+        {
+            "use the strategy truncate": way(('"loop"', '"truncate"')),
+            "give the loop a region (start_seconds, end_seconds)": way(
+                ('"loop"', '{ strategy = "loop", {0} = 0.5, {1} = 1.5 }'), read=r"\((start_seconds), (end_seconds)\)"
+            ),
+        },
+    ),
+    Case(
+        "a loop of less than a beat",
+        file("hit.wav", 'align = "loop"'),
+        "are less than one beat at 120 bpm",
+        {
+            "give length_beats = 1 to repeat it on every beat": way(
+                ('"loop"', '{ strategy = "loop", {0} }'), read=r"give (length_beats = 1)"
+            ),
+            "use the strategy crossfade": way(('"loop"', '"{0}"'), read="strategy (crossfade)"),
+            "zero_pad": way(('"loop"', '"{0}"'), read="or (zero_pad)"),
+        },
+    ),
+    *(
+        Case(
+            f"a region given twice ({one})",
+            file("short.wav", f'align = {{ strategy = "loop", {one} = {value}, {other} = {beats} }}'),
+            f"{one} and {other} are both given",
+            {"keep one of them": way((f"{one} = {value}, ", ""))},
+        )
+        for one, value, other, beats in (
+            ("start_seconds", 0.0, "start_beats", 0),
+            ("end_seconds", 0.5, "length_beats", 1),
+        )
+    ),
+    *(
+        Case(
+            f"beats without a tempo ({kept})",
+            file("short.wav", 'align = { strategy = "loop", start_beats = 0, length_beats = 2 }').replace(*NO_TEMPO),
+            "start_beats and length_beats need a tempo",
+            {words: followed},
+        )
+        for kept, words, followed in (
+            ("bpm", "give the stem's bpm", more("bpm = 120")),
+            (
+                "seconds",
+                "use seconds",
+                way(("start_beats = 0, length_beats = 2", "start_seconds = 0, end_seconds = 1")),
+            ),
+        )
+    ),
+    Case(
+        "an end before the start",
+        file("short.wav", 'align = { strategy = "loop", start_seconds = 0.5, end_seconds = 0.25 }'),
+        "which is not after the start",
+        {"give a later end": way(("0.25", "1.0"))},
+    ),
+    *(
+        Case(
+            f"a start behind the end ({given})",
+            file("short.wav", f'align = {{ strategy = "loop", {given} }}'),
+            "the loop starts at",
+            {"give an earlier start_seconds or start_beats": way((given, earlier))},
+        )
+        for given, earlier in (("start_seconds = 3", "start_seconds = 0"), ("start_beats = 8", "start_beats = 0"))
+    ),
+    Case(
+        "none of what is short",
+        file("short.wav", 'align = "none"'),
+        "and the strategy none allows",
+        {
+            "use {} or auto": way(('"none"', '"{0}"'), read="use (zero_pad), loop, crossfade or auto"),
+            "zero_pad, loop, crossfade": way(('"none"', '"{0}"'), read="use zero_pad, (loop), crossfade or auto"),
+        },
+    ),
+    Case(
+        "none of what is short, other ways",
+        file("short.wav", 'align = "none"'),
+        "and the strategy none allows",
+        {
+            "zero_pad, loop, crossfade": way(('"none"', '"{0}"'), read="use zero_pad, loop, (crossfade) or auto"),
+            "use {} or auto": way(('"none"', '"{0}"'), read="or (auto)"),
+        },
+    ),
+    Case(
+        "none of what is long",
+        file("long.wav", 'align = "none"'),
+        "and the strategy none allows",
+        {"use {} or auto": way(('"none"', '"{0}"'), read="use (truncate) or auto")},
+    ),
+    *(
+        Case(
+            f"a cut of what is short ({name})",
+            file("short.wav", 'align = "truncate"'),
+            "are shorter than the target's",
+            {"use zero_pad, loop, crossfade or auto": way(('"truncate"', '"{0}"'), read=f"({name})")},
+        )
+        for name in ("zero_pad", "loop", "crossfade", "auto")
+    ),
+    Case(
+        "silence is not repeated",
+        file("silent.wav", "verify.silence_dbfs = -200", 'align = "crossfade"', "duration_seconds = 1"),
+        "it is silent throughout",
+        {
+            "leave it out": way(
+                (FILE.format("silent.wav"), TONE),
+                ("verify.silence_dbfs = -200\n", ""),
+                ('align = "crossfade"\n', ""),
+                ("duration_seconds = 1\n", ""),
+            )
+        },
+    ),
+]
+
+SEAMS = [
+    Case(
+        "a dip",
+        file("ending.wav", 'align = { strategy = "loop", start_beats = 0, length_beats = 2 }'),
+        "the level falls by",
+        {
+            "give another loop region": way(("length_beats = 2", "length_beats = 1")),
+            "another strategy": way(('{ strategy = "loop", start_beats = 0, length_beats = 2 }', '"zero_pad"')),
+        },
+    ),
+    Case(
+        "a jump",
+        file(
+            "odd.wav",
+            'align = { strategy = "loop", start_seconds = 0.00125, end_seconds = 0.50125, overlap_ms = 0 }',
+            "verify.seam_jump = 1.5",
+        ),
+        "the waveform jumps",
+        {
+            "give a longer overlap_ms": way(("overlap_ms = 0", "overlap_ms = 50")),
+            "another loop region": way(
+                ("start_seconds = 0.00125, end_seconds = 0.50125", "start_beats = 0, length_beats = 2")
+            ),
+        },
+    ),
+    Case(
+        "off the beat",
+        file("short.wav", 'align = { strategy = "loop", end_seconds = 0.8 }'),
+        "off the beat",
+        {
+            "give the stem's own bpm": more("bpm = 75"),
+            "a region of whole beats (start_beats, length_beats)": way(
+                ("end_seconds = 0.8", "{0} = 0, {1} = 1"), read=r"\((start_beats), (length_beats)\)"
+            ),
+        },
+    ),
+    Case(
+        "another level",
+        file(
+            "rising.wav", 'align = { strategy = "loop", start_seconds = 0, end_seconds = 1.5, overlap_ms = 200 }'
+        ).replace("= 2\n", "= 4\n"),
+        "the level is another by",
+        {
+            "give a longer overlap_ms": way(("overlap_ms = 200", "overlap_ms = 700")),
+            "another strategy": way(
+                ('{ strategy = "loop", start_seconds = 0, end_seconds = 1.5, overlap_ms = 200 }', '"zero_pad"')
+            ),
+        },
+    ),
+    Case(
+        "another tempo",
+        file("at97.wav", 'align = "loop"').replace("= 2\n", "= 12\n"),
+        "its onsets do not go with 120 bpm",
+        {
+            "give the stem bpm = {}": more("{0}", r"give the stem (bpm = [\d.]+),"),
+            'use align = "crossfade"': way(('align = "loop"', "{0}"), read=r'use (align = "crossfade")'),
+            "allow it with verify.tempo_fit = 0": more("{0}", r"(verify\.tempo_fit = 0)"),
+        },
+    ),
+]
+
+SECTIONS = '[[sections]]\nname = "verse"\nbars = 2\n[[sections]]\nname = "end"\nbars = 1\n'
+SONGS = [
+    Case(
+        "sections that do not fill the target",
+        HEAD + SECTIONS + TONE,
+        "bars are too many",
+        {
+            "change the sections": way(('[[sections]]\nname = "end"\nbars = 1\n', ""), ("bars = 2", "bars = 1")),
+            "the bpm": way(("bpm = 120", "bpm = 360")),
+            "mark one section 'fill = true'": way(
+                ("bars = 2\n", "beats = 1\n"), ("bars = 1\n", "{0}\n"), read="'(fill = true)'"
+            ),
+        },
+    ),
+    Case(
+        "nothing left to fill",
+        HEAD + SECTIONS.replace("bars = 1", "fill = true") + TONE,
+        "nothing is left for the section",
+        {
+            "shorten another section": way(("bars = 2", "bars = 0.5")),
+            "remove it": way(('[[sections]]\nname = "end"\nfill = true\n', ""), ("bars = 2", "bars = 1")),
+        },
+    ),
+    Case(
+        "two that fill",
+        HEAD + SECTIONS.replace("bars = 2", "fill = true").replace("bars = 1", "fill = true") + TONE,
+        "only one may be marked 'fill = true'",
+        {"'fill = true'": way(('name = "end"\nfill = true', 'name = "end"\nbeats = 1'))},
+    ),
+    Case(
+        "a section without a length",
+        HEAD + SECTIONS.replace("bars = 2\n", "") + TONE,
+        "give one of 'bars', 'beats' or 'fill = true'",
+        {
+            "give one of 'bars', 'beats' or 'fill = true'": way(
+                ('name = "verse"\n', 'name = "verse"\n{0}\n'), ("bars = 1", "beats = 1"), read="'(fill = true)'"
+            )
+        },
+    ),
+    Case(
+        "a section of no length",
+        HEAD + SECTIONS.replace("bars = 2", "bars = 0").replace("bars = 1", "fill = true") + TONE,
+        "its length is 0",
+        {
+            "give it a length": way(("bars = 0", "beats = 1")),
+            "remove it": way(('[[sections]]\nname = "verse"\nbars = 0\n', "")),
+        },
+    ),
+    Case(
+        "a table where sections are a list",
+        HEAD + '[sections]\nname = "a"\n' + TONE,
+        "sections: expected a table",
+        {
+            "write {}": way(
+                ("[sections]", "{0}"), ('name = "a"', 'name = "a"\nfill = true'), read=r"write (\[\[sections\]\])"
+            )
+        },
+    ),
+    Case(
+        "a section that is no table",
+        "sections = [1]\n" + HEAD + TONE,
+        "sections[0]: expected a table",
+        {
+            "write [[sections]]": way(
+                ("sections = [1]\n", ""),
+                ("[stems.a]", '{0}\nname = "a"\nfill = true\n[stems.a]'),
+                read=r"write (\[\[sections\]\])",
+            )
+        },
+    ),
+    Case(
+        "a stem that is no table",
+        "stems.a = 1\n" + HEAD,
+        "stems.a: expected a table",
+        {
+            "write [{}]": way(
+                ("stems.a = 1\n", ""), ("[master]", '{0}\ngenerator = "tone"\n[master]'), read=r"write (\[stems\.a\])"
+            )
+        },
+    ),
+    Case(
+        "neither file nor duration",
+        (HEAD + TONE).replace("duration = 2\n", ""),
+        "give either 'file' or 'duration'",
+        {"give either 'file' or 'duration'": way(("[reference]\n", "[reference]\n{0} = 2\n"), read="'(duration)'")},
+    ),
+    Case(
+        "both file and duration",
+        (HEAD + TONE).replace("duration = 2\n", 'duration = 2\nfile = "take.wav"\n'),
+        "give either 'file' or 'duration'",
+        {"give either 'file' or 'duration'": way(("duration = 2\n", ""))},
+    ),
+    Case(
+        "a stem named as what failed",
+        HEAD + '[stems."a.rejected"]\ngenerator = "tone"\n',
+        "may not end with '.rejected'",
+        {"rename it": way(("a.rejected", "a"))},
+    ),
+    Case(
+        "two names that are one on some disks",
+        HEAD + TONE + TONE.replace(".a]", ".A]"),
+        "stems: two have the name",
+        {"rename one": way((".A]", ".b]"))},
+    ),
+    Case(
+        "sync without a reference",
+        HEAD + FILE.format("take.wav") + "align = { sync = true }\n",
+        "there is nothing to be in time with",
+        {
+            "give reference.file": way(("duration = 2", 'file = "ref.wav"'), ('"take.wav"', '"ref.wav"')),
+            "leave it out": way(("{ sync = true }", '"auto"')),
+        },
+    ),
+    Case(
+        "mend of what is made here",
+        HEAD + TONE + 'mend = [{ name = "gain", gain_db = 1 }]\n',
+        "there is nothing to mend",
+        {"use effects": way(("mend =", "{0} ="), read="use (effects)")},
+    ),
+    Case(
+        "a cutoff above half the rate",
+        HEAD + TONE + 'effects = [{ name = "lowpass", cutoff_hz = 5000 }]\n',
+        "is not below half the sample rate",
+        {
+            "lower it": way(("5000", "3999")),
+            "raise song.sample_rate": way(("sample_rate = 8000", "sample_rate = 48000")),
+        },
+    ),
+    Case(
+        "a date inside patterns",
+        HEAD + SYNTH.replace('"1 . 5 ."', "2001-01-01"),
+        "is a date or time",
+        {"write it in quotes": way(("2001-01-01", '"{0}"'), read="([0-9-]+) is a date", then="not a step")},
+    ),
+    Case(
+        "beats without a tempo",
+        (HEAD + TONE + 'duration = "1 bar"\n').replace(*NO_TEMPO),
+        "needs song.bpm",
+        {"needs song.bpm": way(("[song]\n", "[song]\n{0} = 120\n"), read=r"needs song\.(bpm)")},
+    ),
+    Case(
+        "sections without a tempo",
+        (HEAD + SECTIONS.replace("bars = 2\n", "beats = 1\n").replace("bars = 1", "beats = 3") + TONE).replace(
+            *NO_TEMPO
+        ),
+        "sections in bars or beats need song.bpm",
+        {"need song.bpm": way(("[song]\n", "[song]\n{0} = 120\n"), read=r"need song\.(bpm)")},
+    ),
+]
+
+PARTS = [
+    Case(
+        "bands crossed",
+        HEAD + TONE + 'effects = [{ name = "bandpass", low_hz = 900, high_hz = 200 }]\n',
+        "is not below high_hz",
+        {
+            "swap": way(("low_hz = 900, high_hz = 200", "low_hz = 200, high_hz = 900")),
+            "move them apart": way(("high_hz = 200", "high_hz = 2000")),
+        },
+    ),
+    Case(
+        "ping-pong in mono",
+        HEAD + TONE + 'effects = [{ name = "delay", beats = 1, ping_pong = true }]\n',
+        "ping_pong needs 2 channels",
+        {"leave ping_pong out": way((", ping_pong = true", ""))},
+    ),
+    Case(
+        "width in mono",
+        HEAD + TONE + 'effects = [{ name = "width", width = 2 }]\n',
+        "width: needs 2 channels",
+        {"leave the effect out": way(('effects = [{ name = "width", width = 2 }]\n', ""))},
+    ),
+    Case(
+        "pan in mono", HEAD + TONE + "pan = 0.5\n", "needs a stereo song", {"leave pan out": way(("pan = 0.5\n", ""))}
+    ),
+    Case(
+        "a delay in beats without a tempo",
+        (HEAD + TONE + 'effects = [{ name = "delay", beats = 1 }]\n').replace(*NO_TEMPO),
+        "beats needs the song's bpm",
+        {
+            "set it": way(("[song]\n", "[song]\nbpm = 100\n")),
+            "give time_ms": way(("beats = 1", "{0} = 250"), read="give (time_ms)"),
+        },
+    ),
+    Case(
+        "a delay that is none",
+        HEAD + TONE + 'effects = [{ name = "delay", beats = 0.001 }]\n',
+        "are less than 1 ms",
+        {"raise beats": way(("beats = 0.001", "beats = 0.01"))},
+    ),
+    Case(
+        "a delay that is too long",
+        HEAD + TONE + 'effects = [{ name = "delay", beats = 100 }]\n',
+        "between echoes can be kept",
+        {"lower beats": way(("beats = 100", "beats = 4"))},
+    ),
+    Case(
+        "a delay said twice",
+        HEAD + TONE + 'effects = [{ name = "delay", beats = 1, time_ms = 3 }]\n',
+        "give either beats or time_ms",
+        {"give either beats or time_ms, found {}": way((", time_ms = 3", ""))},
+    ),
+    Case(
+        "drums without a tempo",
+        (HEAD + DRUMS).replace(*NO_TEMPO),
+        "drums need song.bpm",
+        {
+            "set song.bpm": way(("[song]\n", "[song]\n{0} = 120\n"), read=r"set song\.(bpm)"),
+            "use the generator 'file'": way((DRUMS, FILE.format("take.wav"))),
+        },
+    ),
+    Case(
+        "a swing without pairs",
+        HEAD + DRUMS.replace('"drums"', '"drums"\nswing = 0.6\nsteps_per_beat = 3'),
+        "has no pairs",
+        {
+            "use an even steps_per_beat": way(("steps_per_beat = 3", "steps_per_beat = 4")),
+            "swing = 0.5": way(("swing = 0.6", "{0}"), read="or (swing = 0.5)"),
+        },
+    ),
+    Case(
+        "synth without a tempo",
+        (HEAD + SYNTH).replace('"1 . 5 ."', '"A2"').replace(*NO_TEMPO),
+        "synth: patterns need a tempo",
+        {"set song.bpm": way(("[song]\n", "[song]\n{0} = 120\n"), read=r"set song\.(bpm)")},
+    ),
+    Case(
+        "too many notes at once",
+        HEAD + SYNTH.replace('"synth"', '"synth"\nrelease_ms = 20000\nsteps_per_beat = 32').replace("1 . 5 .", "A2"),
+        "notes at once",
+        {
+            "shorten release_ms": way(("release_ms = 20000", "release_ms = 20")),
+            "lower steps_per_beat": way(("steps_per_beat = 32", "steps_per_beat = 1")),
+        },
+    ),
+    Case(
+        "too many steps",
+        HEAD + SYNTH.replace('"1 . 5 ."', '"' + "A2*64 " * 2000 + '"'),
+        "more than",
+        {"let the pattern repeat instead": way(("A2*64 " * 2000, "A2 A3"))},
+    ),
+    Case(
+        "a step too high",
+        HEAD + SYNTH.replace("1 . 5 .", "A7''"),
+        "change its octave marks or octave",
+        {"change its octave marks or octave": way(("A7''", "A4"))},
+    ),
+    Case(
+        "a degree too high",
+        HEAD.replace("bpm", 'key = "A minor"\nbpm')
+        + SYNTH.replace("1 . 5 .", "1").replace('"synth"', '"synth"\noctave = 9'),
+        "change its octave marks or octave",
+        {"change its octave marks or octave": way(("octave = 9", "octave = 3"))},
+    ),
+    Case(
+        "repeated beats without a tempo",
+        (HEAD + TONE + "every_beats = 1\n").replace(*NO_TEMPO),
+        "every_beats and length_beats need a tempo",
+        {
+            "set song.bpm": way(("[song]\n", "[song]\n{0} = 120\n"), read=r"set song\.(bpm)"),
+            "leave them out for one long note": way(("every_beats = 1\n", "")),
+        },
+    ),
+    Case(
+        "a note of nothing",
+        HEAD + TONE + "every_beats = 0.001\n",
+        "are less than 1 ms",
+        {"make it longer": way(("every_beats = 0.001", "every_beats = 1"))},
+    ),
+    Case(
+        "an empty pattern",
+        HEAD + SYNTH.replace("1 . 5 .", " "),
+        "the pattern is empty",
+        {"write '.' for silence": way(('default = " "', 'default = "{0} A2"'), read=r"write '(\.)' for silence")},
+    ),
+    Case(
+        "degrees without a key",
+        HEAD + SYNTH,
+        "degrees and chords need a key",
+        {
+            "set song.key": way(("[song]\n", '[song]\n{0} = "A minor"\n'), read=r"set song\.(key)"),
+            "the section's key": way(
+                ("[stems.a]", '[[sections]]\nname = "s"\nfill = true\n{0} = "A minor"\n[stems.a]'),
+                read="section's (key)",
+            ),
+            "write notes (G2)": way(("1 . 5 .", "{0}"), read=r"write notes \((\w+)\)"),
+        },
+    ),
+    Case(
+        "no rows at all",
+        HEAD + DRUMS.replace('[stems.a.patterns.default]\nkick = "x..."', "patterns = {}"),
+        "patterns: empty",
+        {
+            "write a table of rows for at least one of: {}": way(
+                ("patterns = {}", 'patterns.{0} = { kick = "x" }'), read="at least one of: (default)"
+            )
+        },
+    ),
+    Case(
+        "a table that is none",
+        HEAD + DRUMS.replace('[stems.a.patterns.default]\nkick = "x..."', 'patterns.default = "x"'),
+        "is not a table of rows",
+        {
+            'write for example {kick = "x...x..."}': way(
+                ('patterns.default = "x"', "patterns.default = {0}"), read=r'for example (\{kick = ".*?"\})'
+            )
+        },
+    ),
+    Case(
+        "a row that is none",
+        HEAD + DRUMS.replace('"x..."', "7"),
+        "is not a row of steps",
+        {'write for example "x...x..."': way(("kick = 7", "kick = {0}"), read=r'for example ("x\S+")')},
+    ),
+    Case(
+        "a row without steps",
+        HEAD + DRUMS.replace('"x..."', '"x..."\nsnare = "  "'),
+        "a row without steps",
+        {
+            'write "." for silence': way(('"  "', "{0}"), read=r'write ("\.") for'),
+            "remove the row": way(('snare = "  "\n', "")),
+        },
+    ),
+    Case(
+        "a fill that is no table",
+        HEAD + DRUMS + "fill = 3\nfill_every_bars = 1\n",
+        ".fill: 3 is not a table of rows",
+        {
+            'write for example {snare = "xxxx"}': way(
+                ("fill = 3", "fill = {0}"), read=r'for example (\{snare = ".*?"\})'
+            )
+        },
+    ),
+    Case(
+        "no fill to play",
+        HEAD + DRUMS + "fill_every_bars = 1\n",
+        "there is no fill to play",
+        {
+            "add the table {}.fill": way(
+                ("fill_every_bars = 1\n", 'fill_every_bars = 1\n[stems.a.{0}]\nsnare = "x"\n'),
+                read=r"add the table (\S+?),",
+            ),
+            "remove it": way(("fill_every_bars = 1\n", "")),
+        },
+    ),
+]
+
+FILES = [
+    Case(
+        "a name that says another format",
+        file("take.raw"),
+        "cannot be read as audio under this name",
+        {
+            "give it a plain name that ends in its format, such as take.wav": way(
+                ("take.raw", "{0}"), read=r"such as (take\.wav)"
+            )
+        },
+    ),
+    Case(
+        "no such channel of one",
+        file("take.wav", "only_channel = 2"),
+        "only_channel asks for number 2",
+        {"leave it out": way(("only_channel = 2\n", ""))},
+    ),
+    Case(
+        "no such channel",
+        file("stereo.wav", "only_channel = 5"),
+        "only_channel asks for number 5",
+        {"choose 1 to {}": way(("only_channel = 5", "only_channel = {0}"), read=r"choose 1 to (\d+)")},
+    ),
+    Case(
+        "too many channels",
+        file("nine.wav"),
+        "can become 1 or 2",
+        {"choose one with only_channel": more("{0} = 9", "choose one with (only_channel)")},
+    ),
+    *(
+        Case(
+            name,
+            file(name),
+            said,
+            {"choose one channel with only_channel": more("{0} = 1", "choose one channel with (only_channel)")},
+        )
+        for name, said in (
+            ("four.wav", "its channel mask 0x3 names 2 speakers for 4 channels"),
+            ("above.wav", "cannot fold down"),
+            ("ambisonic.wav", "is ambisonic"),
+        )
+    ),
+    Case(
+        "no number",
+        file("nan.wav", 'align = "auto"'),
+        "is NaN or infinite",
+        {
+            "cut around it with start_seconds and duration_seconds": more(
+                "{0} = 0\n{1} = 2", "with (start_seconds) and (duration_seconds)"
+            )
+        },
+    ),
+    Case(
+        "begun behind the end",
+        file("take.wav", "start_seconds = 2"),
+        "start_seconds is 2, but",
+        {"begin before its end": way(("start_seconds = 2", "start_seconds = 0.5"))},
+    ),
+    Case(
+        "less than a frame",
+        file("take.wav", "duration_seconds = 0.00001"),
+        "less than a frame",
+        {"leave it out to take all": way(("duration_seconds = 0.00001\n", ""))},
+    ),
+    Case(
+        "more than there is",
+        file("take.wav", "start_seconds = 1", "duration_seconds = 2"),
+        "start_seconds + duration_seconds is 3",
+        {
+            "take less": way(("duration_seconds = 2", "duration_seconds = 1")),
+            "leave duration_seconds out to take it to its end": way(("duration_seconds = 2\n", "")),
+        },
+    ),
+    Case(
+        "no stamp",
+        file("take.wav", 'start = "stamp"'),
+        "has no start stamp",
+        {
+            "leave out start": way(('start = "stamp"\n', "")),
+            "give offset_seconds": way(
+                ('start = "stamp"', "{0} = 0.1\nduration_seconds = 1"), read="give (offset_seconds)"
+            ),
+        },
+    ),
+    Case(
+        "twelve hours apart",
+        file("at10.wav") + FILE.format("at23.wav").replace(".a]", ".b]") + 'start = "stamp"\nalign = "zero_pad"\n',
+        "more than 12 hours are between them",
+        {
+            'give one of them start = "file"': way(('start = "stamp"', "{0}"), read='(start = "file")'),
+            "place it with offset_seconds": way(
+                ('start = "stamp"', 'start = "file"\n{0} = 0.25'), read="with (offset_seconds)"
+            ),
+        },
+    ),
+    Case(
+        "stamps that differ",
+        file("at10.wav") + FILE.format("at10_and_a_half.wav").replace(".a]", ".b]") + 'align = "zero_pad"\n',
+        "and both begin with the song",
+        {
+            'place it with start = "stamp"': way(
+                ('align = "zero_pad"', 'align = "zero_pad"\n{0}'), read='place it with (start = "stamp")'
+            ),
+            'say that it is right with start = "file"': way(
+                ('align = "zero_pad"', 'align = "zero_pad"\n{0}'), read='right with (start = "file")'
+            ),
+        },
+    ),
+]
+
+COMMANDS = [
+    Case(
+        "no tempo to fill in",
+        (HEAD + COMMAND.replace('"{output}"]', '"{bpm}", "{output}"]')).replace(*NO_TEMPO),
+        "the song has no bpm",
+        {"write song.bpm": way(("[song]\n", "[song]\n{0} = 120\n"), read=r"write song\.(bpm)")},
+    ),
+    Case(
+        "no input",
+        HEAD + COMMAND.replace('inputs = ["render.py"]\n', ""),
+        "{input} is the first of the inputs, and there are none",
+        {"list the files it reads in inputs": more('{0} = ["render.py"]', "in (inputs)")},
+    ),
+    Case(
+        "no inputs",
+        HEAD + COMMAND.replace('"{input}"', '"{inputs}"').replace('inputs = ["render.py"]\n', ""),
+        "{inputs} are the inputs, and there are none",
+        {"list at least one file": more('inputs = ["render.py"]')},
+    ),
+    Case(
+        "no such program",
+        HEAD + COMMAND.replace(sys.executable, "no-such-program"),
+        "no such program on PATH",
+        {"write its absolute path": way(("no-such-program", sys.executable))},
+    ),
+    Case(
+        "a folder",
+        HEAD + COMMAND.replace(sys.executable, str(Path(sys.executable).parent)),
+        "is a folder",
+        {"write the program that is in it": way((f'"{Path(sys.executable).parent}"', f'"{sys.executable}"'))},
+    ),
+    Case(
+        "no such file",
+        HEAD + COMMAND.replace(sys.executable, "/no/such/program"),
+        "no such program; write the absolute path",
+        {"write the absolute path of one that is there": way(("/no/such/program", sys.executable))},
+    ),
+    Case(
+        "a script by its path",
+        HEAD
+        + COMMAND.replace(f'"{sys.executable}", "{{input}}"', '"sub/render.py"').replace(
+            'inputs = ["render.py"]\n', ""
+        ),
+        "a program is found by name on PATH or by absolute path",
+        {
+            "list a script of your own in inputs and run it as {input}": way(
+                ('command = ["sub/render.py", ', '{0} = ["executable.py"]\ncommand = ["{1}", '),
+                read=r"in (inputs) and run it as (\{input\})",
+            )
+        },
+    ),
+    Case(
+        "not its PATH",
+        HEAD + COMMAND.replace(sys.executable, "/bin/sh").replace("render.py", "shell.sh"),
+        "exit code 127",
+        {'write environment = ["PATH"] to hand on yours': more("{0}", r'write (environment = \["PATH"\])')},
+    ),
+    Case(
+        "too slow",
+        HEAD + COMMAND.replace("render.py", "slow.py") + "timeout_seconds = 0.3\n",
+        "not finished after 0.3 s",
+        {"raise timeout_seconds if it needs longer": way(("timeout_seconds = 0.3", "timeout_seconds = 20"))},
+    ),
+    Case(
+        "no command",
+        HEAD + '[stems.a]\ngenerator = "command"\ncommand = []\ninputs = ["render.py"]\n',
+        "is empty; name the program first",
+        {"name the program first, then its arguments": way(("[]", f'["{sys.executable}", "{{input}}", "{{output}}"]'))},
+    ),
+    Case(
+        "no output",
+        HEAD + COMMAND.replace(', "{output}"', ""),
+        "no argument holds {output}",
+        {"add it where the program wants it": way(('"{input}"]', '"{input}", "{0}"]'), read=r"holds (\{output\})")},
+    ),
+    Case(
+        "a NUL",
+        HEAD + COMMAND.replace('"{output}"', '"{output}", "\\u0000"'),
+        "holds a NUL character",
+        {"remove it": way((', "\\u0000"', ""))},
+    ),
+    Case(
+        "a brace",
+        HEAD + COMMAND.replace('"{output}"', '"{", "{output}"'),
+        "a literal brace is doubled",
+        {"is doubled: {{ or }}": way(('"{",', '"{0}",'), read=r"doubled: (\{\{) or")},
+    ),
+    Case(
+        "another placeholder",
+        HEAD + COMMAND.replace('"{output}"', '"{rate}", "{output}"'),
+        "unknown placeholder {rate}",
+        {"is doubled: {{ or }}": way(('"{rate}"', '"{{rate}}"'))},
+    ),
+    Case(
+        "inputs inside an argument",
+        HEAD + COMMAND.replace('"{output}"', '"in={inputs}", "{output}"'),
+        "must be one by itself",
+        {"by itself": way(('"in={inputs}"', '"{inputs}"'))},
+    ),
+    Case(
+        "the signing key",
+        HEAD + COMMAND + 'environment = ["STEMTASKS_CACHE_KEY"]\n',
+        "signs what this build trusts",
+        {"remove it": way(('environment = ["STEMTASKS_CACHE_KEY"]\n', ""))},
+    ),
+    Case(
+        "a pattern in build",
+        HEAD + COMMAND.replace('["render.py"]', '["render.py", "../build"]'),
+        "where files come and go",
+        {"name each file": way((', "../build"', ""))},
+    ),
+]
+
+CASES = [
+    *(replace(case, last="archive") for case in (*LIMITS, *IN_TIME)),
+    *STRATEGIES,
+    *SEAMS,
+    *SONGS,
+    *PARTS,
+    *FILES,
+    *COMMANDS,
+]
+
+TYPED = (
+    "'doit -s -a {}' makes it anew{}",
+    "'stemtasks cache replace {}' sends it",
+    "'doit check' says all",
+    "'doit help {}' shows what may be said",
+    "'doit info TASK' and 'doit why TASK' say what is known of a task",
+    "'doit list --all' shows the names",
+    "'stemtasks cache push' sends them",
+    "'verify --repair' removes it",
+    "a plain type or a name of stemtasks.units as its annotation",
+    "correct the path",
+    "give 1 or more",
+    "give it a default",
+    "give the song a name: 'stemtasks new my-song'",
+    "go to the folder of the songs and run it there",
+    "have one of them read another file",
+    "keep it in another folder\n",
+    "leave the option out",
+    "lower its sample_rate or its subtype",
+    "make it executable (chmod +x)",
+    "name one in STEMTASKS_CACHE, or as [cache] shared in stemtasks.toml",
+    "name one that is not there yet, or write another song into spec/ of a project that is",
+    "put the file there",
+    "rename the file",
+    "run 'doit -s -a TASK'",
+    "run 'doit {}' first",
+    "run doit without -s to mend it",
+    "save it as UTF-8",
+    "set STEMTASKS_CACHE_MODE=readwrite",
+    "shorten the song",
+    "take it out of spec/",
+    "use a folder, file://, s3://, gs:// or az://",
+    "use threads ('doit -P thread')",
+    "write [cache]",
+    "write a plain value as its default",
+    "write {}/my-song.toml, or run 'stemtasks new my-song'",
+)
+"""What the tests beside the table follow, in files, settings and commands."""
+
+ELSEWHERE = {
+    "build it again": "test_build.py::test_a_damaged_target_is_made_right_again_and_nothing_else_runs",
+    "close what writes it and run doit again": (
+        "test_failures.py::test_an_input_that_changes_while_its_task_runs_fails_it_and_the_next_build_is_right"
+    ),
+    "free some space": (
+        "test_failures.py::test_a_full_or_read_only_disk_is_one_line_and_with_room_the_next_build_is_right"
+    ),
+    "make the folder writable": (
+        "test_failures.py::test_a_full_or_read_only_disk_is_one_line_and_with_room_the_next_build_is_right"
+    ),
+    "name a smaller folder": "spec/test_outside.py::test_more_files_than_anybody_needs_are_a_mistake",
+    "run doit": "commands/test_cache.py::test_push_then_pull_fills_a_fresh_clones_local_store_before_anything_is_built",
+    "run doit again": "test_cluster.py::test_a_job_that_kills_its_workers_is_one_line_and_the_next_build_is_right",
+    "run doit again to go on": (
+        "test_failures.py::test_a_stopped_build_goes_on_where_it_was_also_if_its_input_is_reverted"
+    ),
+    "run doit again when it has ended, or without --no-wait to wait for it": (
+        "commands/test_lock.py::test_a_second_build_says_for_whom_it_waits_and_then_has_nothing_to_do"
+    ),
+    "start it with OPENBLAS_NUM_THREADS=1": (
+        "action/test_workers.py::test_numpy_that_is_there_before_stemtasks_has_threads_of_its_own"
+    ),
+}
+"""What a test elsewhere follows."""
+
+AGAIN = "the recording is to be made, copied or exported once more; tests/audio has files of every format that pass"
+BY_HAND = "only who calls the stages without the build's tasks comes here: these make such files again by themselves"
+SYSTEM = "it is for the system, or who runs it, to change"
+OUTSIDE = {
+    "copy or export it again": AGAIN,
+    "cut short: its header claims {} MP3 frames, {} are there": AGAIN,
+    "cut short: its header claims {} frames, {} are there": AGAIN,
+    "cut short: its last Ogg page does not end the stream": AGAIN,
+    "cut short: its {} claims {} bytes of audio, {} are there": AGAIN,
+    "cut short: it claims {} frames ({} s), {} could be decoded ({} s)": AGAIN,
+    "decode it to stereo": AGAIN,
+    "export it again": AGAIN,
+    "export it again as WAV": AGAIN,
+    "export it again as one of them": AGAIN,
+    "export it again, as WAV or FLAC if possible": AGAIN,
+    "export it as WAV": AGAIN,
+    "export it as one": AGAIN,
+    "export it with the song's channels": AGAIN,
+    "export the whole part again": AGAIN,
+    "have it wait for that{}": AGAIN,
+    "mix it to stereo": AGAIN,
+    "place it by hand": AGAIN,
+    "record or export it again": AGAIN,
+    "softer": AGAIN,
+    "render it at the target's length": AGAIN,
+    "or the recording": AGAIN,
+    "repair the header": AGAIN,
+    "separate them": AGAIN,
+    "separate what was joined": AGAIN,
+    "stretch it to the song's tempo before": AGAIN,
+    "mend it": "it is of what was made here, or too short to be mended: what is wrong with it depends on that",
+    "look for a filter or a feedback that grows without bound": "no effect of ours grows without bound",
+    "or what is too loud in it": "any gain before the mix",
+    "tame the peaks of the stems": "a matter of taste",
+    "lower {} by {} dB, or raise ceiling_dbtp": "no master that the limiter makes is over its ceiling",
+    "use another reference": "one that is shorter than a day",
+    "export it with 1 or as many as the song": BY_HAND,
+    "make the stem again at the song's rate": BY_HAND,
+    "process both for the same song": BY_HAND,
+    "process it for this song": BY_HAND,
+    "let patterns repeat instead": "the same as of one pattern, which is followed",
+    "use 'doit run'": "no command of doit is known that comes here",
+    "allow this user to read it": SYSTEM,
+    "allow this user to read them, and free some space for temporary files": SYSTEM,
+    "check the credentials": SYSTEM,
+    "correct it": "a file of settings of a million characters",
+    "free some space or remove the file, then run doit again: finished work is found through the store": SYSTEM,
+    "give it the same, start it again in the folder of dodo.py": SYSTEM,
+    "install it": SYSTEM,
+    "install its package again": SYSTEM,
+    "make its folder writable": SYSTEM,
+    "make its folder writable, then run doit clean again": SYSTEM,
+    "mount the same files at the same paths": SYSTEM,
+    "mount the song's folder there at the same path": SYSTEM,
+    "process {} on {} {}, and run doit again": SYSTEM,
+    "set it to text": SYSTEM,
+    "and set the service's own environment variable": SYSTEM,
+    "start it, or change run_in(...) in dodo.py": SYSTEM,
+    "uninstall it": SYSTEM,
+}
+"""What names only an action outside of a song and its commands, and why no test can follow it."""
+
+HELP = {
+    "create table if not exists {} (name text primary key, body text, mark text) without rowid",
+    "make a folder with a song to start from",
+    "look after the local store, and share what was built",
+    "read every blob of the local store and say which are bad",
+    "remove the bad ones; builds make or fetch them again",
+    "remove the least recently used, never what the current build uses",
+    "fetch everything the next build needs into the local store",
+    "run 'doit -s -a TASK' first to make it anew",
+    "say all that is wrong with all songs, without making sound",
+    "say what would run, and why",
+    "list what would run, be restored or fetched, be verified anew, or is up to date",
+    "make its inputs again",
+    "process {} on {}, since {}: {}\n",
+    "wait for it]",
+    "begin or end with a dot or a space",
+    "make this share (0 to 1) of what is up to date or restored once more and compare, for stemtasks [default: %(default)s]",  # noqa: E501
+    "say only what failed, and the last line, for stemtasks",
+    "write the results to this file too, as CI servers read them (JUnit's XML), for stemtasks",
+    ", which is where the target duration comes from",
+}
+"""What begins like a remedy and is none: help, SQL, and what a build says of itself."""
