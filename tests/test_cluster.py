@@ -12,7 +12,6 @@ import pytest
 
 from tests import dask_cluster, slow_song
 from tests.held import Hold
-from tests.pipeline import STAGES
 from tests.project import Project
 from tests.test_own_parts import TREMOLO, own
 from tests.three_stems import ALL, after
