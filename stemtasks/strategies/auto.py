@@ -38,6 +38,7 @@ LOOP_BARS = 8
 PAUSE_SECONDS, PAUSED_SECONDS = 2.0, 8.0
 PAUSE_POWER = 1e-5
 DIED_POWER, DIED_ONSETS = 1e-4, 0.25
+DYING_POWER, DYING_HALFWAY_POWER = 1e-3, 1 / 16
 FALLEN_POWER, SINGLE_POWER = 1 / 16, 1e-4
 BEATLESS_SECONDS = 4.0
 
@@ -163,11 +164,13 @@ class _Heard:
 
     @cached_property
     def has_died_away(self) -> bool:
-        """Whether all that begins does so early, and nothing is left of it at the end."""
-        ended = max(1, len(self.levels) // 20)
-        is_quiet = float(self.levels[-ended:].max(initial=0.0)) < DIED_POWER * float(self.levels.max(initial=1e-12))
+        """Whether all that begins does so early, and nothing is left of it at the end, or little after a steady fall."""
+        part, loudest = max(1, len(self.levels) // 20), float(self.levels.max(initial=1e-12))
+        left = float(self.levels[-part:].max(initial=0.0)) / loudest
+        halfway = float(self.levels[len(self.levels) // 2 :][:part].max(initial=0.0)) / loudest
+        has_fallen = left < DIED_POWER or (left < DYING_POWER and halfway < DYING_HALFWAY_POWER)
         strong = self.onsets.strong()
-        return is_quiet and self.seconds <= LOOK_SECONDS and bool((strong <= DIED_ONSETS * self.seconds).all())
+        return has_fallen and self.seconds <= LOOK_SECONDS and bool((strong <= DIED_ONSETS * self.seconds).all())
 
     @cached_property
     def fallen(self) -> float:
