@@ -164,7 +164,7 @@ class _Heard:
 
     @cached_property
     def has_died_away(self) -> bool:
-        """Whether all that begins does so early, and nothing is left of it at the end, or little after a steady fall."""
+        """Whether all begins early, and nothing of it is left at the end, or little after a steady fall."""
         part, loudest = max(1, len(self.levels) // 20), float(self.levels.max(initial=1e-12))
         left = float(self.levels[-part:].max(initial=0.0)) / loudest
         halfway = float(self.levels[len(self.levels) // 2 :][:part].max(initial=0.0)) / loudest
