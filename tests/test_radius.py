@@ -142,8 +142,8 @@ def test_a_stage_is_one_file_and_one_line_in_dodo(built, package):
     assert "count       count frames" in built.doit("list").out
     run = built.build()
     assert run.done == {"ran": COUNTS}
-    assert run.lines("ran")["count:song/bass"].startswith("256000 frames counted")
-    assert json.loads((built.folder / "build/song/counts/bass.json").read_text()) == {"frames": 256000}
+    assert run.lines("ran")["count:song/bass"].startswith("144000 frames counted")
+    assert json.loads((built.folder / "build/song/counts/bass.json").read_text()) == {"frames": 144000}
     built.edit("gain_db = -6", "gain_db = -7")
     assert built.build().done == {"ran": sorted([*after("process:song/pad"), "count:song/pad"])}
 
@@ -152,7 +152,7 @@ def test_a_stage_is_one_file_and_one_line_in_dodo(built, package):
     stage.write_text(MADE_UP.replace('"fewest": 10', '"fewest": 300_000'))
     run = built.doit("--continue")
     assert {name: line.split(": ", 2)[2] for name, line in run.lines("FAILED").items()} == dict.fromkeys(
-        COUNTS, "only 256000 frames"
+        COUNTS, "only 144000 frames"
     )
     assert not list((built.folder / "build/song/counts").glob("*.json"))
     stage.write_text(MADE_UP)

@@ -1,4 +1,7 @@
-"""A small song of three stems that many tests build: its spec and its tasks."""
+"""A small song of three stems that many tests build: its spec and its tasks.
+
+Its rate is about the least with which the song does not fit into one block.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,7 @@ from tests.pipeline import all_after, tasks_of
 SPEC = """
 [song]
 bpm = 120
-sample_rate = 16000
+sample_rate = 9000
 key = "G major"
 
 [reference]
