@@ -6,6 +6,8 @@ import time
 
 import pytest
 
+from tests.project import Project
+
 SONG = """
 [song]
 sample_rate = 8000
@@ -30,13 +32,20 @@ file = "../build/two/master.wav"
 STAGES = ("reference", "timing", "mix", "master", "archive")
 
 
-@pytest.fixture
-def album(project):
-    """Return three songs that have been built."""
+@pytest.fixture(scope="module")
+def template(tmp_path_factory):
+    """Return the folder of three songs that have been built."""
+    project = Project(tmp_path_factory.mktemp("album") / "songs")
     for name, note in (("one", "A3"), ("two", "B3"), ("three", "C4")):
         project.spec(SONG.format(note=note), name)
     project.build()
-    return project
+    return project.folder
+
+
+@pytest.fixture
+def album(built):
+    """Return three songs that have been built."""
+    return built
 
 
 def tasks(song):

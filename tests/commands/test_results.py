@@ -101,12 +101,11 @@ def test_junit_has_a_case_for_each_task_of_builds_that_succeed_fail_or_have_noth
     assert message in run.out
 
 
-def test_junit_of_a_build_that_was_not_begun_says_so_and_nothing_of_the_one_before(project, tmp_path):
-    project.spec(SPEC)
+def test_junit_of_a_build_that_was_not_begun_says_so_and_nothing_of_the_one_before(built, tmp_path):
     results = tmp_path / "results.xml"
-    project.build("--junit", str(results))
-    (project.folder / "dodo.py").write_text("not python")
-    assert project.doit("--junit", str(results)).code == 3
+    built.build("--junit", str(results))
+    (built.folder / "dodo.py").write_text("not python")
+    assert built.doit("--junit", str(results)).code == 3
     assert cases(results) == [("build", "build", "error")]
 
 
@@ -128,15 +127,13 @@ def test_a_file_that_cannot_be_written_is_known_before_anything_is_built(project
 
 
 @pytest.mark.parametrize("reporter", ["console", "executed-only", "error-only", "zero"])
-def test_with_a_reporter_of_doits_own_a_build_is_as_right(project, reporter):
-    project.spec(SPEC)
-    project.build()
-    project.edit("[stems.pad]", "[stems.cushion]")
-    run = project.doit("-r", reporter)
+def test_with_a_reporter_of_doits_own_a_build_is_as_right(built, reporter):
+    built.edit("[stems.pad]", "[stems.cushion]")
+    run = built.doit("-r", reporter)
     assert (run.code, run.err) == (0, "")
-    files = project.products()
+    files = built.products()
     assert [name for name in files if "pad" in name] == []
-    assert project.build("-n", "1").done == {}
+    assert built.build("-n", "1").done == {}
 
 
 def row(code):
@@ -146,24 +143,23 @@ def row(code):
     return found
 
 
-def test_exit_codes_are_those_of_the_guide(project):
-    project.spec(SPEC)
-    assert row(1)
-    assert project.doit("plan", "--exit-code").code == 1
-    assert project.doit("plan").code == 0
+def test_exit_codes_are_those_of_the_guide(built):
     assert row(0)
-    assert project.doit().code == 0
-    assert project.doit("plan", "--exit-code").code == 0
-    assert project.doit("check").code == 0
+    assert built.doit().code == 0
+    assert built.doit("plan", "--exit-code").code == 0
+    assert built.doit("check").code == 0
     assert row(3)
-    assert project.doit("--nosuch").code == project.doit("mix:nothing").code == 3
-    assert project.doit("plan", "--nosuch").code == project.doit("check", "--nosuch").code == 3
-    project.spec(FAILING)
-    assert [project.doit("-n", "1").code, project.doit("--continue").code, project.doit("-n", "2").code] == [1, 1, 1]
-    project.spec(SPEC.replace("bpm = 120", "bpm = fast"))
-    assert [project.doit().code, project.doit("check").code, project.doit("list").code] == [1, 1, 0]
-    (project.folder / "dodo.py").write_text("not python")
-    assert project.doit().code == 3
+    assert built.doit("--nosuch").code == built.doit("mix:nothing").code == 3
+    assert built.doit("plan", "--nosuch").code == built.doit("check", "--nosuch").code == 3
+    built.spec(FAILING)
+    assert row(1)
+    assert built.doit("plan", "--exit-code").code == 1
+    assert built.doit("plan").code == 0
+    assert [built.doit("-n", "1").code, built.doit("--continue").code, built.doit("-n", "2").code] == [1, 1, 1]
+    built.spec(SPEC.replace("bpm = 120", "bpm = fast"))
+    assert [built.doit().code, built.doit("check").code, built.doit("list").code] == [1, 1, 0]
+    (built.folder / "dodo.py").write_text("not python")
+    assert built.doit().code == 3
 
 
 def test_an_error_that_is_no_users_mistake_ends_with_2(project):
@@ -182,10 +178,10 @@ def test_an_error_that_is_no_users_mistake_ends_with_2(project):
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
-def test_a_signal_ends_with_its_code(project, hold, number):
-    project.spec(SPEC)
+def test_a_signal_ends_with_its_code(built, hold, number):
+    built.edit("[verify]", "[mix]\ngains_db = { pad = -3.0 }\n[verify]")
     hold.mark("mix")
-    process = project.start(env=hold.env)
+    process = built.start(env=hold.env)
     hold.wait("mix", process)
     process.send_signal(number)
     process.communicate(timeout=30)
