@@ -33,15 +33,20 @@ def server(tmp_path):
     server.stop()
 
 
-@pytest.fixture(params=PLACES)
-def place(request, tmp_path):
-    """Return the environment that names a shared store of each kind."""
-    if request.param == "folder":
-        yield {"STEMTASKS_CACHE": str(tmp_path / "shared")}
-        return
-    server = Server(request.param, tmp_path / "s3").start()
-    yield server.environment()
-    server.stop()
+@pytest.fixture(scope="module", params=PLACES)
+def place(request, tmp_path_factory):
+    """Return the environment that names a shared store of each kind, and the project that was built with it."""
+    folder = tmp_path_factory.mktemp(request.param)
+    project = Project(folder / "song")
+    project.spec(SPEC)
+    with contextlib.ExitStack() as stack:
+        env = {"STEMTASKS_CACHE": str(folder / "shared")}
+        if request.param != "folder":
+            server = Server(request.param, folder / "s3").start()
+            stack.callback(server.stop)
+            env = server.environment()
+        assert project.build(env=env).done == {"ran": ALL}
+        yield env, project
 
 
 @pytest.fixture
@@ -79,31 +84,29 @@ def files_in(place, what):
     return sorted(path for path in (Path(place) / what).rglob("*") if path.is_file())
 
 
-def test_a_fresh_clone_in_another_folder_restores_everything_and_runs_nothing(project, place):
-    project.spec(SPEC)
-    assert project.build(env=place).done == {"ran": ALL}
+def test_a_fresh_clone_in_another_folder_restores_everything_and_runs_nothing(place):
+    env, project = place
     other = clone(project, "clone")
-    run = other.build(env=place)
+    run = other.build(env=env)
     assert run.done == {"restored": ALL}
     assert all(line.endswith("[shared]") for line in run.lines("restored").values())
     assert other.products() == project.products()
     shutil.rmtree(other.folder / "build/song")
-    again = other.build(env=place)
+    again = other.build(env=env)
     assert again.done == {"restored": ALL}
     assert not any("[shared]" in line for line in again.lines("restored").values())
 
 
-def test_what_the_shared_store_offers_is_planned_and_fetches_nothing(project, place):
-    project.spec(SPEC)
-    project.build(env=place)
-    other = clone(project, "clone")
-    plan = other.doit("plan", env=place)
+def test_what_the_shared_store_offers_is_planned_and_fetches_nothing(place):
+    env, project = place
+    other = clone(project, "planned")
+    plan = other.doit("plan", env=env)
     assert (plan.code, plan.err, plan.tasks("fetch")) == (0, "", ALL)
     assert not list((other.folder / "build").rglob("*.wav"))
-    why = other.doit("why", "mix:song", env=place)
+    why = other.doit("why", "mix:song", env=env)
     assert "mix:song would be fetched from the shared store\n    there is no record of it\n" in why.out
-    assert other.build(env=place).tasks("restored") == ALL
-    assert other.doit("plan", env=place).tasks("up to date") == ALL
+    assert other.build(env=env).tasks("restored") == ALL
+    assert other.doit("plan", env=env).tasks("up to date") == ALL
 
 
 def test_an_entry_that_lacks_a_blob_is_no_offer(project, folder):
@@ -128,18 +131,16 @@ def test_a_plan_without_its_shared_store_says_so_in_one_line(project, server):
     warned(plan)
 
 
-def test_a_kept_build_with_all_times_changed_is_up_to_date_and_the_second_run_reads_no_file(project):
-    project.spec(SPEC)
-    project.build()
-    other = clone(project, "runner")
+def test_a_kept_build_with_all_times_changed_is_up_to_date_and_the_second_run_reads_no_file(built):
+    other = clone(built, "runner")
     shutil.rmtree(other.folder)
-    shutil.copytree(project.folder, other.folder)  # other inodes, ctimes and path
+    shutil.copytree(built.folder, other.folder)  # other inodes, ctimes and path
     for path in other.folder.rglob("*"):
         os.utime(path, (1_500_000_000, 1_500_000_000))
     time.sleep(0.1)
     assert read_by(other) != []
     assert read_by(other) == []
-    assert other.products() == project.products()
+    assert other.products() == built.products()
 
 
 def read_by(project):
@@ -161,10 +162,32 @@ def read_by(project):
     return opened
 
 
-def test_a_server_that_stops_and_starts_again_in_the_middle_costs_hits_and_nothing_else(project, server):
+@pytest.fixture(scope="module")
+def sent(tmp_path_factory):
+    """Return a project that was built with a server's store, and the folder in which the server has it."""
+    folder = tmp_path_factory.mktemp("sent")
+    project = Project(folder / "song")
     project.spec(SPEC)
+    server = Server("rclone", folder / "s3").start()
+    project.build(env=server.environment())
+    server.stop()
+    return project, server.folder
+
+
+@pytest.fixture
+def filled(project, sent, tmp_path):
+    """Return a project that was built, and a server of the test's own that has all of it."""
+    built, stored = sent
+    shutil.copytree(built.folder, project.folder, dirs_exist_ok=True)
+    shutil.copytree(stored, tmp_path / "s3")
+    server = Server("rclone", tmp_path / "s3").start()
+    yield project, server
+    server.stop()
+
+
+def test_a_server_that_stops_and_starts_again_in_the_middle_costs_hits_and_nothing_else(filled):
+    project, server = filled
     env = server.environment()
-    project.build(env=env)
     products = project.products()
     other = clone(project, "clone", QUICK)
     process = subprocess.Popen(
@@ -208,10 +231,9 @@ def command(project, *arguments, env):
 
 
 @pytest.fixture
-def spoilt(project, server):
+def spoilt(filled):
     """Return a function that builds a clone from a filled server whose answers are spoilt: its run and requests."""
-    project.spec(SPEC)
-    project.build(env=server.environment())
+    project, server = filled
     proxies = []
 
     def build(spoil, mode="read", name="clone", env=None, piece_bytes=1 << 30, pause_seconds=0.0):

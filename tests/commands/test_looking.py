@@ -85,17 +85,23 @@ def test_an_output_that_nobody_reads_or_that_is_full_is_no_traceback(built, comm
 
 
 def test_a_group_is_up_to_date_when_all_of_it_is_and_list_and_info_agree(built):
-    def status(name):
-        (listed,) = (
-            line for line in built.doit("list", "--all", "--status").out.splitlines() if line.split()[1] == name
-        )
-        (said,) = (line for line in built.doit("info", name).out.splitlines() if line.startswith("status"))
-        return listed[0], said.partition(": ")[2]
+    def listed():
+        lines = built.doit("list", "--all", "--status").out.splitlines()
+        return {name: status for status, name in (line.split()[:2] for line in lines)}
 
-    assert status("process") == status("process:song/bass") == ("U", "up-to-date")
+    def info(name):
+        (said,) = (line for line in built.doit("info", name).out.splitlines() if line.startswith("status"))
+        return said.partition(": ")[2]
+
+    statuses = listed()
+    assert statuses["process"] == statuses["process:song/bass"] == "U"
+    assert info("process") == info("process:song/bass") == "up-to-date"
     built.edit("cutoff_hz = 800", "cutoff_hz = 900")
-    assert status("process") == status("process:song/bass") == ("R", "run")
-    assert status("process:song/pad") == status("stem") == ("U", "up-to-date")
+    statuses = listed()
+    assert statuses["process"] == statuses["process:song/bass"] == "R"
+    assert info("process") == info("process:song/bass") == "run"
+    assert statuses["process:song/pad"] == statuses["stem"] == "U"
+    assert info("process:song/pad") == info("stem") == "up-to-date"
 
 
 EDITS = {
@@ -122,20 +128,26 @@ def overwrite(path):
     path.write_bytes(data)
 
 
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("seed", range(2))
 def test_a_build_does_what_plan_has_said(built, seed):
-    chance = random.Random(seed)
-    kinds = ["an effect", "and back", *chance.sample(sorted(EDITS.keys() - {"an effect", "and back"}), 5)]
-    for kind in kinds:
+    kinds = sorted(EDITS.keys() - {"an effect", "and back"})
+    random.Random(seed).shuffle(kinds)
+    for kind in ("an effect", "and back", *kinds):
         EDITS[kind](built)
-        plan, why = built.doit("plan"), built.doit("why")
-        assert (plan.code, plan.err, why.code, why.err) == (0, "", 0, "")
+        plan = built.doit("plan")
+        assert (plan.code, plan.err) == (0, "")
+        if not seed:
+            assert_why_is_written_well(built.doit("why"))
         said = {task: AFTER[what] for what in AFTER for task in plan.lines(what)}
         run = built.build()
         done = {task: how for how in AFTER.values() for task in run.tasks(how)}
         assert {task: how for task, how in done.items() if said[task] != how} == {}, (seed, kind, plan.out)
         assert said.keys() == done.keys()
-        assert not [line for line in why.out.splitlines() if line.startswith("     ") or line.endswith(" ")]
+
+
+def assert_why_is_written_well(why):
+    assert (why.code, why.err) == (0, "")
+    assert not [line for line in why.out.splitlines() if line.startswith("     ") or line.endswith(" ")]
 
 
 def test_a_restore_with_a_spoilt_blob_is_not_promised(built):
