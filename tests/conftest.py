@@ -90,6 +90,23 @@ def slow(project: Project) -> Project:
     return project
 
 
+@pytest.fixture(scope="session")
+def slow_template(tmp_path_factory: pytest.TempPathFactory) -> Project:
+    """Return such a song that was built once in this process of the test run."""
+    project = Project(tmp_path_factory.mktemp("slow") / "song")
+    project.spec(slow_song.SPEC.format(python=sys.executable))
+    slow_song.renders(project, 0)
+    project.build()
+    return project
+
+
+@pytest.fixture
+def slow_built(slow: Project, slow_template: Project) -> Project:
+    """Return such a song that has been built."""
+    shutil.copytree(slow_template.folder / "build", slow.folder / "build")
+    return slow
+
+
 @pytest.fixture
 def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Return a copy of the package that doit uses in this test, to be edited."""

@@ -11,7 +11,7 @@ from tests.project import Run
 SPEC = """
 [song]
 bpm = 120
-sample_rate = 16000
+sample_rate = 8000
 
 [reference]
 duration = "0:08"
@@ -29,8 +29,8 @@ RENDER = """
 import sys, time, wave
 time.sleep({seconds})
 with wave.open(sys.argv[1], "wb") as out:
-    out.setnchannels(2), out.setsampwidth(2), out.setframerate(16000)
-    out.writeframes(bytes(range(256)) * 500 * 4)
+    out.setnchannels(2), out.setsampwidth(2), out.setframerate(8000)
+    out.writeframes(bytes(range(256)) * 250 * 4)
 """
 SLOW = "stem:song/slow"
 

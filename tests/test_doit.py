@@ -12,6 +12,7 @@ import time
 
 import pytest
 
+from tests.project import Project
 from tests.slow_song import SLOW, failed, renders, started
 
 SPEC = """
@@ -29,11 +30,13 @@ generator = "tone"
 PROCESSES = "from stemtasks.executors import processes\nfrom stemtasks.graph import run_in\n\nrun_in(processes)\n"
 
 
-@pytest.fixture
-def built(project):
+@pytest.fixture(scope="module")
+def template(tmp_path_factory):
+    """Return the folder of a song that has been built."""
+    project = Project(tmp_path_factory.mktemp("template") / "song")
     project.spec(SPEC)
     project.build()
-    return project
+    return project.folder
 
 
 def running(project, *arguments, **options):
@@ -95,16 +98,15 @@ def test_another_folder_and_another_name_of_the_dodo_file(built, tmp_path):
     assert done.stderr.startswith(b"ERROR: spec/: no songs here")
 
 
-def test_a_stem_that_fails_costs_the_tasks_after_it_nothing(slow):
-    slow.build()
-    renders(slow, 0, "import sys; sys.exit(3)  # {seconds}")
-    assert failed(slow).tasks("FAILED") == [SLOW]
-    renders(slow, 0)
-    assert slow.build().done == {"restored": [SLOW]}
+def test_a_stem_that_fails_costs_the_tasks_after_it_nothing(slow_built):
+    renders(slow_built, 0, "import sys; sys.exit(3)  # {seconds}")
+    assert failed(slow_built).tasks("FAILED") == [SLOW]
+    renders(slow_built, 0)
+    assert slow_built.build().done == {"restored": [SLOW]}
 
 
-def test_a_task_that_fails_stays_ignored_later(slow):
-    slow.build()
+def test_a_task_that_fails_stays_ignored_later(slow_built):
+    slow = slow_built
     slow.doit("ignore", "archive:song")
     renders(slow, 0, "import sys; sys.exit(3)  # {seconds}")
     failed(slow)
@@ -166,14 +168,11 @@ def test_a_database_that_is_in_use_is_a_line_and_stays(built):
     assert not path.with_suffix(".damaged").exists()
 
 
-def test_jobs_in_processes_give_the_same_files_and_their_failures_as_lines(slow):
-    slow.build()
-    before = slow.products()
+def test_jobs_in_processes_give_the_same_files_and_their_failures_as_lines(slow, slow_template):
     with (slow.folder / "dodo.py").open("a") as file:
         file.write(PROCESSES)
-    subprocess.run(["rm", "-rf", slow.folder / "build"], check=True)
     assert slow.build().done.keys() == {"ran"}
-    assert slow.products() == before
+    assert slow.products() == slow_template.products()
     renders(slow, 0, "import os, signal; os.kill(os.getppid(), signal.SIGKILL)  # {seconds}")
     line = failed(slow).lines("FAILED")[SLOW]
     assert re.fullmatch(

@@ -71,6 +71,24 @@ def small(project):
     return project
 
 
+@pytest.fixture(scope="module")
+def small_sent(tmp_path_factory):
+    """Return the song of one stem that was built with a shared folder, and that folder."""
+    folder = tmp_path_factory.mktemp("small")
+    project = small(Project(folder / "song"))
+    project.build(env={"STEMTASKS_CACHE": str(folder / "shared")})
+    return project, folder / "shared"
+
+
+@pytest.fixture
+def small_shared(project, small_sent, folder):
+    """Return the song of one stem, built, whose files are all in the shared folder, which is the test's own."""
+    built, shared = small_sent
+    shutil.copytree(built.folder, project.folder, dirs_exist_ok=True)
+    shutil.copytree(shared, folder["STEMTASKS_CACHE"])
+    return project
+
+
 def warned(run):
     """Insist on a success with one line of warning, and return it."""
     assert run.code == 0, run.out + run.err
@@ -109,13 +127,11 @@ def test_what_the_shared_store_offers_is_planned_and_fetches_nothing(place):
     assert other.doit("plan", env=env).tasks("up to date") == ALL
 
 
-def test_an_entry_that_lacks_a_blob_is_no_offer(project, folder):
-    small(project)
-    project.build(env=folder)
+def test_an_entry_that_lacks_a_blob_is_no_offer(small_shared, folder):
     for blob in files_in(folder["STEMTASKS_CACHE"], "blobs"):
         blob.chmod(0o644)
         blob.write_bytes(blob.read_bytes()[:-1])
-    plan = clone(project, "clone").doit("plan", env=folder)
+    plan = clone(small_shared, "clone").doit("plan", env=folder)
     assert plan.code == 0
     assert plan.tasks("fetch") == []
 
@@ -327,24 +343,22 @@ def test_a_store_that_sends_a_byte_now_and_then_is_given_up_in_its_time(spoilt):
     assert "it is too slow, so reading is off for the rest of this run" in warned(run)
 
 
-def test_named_pipes_and_links_in_a_shared_folder_neither_hang_nor_steer_a_write(project, folder):
-    small(project)
-    project.build(env=folder)
-    shared, outside = Path(folder["STEMTASKS_CACHE"]), project.folder.parent / "outside"
+def test_named_pipes_and_links_in_a_shared_folder_neither_hang_nor_steer_a_write(small_shared, folder):
+    shared, outside = Path(folder["STEMTASKS_CACHE"]), small_shared.folder.parent / "outside"
     for entry in files_in(shared, "entries"):
         entry.unlink()
         os.mkfifo(entry)
-    other = clone(project, "clone")
+    other = clone(small_shared, "clone")
     run = other.doit(env=folder, timeout=60)
     assert run.code == 0, run.err
-    assert other.products() == project.products()
+    assert other.products() == small_shared.products()
 
     shutil.rmtree(shared)
     shared.mkdir()
     outside.mkdir()
     (shared / "blobs").symlink_to(outside)
     (shared / "entries").symlink_to(outside)
-    run = clone(project, "third").doit(env=folder)
+    run = clone(small_shared, "third").doit(env=folder)
     assert run.code == 0
     assert not files_in(outside, "")
     assert "it refuses writing, so it was only read" in warned(run)
@@ -442,10 +456,8 @@ def test_what_was_found_bad_is_put_right_by_the_build_that_made_it_anew(project,
     assert clone(project, "two").build(env=folder).done == {"restored": ALL}
 
 
-def test_a_folder_that_disappears_halfway_fails_nothing(project, folder):
-    small(project)
-    project.build(env=folder)
-    other = clone(project, "clone")
+def test_a_folder_that_disappears_halfway_fails_nothing(small_shared, folder):
+    other = clone(small_shared, "clone")
     other.edit("cutoff_hz = 800", "cutoff_hz = 700")
     shared = Path(folder["STEMTASKS_CACHE"])
     process = subprocess.Popen(
@@ -572,24 +584,22 @@ def test_secrets_are_in_no_file_and_no_line(project, server):
             assert not path.is_file() or secret.encode() not in path.read_bytes(), path
 
 
-def test_a_bad_entry_is_replaced_by_hand(project, folder):
-    small(project)
-    project.build(env=folder)
-    key = master_key(project)
+def test_a_bad_entry_is_replaced_by_hand(small_shared, folder):
+    key = master_key(small_shared)
     path = Path(folder["STEMTASKS_CACHE"]) / "entries" / key[:2] / f"{key}.json"
     good = path.read_bytes()
     document = json.loads(good)
     facts = document["entry"]["outputs"]["facts"]
     document["entry"]["outputs"]["audio"] = facts  # a valid entry that says something wrong
     path.write_text(json.dumps(document))
-    victim = clone(project, "victim")
+    victim = clone(small_shared, "victim")
     victim.doit("master:song", env=folder)
     assert (victim.folder / "build/song/master.wav").read_bytes()[:1] == b"{"
-    run = command(project, "replace", "master:song", env=folder)
+    run = command(small_shared, "replace", "master:song", env=folder)
     assert run.code == 0, run.err
     assert run.out == f"{folder['STEMTASKS_CACHE']}: 1 tasks are there\n"
     assert path.read_bytes() == good
-    assert "ran" not in clone(project, "after").build(env=folder).done
+    assert "ran" not in clone(small_shared, "after").build(env=folder).done
 
 
 def master_key(project):

@@ -9,6 +9,7 @@ import pytest
 
 from stemtasks.cache.store import Store
 from tests.cache.test_shared import clone, command, entries_of, files_in, small
+from tests.project import Project
 
 
 @pytest.fixture
@@ -16,11 +17,12 @@ def folder(tmp_path):
     return {"STEMTASKS_CACHE": str(tmp_path / "shared")}
 
 
-@pytest.fixture
-def built(project):
-    small(project)
+@pytest.fixture(scope="module")
+def template(tmp_path_factory):
+    """Return the folder of a song of one stem that has been built."""
+    project = small(Project(tmp_path_factory.mktemp("template") / "song"))
     project.build()
-    return project
+    return project.folder
 
 
 def store_of(project):

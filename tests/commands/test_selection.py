@@ -114,9 +114,7 @@ def test_songs_that_are_made_of_each_other_are_named_and_the_others_are_built(ci
     assert (run.code, run.err) == (1, "")
     failed = next(line for line in run.out.splitlines() if line.startswith("FAILED"))
     songs = "a -> b -> c -> a (build/b/master.wav, build/c/mix.wav, build/a/master.wav)"
-    assert (
-        failed.split(None, 1)[1] == f"spec/a.toml: it is made of itself: {songs}; have one of them read another file"
-    )
+    assert failed.split(None, 1)[1] == f"spec/a.toml: it is made of itself: {songs}; have one of them read another file"
     assert "archive:alone" in run.tasks("ran")
 
 
