@@ -111,7 +111,7 @@ def slow_built(slow: Project, slow_template: Project) -> Project:
 def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Return a copy of the package that doit uses in this test, to be edited."""
     copy = tmp_path / "package" / "stemtasks"
-    shutil.copytree(Path(stemtasks.__file__).parent, copy, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copytree(Path(stemtasks.__file__).parent, copy)
     monkeypatch.setenv("PYTHONPATH", str(copy.parent))
     return copy
 

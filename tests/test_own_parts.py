@@ -121,7 +121,7 @@ def test_every_kind_of_part_and_what_they_import_of_one_another(built):
     (archive,) = (built.folder / "build/song").glob("*.zip")
     with zipfile.ZipFile(archive) as opened:
         folder = archive.stem
-        assert opened.read(f"{folder}/cues.txt") == b"verse;0\nchorus;128000"
+        assert opened.read(f"{folder}/cues.txt") == b"verse;0\nchorus;72000"
         assert [name for name in opened.namelist() if not name.endswith(".wav")] == [
             f"{folder}/manifest.json",
             f"{folder}/cues.txt",

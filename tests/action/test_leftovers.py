@@ -48,7 +48,7 @@ def test_a_changed_title_leaves_one_archive(built, state):
     LOST[state](built)
     built.edit("[song]", '[song]\ntitle = "Another"')
     assert built.doit().code == 0
-    assert [name for name in built.products() if name.endswith(".zip")] == ["song/Another_16k_32float.zip"]
+    assert [name for name in built.products() if name.endswith(".zip")] == ["song/Another_9k_32float.zip"]
 
 
 @pytest.mark.parametrize("state", ["known", "lost"])

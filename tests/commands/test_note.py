@@ -236,9 +236,9 @@ def test_whatever_is_asked_for_is_looked_at(noted, arguments):
     assert not ask(noted, *arguments)[1]
 
 
-def test_a_note_with_any_byte_changed_is_no_note(noted):
+def test_a_note_with_a_byte_changed_is_no_note(noted):
     good = note(noted).read_bytes()
-    for place in range(0, len(good), len(good) // 25):
+    for place in range(0, len(good), len(good) // 5):  # of any byte it is told below, without a build
         note(noted).write_bytes(good[:place] + bytes([good[place] ^ 1]) + good[place + 1 :])
         run, from_note = ask(noted)
         assert (run.code, run.err, from_note, run.tasks("up to date")) == (0, "", False, NAMES)
