@@ -21,13 +21,17 @@ RECORDINGS = Path(os.environ.get("STEMTASKS_RECORDINGS", Path(__file__).parents[
 
 
 LONGEST = (
+    "test_shared.py",
+    "test_note.py",
     "test_songs.py",
     "test_cluster.py",
-    "test_note.py",
-    "test_shared.py",
-    "test_filtering.py",
-    "test_state.py",
+    "test_command_inputs.py",
     "test_failures.py",
+    "test_looking.py",
+    "test_scenarios.py",
+    "test_doit.py",
+    "test_state.py",
+    "test_build.py",
 )
 """A file's tests run in one process, which makes its costly fixtures once; the longest begin first."""
 

@@ -23,7 +23,8 @@ from stemtasks.errors import CacheError
 from stemtasks.job import Job
 from tests import examples
 
-EXAMPLES = examples(300)
+EXAMPLES = examples(100)
+"""What three times as many find of a store or records that believe what they read, a hundred find."""
 
 
 def run(inputs, outputs, params):
