@@ -277,6 +277,9 @@ def test_what_a_reporter_of_doits_own_does_not_write_is_refused(project, option,
         "ERROR: -r console: is doit's own and writes no --junit or --summary; leave it out, or use -r json\n"
     )
     assert not (project.folder / "build/song").exists()
+    for reporter in (["-r", "json"], []):
+        project.build(*reporter, option, str(tmp_path / "file"))
+        assert "has not ended" not in (tmp_path / "file").read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("option", ["--junit", "--summary", "-o"])
