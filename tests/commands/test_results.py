@@ -278,6 +278,7 @@ def test_what_a_reporter_of_doits_own_does_not_write_is_refused(project, option,
     )
     assert not (project.folder / "build/song").exists()
     for reporter in (["-r", "json"], []):
+        (tmp_path / "file").unlink()
         project.build(*reporter, option, str(tmp_path / "file"))
         assert "has not ended" not in (tmp_path / "file").read_text(encoding="utf-8")
 

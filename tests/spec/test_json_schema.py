@@ -196,7 +196,7 @@ def test_any_value_of_any_key_is_refused_where_the_reader_refuses_it(data, key):
     if (kind, parameter.name) == ("table", "time_signature") or parameter.name == "key":
         assume(not isinstance(value, str))
     if kind == "table":
-        whole[name] = [table] if name in tables.LISTED else table
+        whole[name] = [table] if name in tables.LISTED else {"a": table} if name in tables.NAMED else table
     elif kind == "generators":
         whole["stems"]["a"] = {"generator": name, **table}
     elif kind == "strategies":
