@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
 import sys
 import textwrap
@@ -12,12 +13,14 @@ from pathlib import Path
 from stemtasks.cache.settings import CacheTable
 from stemtasks.commands import cache, check, laws
 from stemtasks.errors import SpecError, StemtasksError
-from stemtasks.spec import parts, schema
+from stemtasks.spec import json_schema, parts, schema
 from stemtasks.spec.reading import check_name
-from stemtasks.spec.tables import TABLES
+from stemtasks.spec.tables import LISTED, NAMED, TABLES
 from stemtasks.version import __version__
 
 TEMPLATE = Path(__file__).parent / "template"
+SCHEMA = "song.schema.json"
+"""Beside the spec, which names it in its first line: editors read it, and nothing of ours does."""
 DESCRIPTION = "Make-style incremental builds for audio; doit builds, this begins songs and looks after them."
 
 
@@ -56,6 +59,7 @@ def _parser() -> argparse.ArgumentParser:
     new.set_defaults(run=_new)
     shown = commands.add_parser("schema", help="show what a spec may say: tables, generators, strategies, effects")
     shown.add_argument("name", nargs="?", help="only this kind (effects ...), table (song ...) or name (delay ...)")
+    shown.add_argument("--json", action="store_true", help="print a JSON Schema of a song, for editors")
     shown.set_defaults(run=_schema)
     check.add_to(commands)
     laws.add_to(commands)
@@ -81,6 +85,9 @@ def _new(parsed: argparse.Namespace) -> None:
                 f"{folder}: is a folder with files in it ({', '.join(there[:3])}{' ...' if len(there) > 3 else ''}); "
                 "name one that is not there yet, or write another song into spec/ of a project that is"
             )
+        folder.mkdir(parents=True, exist_ok=True)
+        with contextlib.chdir(folder):  # whose parts it has: none yet
+            files[f"spec/{SCHEMA}"] = json_schema.as_json()
         for file, text in files.items():
             path = folder / file
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -96,7 +103,12 @@ def _title(name: str) -> str:
 
 
 def _schema(parsed: argparse.Namespace) -> None:
-    """Print every part of the schema, or those that the name asked for means."""
+    """Print every part of the schema, or those that the name asked for means; or all of it as a JSON Schema."""
+    if parsed.json:
+        if parsed.name is not None:
+            raise SpecError(f"--json: is the schema of a whole song, not of {parsed.name!r} alone; leave the name out")
+        print(json_schema.as_json(), end="")
+        return
     tables = {**TABLES, "cache": CacheTable}
     entries = [("tables", table, _header(table), schema.of_table(kind)) for table, kind in tables.items()]
     entries += [(kind, name, name, schema.of(kind, name)) for kind in parts.KINDS for name in parts.names(kind)]
@@ -112,7 +124,7 @@ def _schema(parsed: argparse.Namespace) -> None:
 
 
 def _header(table: str) -> str:
-    return {"sections": "[[sections]]", "stems": "[stems.NAME]"}.get(table, f"[{table}]")
+    return f"[[{table}]]" if table in LISTED else f"[{table}.NAME]" if table in NAMED else f"[{table}]"
 
 
 def _lines(header: str, drawn: schema.Schema) -> Iterator[str]:

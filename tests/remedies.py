@@ -1119,6 +1119,10 @@ ELSEWHERE = {
     "free some space": (
         "test_failures.py::test_a_full_or_read_only_disk_is_one_line_and_with_room_the_next_build_is_right"
     ),
+    "leave the name out": "spec/test_json_schema.py::test_the_schema_is_of_a_whole_song",
+    "leave it out, or use -r json": (
+        "commands/test_results.py::test_what_a_reporter_of_doits_own_does_not_write_is_refused"
+    ),
     "make the folder writable": (
         "test_failures.py::test_a_full_or_read_only_disk_is_one_line_and_with_room_the_next_build_is_right"
     ),

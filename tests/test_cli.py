@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from stemtasks import cli
-from stemtasks.spec import parts, schema
+from stemtasks.spec import json_schema, parts, schema
 from stemtasks.spec.reading import read_song
 from tests.pipeline import tasks_of
 from tests.project import Project
@@ -30,6 +30,42 @@ def test_a_new_song_builds_at_once(tmp_path, capsys):
     run = Project(tmp_path / "my-song").build()
     assert run.tasks("ran") == tasks_of("my-song", [stem.name for stem in song.stems])
     assert len(list((tmp_path / "my-song/build/my-song").glob("*.zip"))) == 1
+
+
+def test_a_new_song_names_its_schema_which_is_of_no_task(tmp_path):
+    project = Project(tmp_path / "my-song")
+    (project.folder / "dodo.py").unlink()
+    (project.folder / "spec").rmdir()
+    assert cli.main(["new", str(project.folder)]) == 0
+    spec, file = project.folder / "spec/my-song.toml", project.folder / "spec/song.schema.json"
+    assert spec.read_text(encoding="utf-8").splitlines()[0] == f"#:schema ./{file.name}"
+    assert file.read_text(encoding="utf-8") == json_schema.as_json()
+    lint = [str(Path(sys.executable).with_name("taplo")), "lint", "--no-auto-config", spec.name]
+    assert subprocess.run(lint, cwd=spec.parent, capture_output=True, check=False).returncode == 0
+    project.build()
+    assert not [name for name, content in project.products().items() if b"song.schema" in content]
+    for change in (lambda: file.write_text("{}"), file.unlink):
+        change()
+        for _ in range(2):
+            run = project.build()
+            assert run.done == {}
+            assert run.tasks("up to date") == tasks_of("my-song", [stem.name for stem in read_song(spec).stems])
+    file.write_text(json_schema.as_json(), encoding="utf-8")
+    project.edit("bpm = 120.0 ", "bpm = 1200.0 ", "my-song")
+    run = subprocess.run(lint, cwd=spec.parent, capture_output=True, text=True, check=False)
+    assert run.returncode == 1
+    assert "my-song.toml:7:7" in run.stderr
+
+
+def test_the_schema_of_a_new_song_has_none_of_another_projects_parts(project, tmp_path):
+    part = project.folder / "parts/effects/my_tremolo.py"
+    part.parent.mkdir(parents=True)
+    part.write_text('def my_tremolo(blocks, stream):\n    """Tremble."""\n    yield from blocks\n')
+    command = [sys.executable, "-m", "stemtasks.cli", "new", str(tmp_path / "other")]
+    subprocess.run(command, cwd=project.folder, check=True, capture_output=True)
+    text = (tmp_path / "other/spec/song.schema.json").read_text(encoding="utf-8")
+    assert "my_tremolo" not in text
+    assert '"lowpass"' in text
 
 
 def test_a_new_song_overwrites_nothing(tmp_path, capsys):

@@ -1,5 +1,7 @@
 """What a command line asks of the build that its command loads: doit's commands set it, the build reads it."""
 
+from typing import Any
+
 writes = False
 """Whether the command may write to the tree, and so takes its lock."""
 builds = False
@@ -14,6 +16,8 @@ quiet = False
 """Whether only failures and the last line are to be said."""
 junit = ""
 """The file that is to have the results in JUnit's form, or nothing."""
+summary: Any = None
+"""The ``Page`` that is to have the results in Markdown, or None."""
 goes_on = False
 """Whether a failure is not to keep other tasks from being run: one song's mistake is that song's."""
 errors: int | None = None

@@ -110,8 +110,10 @@ class Reporter(ConsoleReporter):  # type: ignore[misc]  # doit has no types
         self.lock = threading.RLock()  # a signal may come while it is held
         self.width = 0
 
-    def initialize(self, tasks: dict[str, Any], selected: list[str]) -> None:  # noqa: ARG002 - doit's interface
+    def initialize(self, tasks: dict[str, Any], selected: list[str]) -> None:
         """Learn the longest name, and how to end when asked to."""
+        if options.summary is not None:
+            options.summary.learn(tasks, selected)
         self.build = next((task.meta["build"] for task in tasks.values() if task.meta and "build" in task.meta), None)
         self.width = max((len(name) for name, task in tasks.items() if task.actions), default=0)
         signals.on_signal(self._stopped)
@@ -205,8 +207,10 @@ class Reporter(ConsoleReporter):  # type: ignore[misc]  # doit has no types
                 f"restored ({local} local, {self.shared} shared)" if what == "restored" else what: count
                 for what, count in self.counts.items()
             }
-        if self.counts:
-            self._write(ending(self.counts, time.perf_counter() - self.started, self.saved))
+        said = ending(self.counts, time.perf_counter() - self.started, self.saved) if self.counts else ""
+        self._end_page(said or "nothing was asked for")
+        if said:
+            self._write(said)
         if self.runtime_errors:
             self._write("\n".join(self.runtime_errors) + "\n")
 
@@ -218,6 +222,16 @@ class Reporter(ConsoleReporter):  # type: ignore[misc]  # doit has no types
         except OSError as error:
             options.errors = (options.errors or 0) + 1
             sys.stderr.write(f"--junit: {path}: cannot be written ({error.strerror}); what was built is right\n")
+
+    def _end_page(self, said: str) -> None:
+        """Give the page its summary, which ends with what is said of the build as a whole."""
+        if options.summary is not None:
+            try:
+                options.summary.end(self.results, said)
+            except OSError as error:
+                options.errors = (options.errors or 0) + 1
+                path = options.summary.path
+                sys.stderr.write(f"--summary: {path}: cannot be written ({error.strerror}); what was built is right\n")
 
     def _line(self, how: str, name: str, *details: str) -> None:
         self.counts[how] = self.counts.get(how, 0) + 1
@@ -281,4 +295,6 @@ class Reporter(ConsoleReporter):  # type: ignore[misc]  # doit has no types
         for build, _ in list(self.running.values()):
             build.abandon()
         names = ", ".join(self.running) or "no task"
-        return f"stopped while running {names}; what was finished is kept: run doit again to go on"
+        said = f"stopped while running {names}; what was finished is kept: run doit again to go on"
+        self._end_page(said)
+        return said

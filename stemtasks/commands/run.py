@@ -67,6 +67,16 @@ JUNIT = {
 }
 
 
+SUMMARY = {
+    "name": "summary",
+    "short": "",
+    "long": "summary",
+    "type": str,
+    "default": "",
+    "help": "append a table of songs, and what failed, to this file in Markdown, for stemtasks",
+}
+
+
 class _InTurn:
     """Ask for the tree's lock, which is taken when the songs are loaded: another project's dodo file loads none."""
 
@@ -120,7 +130,7 @@ class Building(_InTurn, Selecting, DoitRun):  # type: ignore[misc]  # doit has n
 
     name = "run"
     takes_files = True
-    cmd_options = (*DoitRun.cmd_options, NO_WAIT, AUDIT, QUIET, JUNIT)
+    cmd_options = (*DoitRun.cmd_options, NO_WAIT, AUDIT, QUIET, JUNIT, SUMMARY)
 
     def __init__(self, **config: Any) -> None:
         self.commands = list(config.get("cmds") or ())  # what is none of them is taken for a task
@@ -128,13 +138,18 @@ class Building(_InTurn, Selecting, DoitRun):  # type: ignore[misc]  # doit has n
 
     def execute(self, params: Any, args: list[str]) -> Any:
         """Run doit's own command."""
-        for option in ("junit", "outfile"):
-            _check_writable(f"--{option}" if option == "junit" else "-o", params[option])
+        for option, name in (("junit", "--junit"), ("summary", "--summary"), ("outfile", "-o")):
+            _check_writable(name, params[option])
         if params["junit"]:
             from stemtasks.commands.results import write_junit  # noqa: PLC0415 - XML, which few ask for
 
             # what is there until the build has ended, however that comes: never the results of another
             write_junit(params["junit"], [Result("build", "error", "it was not begun, or has not ended")], 0.0)
+        if params["summary"]:
+            from stemtasks.commands.summary import Page  # noqa: PLC0415 - only where it is asked for
+
+            options.summary = Page(params["summary"])
+            options.summary.begin()
         options.quiet, options.junit = params["quiet"] or params["reporter"] == "json", params["junit"]
         if not 0 <= params["audit"] <= 1:
             raise InvalidCommand(f"--audit: {params['audit']:g} is not a share, 0 to 1")
@@ -160,6 +175,11 @@ class Building(_InTurn, Selecting, DoitRun):  # type: ignore[misc]  # doit has n
 
             given["reporter"] = JsonReporter
         is_doits = isinstance(given["reporter"], str)
+        if is_doits and (options.junit or options.summary):
+            raise InvalidCommand(
+                f"-r {given['reporter']}: is doit's own and writes no --junit or --summary; leave it out, or "
+                "use -r json"
+            )
         if is_doits:
             build.begin([task for task in self.task_list or () if task.actions])
         result = super()._execute(**given)

@@ -35,6 +35,7 @@ from stemtasks.spec.toml import parsed
 
 UNSAFE = re.compile(r'[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff/\\:*?"<>|=]')
 NAME_BYTES = 150
+SIGNATURE = re.compile(r"(?!00?/)[0-9]{1,2}/(?:1|2|4|8|16|32)")
 MOST_BYTES = 1 << 20
 """Of a spec: 100 times the demo's."""
 Table = TypeVar("Table")
@@ -376,8 +377,7 @@ def _check_key(text: str | None, where: str) -> None:
 
 
 def _check_signature(text: str) -> None:
-    match = re.fullmatch(r"([0-9]{1,2})/(1|2|4|8|16|32)", text)
-    if match is None or not int(match.group(1)):
+    if not SIGNATURE.fullmatch(text):
         raise SpecError(f"song.time_signature: '{text}' is not one such as '4/4' or '6/8'")
 
 

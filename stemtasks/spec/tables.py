@@ -182,7 +182,7 @@ class MixTable:
     """
 
     gain_db: GainDb = 0.0
-    gains_db: Annotated[dict[str, Any], Longest(MOST_STEMS, "stems")] = field(default_factory=dict)
+    gains_db: Annotated[dict[str, GainDb], Longest(MOST_STEMS, "stems")] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -295,3 +295,9 @@ TABLES = {
     "archive": ArchiveTable,
     "verify": VerifyTable,
 }
+LISTED = {"sections": MOST_SECTIONS}
+"""Of which a song has a list, and the most in it."""
+NAMED = {"stems": MOST_STEMS}
+"""Of which a song has one for each name, and the most of them."""
+INSIDE: dict[tuple[type, str], type] = {(StemTable, "verify"): VerifyTable}
+"""Keys that hold the keys of another table."""
