@@ -82,7 +82,7 @@ def test_opposite_stems_cancel_and_verify_says_silent(tmp_path, stem):
     assert not out.any()
     assert facts["lufs"] is None
     assert mix.verify(facts, {"silence_dbfs": -60.0}) == [
-        "it is silent: -200.0 dBFS RMS, at least -60.0 is allowed: mend it, or allow it with verify.silence_dbfs"
+        "it is silent: -200.0 dBFS RMS, at least -60.0 is allowed: change what makes it, or allow it with verify.silence_dbfs"
     ]
 
 
