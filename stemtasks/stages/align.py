@@ -148,7 +148,9 @@ def _first_beat(facts: dict[str, Any]) -> str:
     if "stretch" in fitted:
         begun, start_s = "recording", start_s / fitted["stretch"]["factor"]
     start_s = round(start_s, 3) + 0.0  # no -0
-    return f"begin the {begun} where its first beat is heard (start_seconds{f' = {start_s:.3f}' if start_s >= 0 else ''})"
+    return (
+        f"begin the {begun} where its first beat is heard (start_seconds{f' = {start_s:.3f}' if start_s >= 0 else ''})"
+    )
 
 
 def _tempo_failures(tempo: dict[str, Any] | None, limits: dict[str, Any]) -> list[str]:
