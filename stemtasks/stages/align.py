@@ -159,11 +159,12 @@ def _tempo_failures(tempo: dict[str, Any] | None, limits: dict[str, Any]) -> lis
         return []
     best, beats = tempo["best_bpm"], round(tempo["best_beats"])
     whole = f" ({beats} beats)" if beats and abs(tempo["best_beats"] - beats) < 1 / 8 else ""
-    return [
+    phrase = (
         f"its onsets do not go with {tempo['bpm']:g} bpm but with {best:g}{whole}: give the stem bpm = {best:g} (and "
         'align = "stretch" where it is to follow the song), use align = "crossfade", or allow it with '
         "verify.tempo_fit = 0"
-    ]
+    )
+    return [phrase]
 
 
 def summary(facts: dict[str, Any]) -> str:
