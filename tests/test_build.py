@@ -105,7 +105,7 @@ def test_a_file_outside_its_limits_is_kept_for_listening_and_never_used(built):
     assert run.err == ""
     line = run.lines("FAILED")["stem:song/pad"]
     assert line.startswith("spec/song.toml: stems.pad: it is silent: ")
-    allowed = "at least -1.0 is allowed: mend it, or allow it with verify.silence_dbfs"
+    allowed = "at least -1.0 is allowed: change what makes it, or allow it with verify.silence_dbfs"
     assert line.endswith(f"dBFS RMS, {allowed} (kept for listening: build/song/stems/pad.rejected.wav)")
     stems = built.folder / "build/song/stems"
     assert soundfile.info(stems / "pad.rejected.wav").frames == 90_000

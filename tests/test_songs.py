@@ -460,7 +460,7 @@ def test_extended_recordings_make_an_archive(sustained):
 # every format, and every hostile file
 
 SILENT = "it is silent: -200.0 dBFS RMS, at least -60.0 is allowed: record or export it again, or leave it out"
-DIRECT_CURRENT = "its DC offset is {}, 0.02 is allowed: mend it, or allow it with verify.dc_offset"
+DIRECT_CURRENT = "its DC offset is {}, 0.02 is allowed: record or export it again, or allow it with verify.dc_offset"
 REFUSED_FORMATS = {
     "8k-4ch-1s-silence.aif": SILENT,
     "silence-2s-PCM-16000-08-ID3v23.wav": SILENT,

@@ -37,7 +37,7 @@ def named_by_chna(chunk: bytes, channels: int, is_declared: bool) -> tuple[tuple
     if channels == 2 or is_declared:
         return None, None
     unknown = next(track for track, speaker in enumerate(speakers, 1) if not speaker)
-    return None, f"has no common speaker for channel {unknown} in its chna chunk: mix it to stereo"
+    return None, f"names no common speaker for channel {unknown} in its chna chunk: mix it to stereo"
 
 
 def _speaker(references: set[bytes]) -> str:

@@ -6,7 +6,9 @@ from typing import Any
 
 from stemtasks.timeline import clock
 
-KEY_WAYS_OUT = "transpose or replace what plays there, correct the section's key, or allow it with verify.{}"
+KEY_WAYS_OUT = (
+    "transpose or replace what plays there, correct song.key or the section's key, or allow it with verify.{}"
+)
 GRID_WAYS_OUT = "move what plays there, correct song.bpm, or allow it with verify.onset_error_ms"
 
 Sections = list[dict[str, Any]]

@@ -6,7 +6,8 @@ from typing import Any
 
 SURE = 0.5
 """Confidence from which a file is judged: half of its windows, four at least, find it clearly on one line."""
-WAYS_OUT = ": correct the stem with align = {{ sync = true }}, or allow it with verify.{}"
+WAYS_OUT = ": {}, or allow it with verify.{}"
+CORRECT = "correct the stem with align = { sync = true }"
 
 
 def is_found(sync: dict[str, Any] | None) -> bool:
@@ -14,7 +15,7 @@ def is_found(sync: dict[str, Any] | None) -> bool:
     return sync is not None and sync["offset_ms"] is not None and sync["confidence"] >= SURE
 
 
-def sync_failures(sync: dict[str, Any] | None, limits: dict[str, Any]) -> list[str]:
+def sync_failures(sync: dict[str, Any] | None, limits: dict[str, Any], way_out: str = CORRECT) -> list[str]:
     """Return what is outside the limits, a phrase each; nothing of a file that was not found for sure."""
     if sync is None or not is_found(sync):
         return []
@@ -23,13 +24,13 @@ def sync_failures(sync: dict[str, Any] | None, limits: dict[str, Any]) -> list[s
     if abs(offset) > limits.get("sync_offset_ms", float("inf")):
         found.append(
             f"it is {abs(offset):.2f} ms {'behind' if offset > 0 else 'ahead of'} the reference, "
-            f"{limits['sync_offset_ms']:g} ms are allowed" + WAYS_OUT.format("sync_offset_ms")
+            f"{limits['sync_offset_ms']:g} ms are allowed" + WAYS_OUT.format(way_out, "sync_offset_ms")
         )
     if abs(drift) > limits.get("sync_drift_ms", float("inf")):
         found.append(
             f"it drifts by {drift:+.2f} ms from the reference to its end ({sync['drift_ppm']:+.1f} ppm), "
-            f"{limits['sync_drift_ms']:g} ms are allowed" + WAYS_OUT.format("sync_drift_ms")
+            f"{limits['sync_drift_ms']:g} ms are allowed" + WAYS_OUT.format(way_out, "sync_drift_ms")
         )
     if sync["polarity"] == -1 and limits.get("polarity") == "same":
-        found.append("its polarity is the reference's inverted" + WAYS_OUT.format("polarity = 'any'"))
+        found.append("its polarity is the reference's inverted" + WAYS_OUT.format(way_out, "polarity = 'any'"))
     return found

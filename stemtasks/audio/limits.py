@@ -8,7 +8,8 @@ from typing import Any
 from stemtasks.audio.facts import FLOOR_DBFS, Facts
 
 WAYS_OUT = ": {}, or allow it with verify.{}"
-MEND_IT = "mend it"
+CHANGE = "change what makes it"
+AGAIN = "record or export it again"
 WITHOUT_DC = 'remove it with mend = [{ name = "highpass", cutoff_hz = 10, phase = "zero" }]'
 LOUDER = 'make it louder with mend = [{{ name = "gain", gain_db = {} }}]'
 MOST_GAIN_DB = 48
@@ -21,7 +22,8 @@ LEFT_DC_S = 0.011
 def failures(facts: Facts, limits: dict[str, Any]) -> list[str]:
     """Return what is outside the limits, a phrase each with the figure found and the figure allowed.
 
-    Limits that say ``mend`` are of what came from outside, which its stem's ``mend`` may bring inside them.
+    Limits that say ``mend`` are of what came from outside, which its stem's ``mend`` may bring inside them. All else
+    is made here, and what makes it can be changed.
     """
     found = []
     mends = "mend" in limits
@@ -39,27 +41,27 @@ def failures(facts: Facts, limits: dict[str, Any]) -> list[str]:
     elif facts["rms_dbfs"] < limits.get("silence_dbfs", FLOOR_DBFS):
         said = f"it is silent: {facts['rms_dbfs']} dBFS RMS, at least {limits['silence_dbfs']} is allowed"
         if mends and facts["peak_dbfs"] <= NOTHING_DBFS:
-            found.append(f"{said}: record or export it again, or leave it out")
+            found.append(f"{said}: {AGAIN}, or leave it out")
         else:
-            found.append(said + WAYS_OUT.format(_made_louder(facts, limits) if mends else MEND_IT, "silence_dbfs"))
+            found.append(said + WAYS_OUT.format(_made_louder(facts, limits) if mends else CHANGE, "silence_dbfs"))
     if facts["clipped_ratio"] > limits.get("clipping_ratio", 1.0):
         found.append(
             f"{facts['clipped_ratio']:.4%} of it is clipped, {limits['clipping_ratio']:.4%} is allowed"
-            + WAYS_OUT.format("record or export it again, softer" if mends else MEND_IT, "clipping_ratio")
+            + WAYS_OUT.format(f"{AGAIN}, softer" if mends else CHANGE, "clipping_ratio")
         )
     if facts["dc"] > limits.get("dc_offset", 1.0):
         found.append(
             f"its DC offset is {facts['dc']:.4f}, {limits['dc_offset']} is allowed"
-            + WAYS_OUT.format(_without_dc(facts, limits) if mends else MEND_IT, "dc_offset")
+            + WAYS_OUT.format(_without_dc(facts, limits) if mends else CHANGE, "dc_offset")
         )
     return found
 
 
 def _without_dc(facts: Facts, limits: dict[str, Any]) -> str:
     wave = 10 ** (facts["peak_dbfs"] / 20) + facts["dc"]
-    return WITHOUT_DC if facts["duration_s"] * limits["dc_offset"] >= LEFT_DC_S * wave else MEND_IT
+    return WITHOUT_DC if facts["duration_s"] * limits["dc_offset"] >= LEFT_DC_S * wave else AGAIN
 
 
 def _made_louder(facts: Facts, limits: dict[str, Any]) -> str:
     gain_db = ceil(limits["silence_dbfs"] - facts["rms_dbfs"])
-    return LOUDER.format(gain_db) if gain_db <= MOST_GAIN_DB else "record or export it again"
+    return LOUDER.format(gain_db) if gain_db <= MOST_GAIN_DB else AGAIN

@@ -31,7 +31,7 @@ def ogg_fault(content: mmap.mmap) -> str | None:
             return f"damaged: Ogg pages are missing or broken before byte {position}; copy or export it again"
         if 0 <= until < reached:
             return (
-                f"its Ogg page at byte {position} says that it ends at {until}, before the one before it ({reached}), "
+                f"its Ogg page at byte {position} says that it ends at frame {until}, the one before it at {reached}, "
                 "and audio would be lost; export it again"
             )
         following[serial] = number + 1 & 0xFFFFFFFF, max(reached, until)

@@ -39,10 +39,6 @@ REMEDIES = {
     "seam_step_db": "give a longer overlap_ms or another strategy",
     "seam_jump": "give a longer overlap_ms or another loop region",
     "seam_beat_error_ms": "give the stem's own bpm, or a region of whole beats (start_beats, length_beats)",
-    "seam_onset_error_ms": "give the stem's own bpm, or a region of whole beats (start_beats, length_beats), or "
-    "allow it with verify.seam_onset_error_ms",
-    "seam_onset_offset_ms": "begin the region where its first beat is heard (start_seconds), or allow it with "
-    "verify.seam_onset_offset_ms",
 }
 
 NEAR_BPM = 0.002, 0.12
@@ -128,16 +124,33 @@ def verify(facts: dict[str, Any], limits: dict[str, Any]) -> list[str]:
 
 def _remedy(limit: str, facts: dict[str, Any]) -> str:
     """Return what to do about a seam outside a limit, in figures where they are known."""
-    fitted, rate = facts["align"], facts["sample_rate"]
-    asked = REMEDIES[limit]
-    if limit == "seam_onset_error_ms" and "tempo" in fitted:
+    if limit in REMEDIES:
+        return REMEDIES[limit]
+    way = _own_bpm(facts["align"]) if limit == "seam_onset_error_ms" else _first_beat(facts)
+    return f"{way}, or allow it with verify.{limit}"
+
+
+def _own_bpm(fitted: dict[str, Any]) -> str:
+    """Return which tempo to give; a region in seconds keeps its length whatever the tempo, and has to fit it too."""
+    if "tempo" in fitted:
         bpm, best = fitted["tempo"]["bpm"], fitted["tempo"]["best_bpm"]
         if NEAR_BPM[0] < abs(best / bpm - 1.0) < NEAR_BPM[1]:
-            return asked.replace("the stem's own bpm", f"the stem bpm = {best:g}")
-    if limit == "seam_onset_offset_ms":
-        start = fitted["loop_start_frame"] / rate + fitted["worst_seam"]["onset_offset_ms"] / 1000.0
-        return asked.replace("(start_seconds)", f"(start_seconds = {start:.3f})") if start >= 0.0 else asked
-    return asked
+            return f"give the stem bpm = {best:g}"
+    elif "tempo_from" not in fitted:
+        return "give the stem's own bpm and a region of whole beats (start_beats, length_beats)"
+    return "give the stem's own bpm"
+
+
+def _first_beat(facts: dict[str, Any]) -> str:
+    """Return where to begin; of what is stretched the recording, since no region can be given of it."""
+    fitted, begun = facts["align"], "region"
+    start_s = fitted["loop_start_frame"] / facts["sample_rate"] + fitted["worst_seam"]["onset_offset_ms"] / 1000.0
+    if "stretch" in fitted:
+        begun, start_s = "recording", start_s / fitted["stretch"]["factor"]
+    start_s = round(start_s, 3) + 0.0  # no -0
+    return (
+        f"begin the {begun} where its first beat is heard (start_seconds{f' = {start_s:.3f}' if start_s >= 0 else ''})"
+    )
 
 
 def _tempo_failures(tempo: dict[str, Any] | None, limits: dict[str, Any]) -> list[str]:
@@ -146,10 +159,12 @@ def _tempo_failures(tempo: dict[str, Any] | None, limits: dict[str, Any]) -> lis
         return []
     best, beats = tempo["best_bpm"], round(tempo["best_beats"])
     whole = f" ({beats} beats)" if beats and abs(tempo["best_beats"] - beats) < 1 / 8 else ""
-    said = f"its onsets do not go with {tempo['bpm']:g} bpm but with {best:g}{whole}: give the stem bpm = {best:g}, "
-    ways = 'with align = "stretch" where it is to follow the song, use align = "crossfade", or allow it with '
-    ways += "verify.tempo_fit = 0"
-    return [said + ways]
+    phrase = (
+        f"its onsets do not go with {tempo['bpm']:g} bpm but with {best:g}{whole}: give the stem bpm = {best:g} (and "
+        'align = "stretch" where it is to follow the song), use align = "crossfade", or allow it with '
+        "verify.tempo_fit = 0"
+    )
+    return [phrase]
 
 
 def summary(facts: dict[str, Any]) -> str:

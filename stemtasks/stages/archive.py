@@ -16,6 +16,7 @@ from stemtasks.spec import parts
 if TYPE_CHECKING:
     from stemtasks.spec.song import Named, Song, Stem
 
+CORRECT_STEMS = "correct its stems with align = { sync = true }"
 MADE_BY_STAGES = ("stem", "align", "process", "mix", "master")
 
 
@@ -120,9 +121,10 @@ def verify(facts: dict[str, Any], limits: dict[str, Any]) -> list[str]:
         phrases = failures(file["measurements"], held)
         phrases += stem_failures(file.get("sections", []), facts["sections"], held)
         if master:
-            phrases += sync_failures(file.get("sync"), held) + _loudness_failures(file, held)
+            phrases += sync_failures(file.get("sync"), held, CORRECT_STEMS) + _loudness_failures(file, held)
         found += [f"{name}: {phrase}" for phrase in phrases]
-    mix = failures(facts["mix"]["measurements"], limits["mix"]) + sync_failures(facts["mix"].get("sync"), limits["mix"])
+    mix = failures(facts["mix"]["measurements"], limits["mix"])
+    mix += sync_failures(facts["mix"].get("sync"), limits["mix"], CORRECT_STEMS)
     mix += mix_failures(facts["mix"]["sections"], facts["sections"], limits["mix"])
     return found + [f"mix: {phrase}" for phrase in mix]
 

@@ -46,7 +46,10 @@ def verify(facts: dict[str, Any], limits: dict[str, Any]) -> list[str]:
     lufs, target, true_peak = facts["lufs"], limits.get("loudness_lufs"), facts["true_peak_dbtp"]
     ceiling = limits.get("ceiling_dbtp")
     if target is not None and lufs is None:
-        found.append(f"its loudness cannot be measured (silence, or shorter than 0.4 s), wanted {target} LUFS")
+        found.append(
+            f"its loudness cannot be measured (silence, or shorter than 0.4 s), wanted {target} LUFS: "
+            'give loudness_lufs = "off"'
+        )
     elif target is not None and abs(lufs - target) > limits["loudness_tolerance_lu"]:
         reason = ""
         if facts["master"]["at_limit"]:

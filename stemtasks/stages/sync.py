@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from stemtasks.spec.song import Song, Stem
 
 DRIFT_SAID_MS = 0.1
+CHANGE_EFFECTS = "change its effects"
 
 
 def job(song: Song, compared: Stem) -> Job:
@@ -51,7 +52,10 @@ def verify(facts: dict[str, Any], limits: dict[str, Any]) -> list[str]:
     A stem's polarity is judged before its effects: a steep filter turns the phase by half a circle near its cutoff.
     """
     found = sync_failures(facts["aligned"], limits)
-    return found or sync_failures(facts["processed"], limits | {"polarity": "any"})
+    if found:
+        return found
+    late = sync_failures(facts["processed"], limits | {"polarity": "any"}, CHANGE_EFFECTS)
+    return [f"after its effects {phrase}" for phrase in late]
 
 
 def summary(facts: dict[str, Any]) -> str:

@@ -35,7 +35,7 @@ def test_what_is_right_and_what_has_no_figure_passes(measured):
 
 
 def test_the_worst_section_is_named_with_its_place_what_was_found_and_what_is_asked():
-    key = "transpose or replace what plays there, correct the section's key, or allow it with verify."
+    key = "transpose or replace what plays there, correct song.key or the section's key, or allow it with verify."
     rather = "(it sounds like Ab major)"
     low, far, margin = mix_failures(WRONG, TIMELINE, LIMITS)
     assert low == (

@@ -213,7 +213,8 @@ def test_a_mix_shorter_than_a_window_still_holds_the_ceiling(mastered):
     assert facts["lufs"] is None
     assert facts["true_peak_dbtp"] <= -1.0
     assert len(out) == 3000
-    assert failed == ["its loudness cannot be measured (silence, or shorter than 0.4 s), wanted -14.0 LUFS"]
+    (line,) = failed
+    assert line.startswith("its loudness cannot be measured (silence, or shorter than 0.4 s), wanted -14.0 LUFS: give ")
 
 
 def test_a_changed_limit_is_applied_to_the_same_facts(mastered):

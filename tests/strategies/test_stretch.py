@@ -242,7 +242,7 @@ def test_the_recording_is_held_against_its_own_tempo(tmp_path):
     assert align.verify(right, {"tempo_fit": 0.6}) == []
     wrong = aligned(tmp_path, stem, 12.0, "stretch", 120.0, bpm=104.0, kind="drums")
     (phrase,) = align.verify(wrong, {"tempo_fit": 0.6})
-    assert phrase.startswith("its onsets do not go with 104 bpm but with 120 (8 beats): give the stem bpm = 120, ")
+    assert phrase.startswith("its onsets do not go with 104 bpm but with 120 (8 beats): give the stem bpm = 120 (and ")
     assert 'align = "stretch"' in phrase
 
 
