@@ -1370,7 +1370,7 @@ TYPED = (
 """What the tests beside the table follow, in files, settings and commands."""
 
 ELSEWHERE = {
-    "build it again": "test_build.py::test_a_damaged_target_is_made_right_again_and_nothing_else_runs",
+    "build it again": "test_build.py::test_damaged_targets_are_made_right_again_and_nothing_else_runs",
     "close what writes it and run doit again": (
         "test_failures.py::test_an_input_that_changes_while_its_task_runs_fails_it_and_the_next_build_is_right"
     ),

@@ -137,7 +137,7 @@ def page(text):
 
 def test_the_summary_has_a_row_a_song_of_builds_that_succeed_or_have_nothing_to_do(project, tmp_path):
     project.spec(SPEC)
-    project.spec(SPEC.replace("16000", "22050"), "other")
+    project.spec(SPEC.replace("sample_rate = 9000", "sample_rate = 22050"), "other")
     file = tmp_path / "page.md"
     for how in ("ran", "up to date", "up to date"):
         file.write_text("of another step\n\n", encoding="utf-8")
