@@ -97,6 +97,7 @@ RADIUS = {
         "delivery/contents.py",
         "delivery/handover.py",
         "delivery/names.py",
+        "delivery/zip_entry.py",
         "delivery/zipped.py",
         "dsp/attacks.py",
         "dsp/notes.py",

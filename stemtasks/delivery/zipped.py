@@ -6,7 +6,6 @@ the same inputs: members in a fixed order, one fixed date and mode, nothing in i
 
 from __future__ import annotations
 
-import stat
 import zipfile
 from collections.abc import Iterator
 from hashlib import sha256
@@ -20,6 +19,7 @@ from stemtasks.delivery.checks import disagreements
 from stemtasks.delivery.contents import contents_of
 from stemtasks.delivery.handover import Handover
 from stemtasks.delivery.names import file_names, folder_name
+from stemtasks.delivery.zip_entry import entry
 from stemtasks.errors import VerificationError
 from stemtasks.plugins import call
 from stemtasks.progress import on_final, on_frames
@@ -28,7 +28,6 @@ from stemtasks.timeline import Timeline
 COPY_BYTES = 1 << 20
 WITHOUT_NOTES = ("drums", "fx")
 """Kinds of stems whose key is not judged: real drums ring on some pitch or other."""
-DATE = (1980, 1, 1, 0, 0, 0)  # the earliest a zip can say
 
 
 def write_archive(inputs: dict[str, Path], outputs: dict[str, Path], params: dict[str, Any]) -> None:
@@ -65,8 +64,8 @@ def write_archive(inputs: dict[str, Path], outputs: dict[str, Path], params: dic
             _copy(
                 file, archive, folder, {name: inputs[role] for name, role in roles.items()}, timeline.delivered_frames
             )
-            for name, content in _written(handed, {name: entry["sha256"] for name, entry in digests.items()}, params):
-                archive.writestr(_member(folder, name), content)
+            for name, content in _written(handed, {name: found["sha256"] for name, found in digests.items()}, params):
+                archive.writestr(entry(f"{folder}/{name}"), content)
     except BaseException:
         # zipfile closes an interrupted archive into a whole one that lacks files
         outputs["archive"].unlink(missing_ok=True)
@@ -120,7 +119,7 @@ def _copy(file: BinaryIO, archive: zipfile.ZipFile, folder: str, sources: dict[s
     for name, path in sources.items():
         with (
             path.open("rb", buffering=0) as source,
-            archive.open(_member(folder, name, path.stat().st_size), "w") as member,
+            archive.open(entry(f"{folder}/{name}", path.stat().st_size), "w") as member,
         ):
             while count := source.readinto(buffer):
                 member.write(buffer[:count])
@@ -131,15 +130,6 @@ def _copy(file: BinaryIO, archive: zipfile.ZipFile, folder: str, sources: dict[s
         if final is not None:
             final(Path(file.name), stored, file.tell())
             stored = file.tell()
-
-
-def _member(folder: str, name: str, size: int = 0) -> zipfile.ZipInfo:
-    """Return the entry of a file: zipfile takes the zip64 form by ``size``, which must be known before."""
-    info = zipfile.ZipInfo(f"{folder}/{name}", DATE)
-    info.create_system = 3  # Unix, on Windows too
-    info.external_attr = (stat.S_IFREG | 0o644) << 16
-    info.file_size = size
-    return info
 
 
 def _stem_facts(inputs: dict[str, Path], name: str) -> Facts:
