@@ -16,6 +16,7 @@ FIELD_BYTES = 100  # two fields, the format and an ending stay below NAME_BYTES
 BITS = {"PCM_16": "16", "PCM_24": "24", "FLOAT": "32"}
 
 _RESERVED_CHARACTERS = re.compile(r'[<>:"/\\|?*]')
+NO_CHARACTERS = "\ufffe\uffff"  # which XML cannot hold
 _JOINERS = "\u200c\u200d"  # spelling in Persian and Indic scripts, and in emoji
 _DEVICES = {"CON", "PRN", "AUX", "NUL", "CONIN$", "CONOUT$"} | {
     port + digit for port in ("COM", "LPT") for digit in "0123456789¹²³"
@@ -101,7 +102,8 @@ def _printing(character: str) -> str:
     category = unicodedata.category(character)
     if category in ("Cc", "Zl", "Zp", "Zs"):
         return " "
-    return "" if category in ("Cf", "Cs") and character not in _JOINERS else character
+    left_out = category in ("Cf", "Cs") or character in NO_CHARACTERS
+    return "" if left_out and character not in _JOINERS else character
 
 
 def _capital(character: str) -> str:
