@@ -12,6 +12,8 @@ from typing import Any
 from stemtasks.delivery.handover import Handover
 from stemtasks.delivery.session import Track, decimal, file_name, one_line, seconds_of, signature_of, tracks_of
 
+SOURCES = {"flac": "FLAC", "mp3": "MP3", "wav": "WAVE"}
+"""What reads a file, by its ending."""
 CUSTOM = 0x1000000
 """Says that a colour is one's own."""
 
@@ -61,7 +63,7 @@ def _track(track: Track, seconds: str) -> list[str]:
         "      VOLPAN 1 0 1 -1",
         "      SOFFS 0",
         "      PLAYRATE 1 1 0 -1 0 0.0025",
-        "      <SOURCE WAVE",
+        f"      <SOURCE {SOURCES[track.file.rpartition('.')[2]]}",
         f"        FILE {quoted(track.file)}",
         "      >",
         "    >",

@@ -2,7 +2,7 @@
 
 Opened as it is, a session sums to the mix: each stem lies at 0:00 on a track with the mix's fader, its gain and pan are
 in the file already, and the master bus does nothing. What is no stem (the delivered master) would sound twice, so its
-track is muted: solo it, and it is compared with the mix.
+track is muted: solo it, and it is compared with the mix. Where there are no stems, the first file is heard alone.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ GOLDEN = 0.618034
 """Of the circle of hues from one track to the next: however many there are, each is far from those before."""
 LIGHTNESS = (0.65, 0.4)
 SATURATION = 0.65
-MUTED_COLOUR = "#808080"
+MASTERS_COLOUR = "#808080"
 
 
 @dataclass(frozen=True)
@@ -35,12 +35,14 @@ class Track:
 def tracks_of(contents: dict[str, Any]) -> list[Track]:
     """Return a track for each file of the contents, in their order."""
     tracks: list[Track] = []
+    stems = any(file["role"] == "stem" for file in contents["files"])
     for file in contents["files"]:
         if file["role"] == "stem":
             gain, colour = 10 ** (file["mix_gain_db"] / 20), colour_of(len(tracks))
             tracks.append(Track(one_line(file["title"]), file["name"], gain, colour, muted=False))
         else:
-            tracks.append(Track(f"Delivered {file['role']}", file["name"], 1.0, MUTED_COLOUR, muted=True))
+            muted = stems or bool(tracks)
+            tracks.append(Track(f"Delivered {file['role']}", file["name"], 1.0, MASTERS_COLOUR, muted))
     return tracks
 
 

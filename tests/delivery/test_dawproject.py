@@ -159,6 +159,14 @@ def test_faders_are_the_mixs_and_the_delivered_master_is_silent():
     assert {channel.get("destination") for channel in channels.values()} == {bus.get("id")}
 
 
+def test_without_stems_the_first_file_is_heard_alone():
+    handed = handover()
+    del handed.contents["files"][:2]
+    handed.contents["files"].insert(0, {"role": "mix", "name": "Demo_Mix_48k_24b.wav"})
+    tracks = {each.get("name"): each.find("Channel/Mute").get("value") for each in project(handed).iter("Track")}
+    assert tracks == {"Delivered mix": "false", "Delivered master": "true", "Master": "false"}
+
+
 @pytest.mark.parametrize("gain_db", [-144.0, 0.0, 6.02, 24.0, 96.0])
 def test_a_fader_is_within_its_ends(gain_db):
     volume = project(handover(stem("bass", gain_db))).find("Structure/Track/Channel/Volume")

@@ -42,6 +42,13 @@ def test_a_track_has_its_file_at_the_start_as_long_as_it_is():
     assert found == ["Demo_Bass_48k_24b.wav", "Demo_Drums_48k_24b.wav", "Demo_Master_48k_24b.wav"]
 
 
+@pytest.mark.parametrize(("ending", "reads"), [("wav", "WAVE"), ("flac", "FLAC"), ("mp3", "MP3")])
+def test_a_file_is_read_by_what_reads_its_format(ending, reads):
+    root = project(handover(stem("bass") | {"name": f"Demo_Bass.{ending}"}))
+    source = root.find("TRACK").find("ITEM").find("SOURCE")
+    assert (source.attrib, values(source, "FILE")) == ([reads], [f"Demo_Bass.{ending}"])
+
+
 def test_faders_are_the_mixs_and_the_delivered_master_is_silent():
     root = project(handover())
     faders = [[float(value) for value in values(track, "VOLPAN")[:2]] for track in root.findall("TRACK")]
