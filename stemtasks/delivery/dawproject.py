@@ -14,7 +14,8 @@ from xml.etree import ElementTree
 from xml.etree.ElementTree import Element, SubElement
 
 from stemtasks.delivery.handover import Handover
-from stemtasks.delivery.session import Track, decimal, file_name, one_line, seconds_of, signature_of, tracks_of
+from stemtasks.delivery.names import one_line
+from stemtasks.delivery.session import Track, decimal, file_name, seconds_of, signature_of, tracks_of
 from stemtasks.delivery.zip_entry import entry
 
 MASTER = "master"

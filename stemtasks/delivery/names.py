@@ -82,6 +82,12 @@ def field(text: str, fallback: str) -> str:
     return short or fallback
 
 
+def one_line(text: str) -> str:
+    """Return a text on one line, without what does not print or may not stand in XML (1.0, 2.2)."""
+    line = " ".join(text.split())
+    return "".join(c for c in line if unicodedata.category(c) not in ("Cc", "Cs") and c not in NO_CHARACTERS)
+
+
 def distinct(fields: Iterable[str]) -> list[str]:
     """Return the fields, the later of two that differ at most in case with a number behind it."""
     fields = list(fields)

@@ -10,7 +10,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from stemtasks.delivery.handover import Handover
-from stemtasks.delivery.session import Track, decimal, file_name, one_line, seconds_of, signature_of, tracks_of
+from stemtasks.delivery.names import one_line
+from stemtasks.delivery.session import Track, decimal, file_name, seconds_of, signature_of, tracks_of
 
 SOURCES = {"flac": "FLAC", "mp3": "MP3", "wav": "WAVE"}
 """What reads a file, by its ending."""

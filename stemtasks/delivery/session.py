@@ -8,11 +8,10 @@ track is muted: solo it, and it is compared with the mix. Where there are no ste
 from __future__ import annotations
 
 import colorsys
-import unicodedata
 from dataclasses import dataclass
 from typing import Any
 
-from stemtasks.delivery.names import NO_CHARACTERS, field
+from stemtasks.delivery.names import field, one_line
 
 GOLDEN = 0.618034
 """Of the circle of hues from one track to the next: however many there are, each is far from those before."""
@@ -69,12 +68,6 @@ def signature_of(contents: dict[str, Any]) -> tuple[str, str]:
 def file_name(contents: dict[str, Any], ending: str) -> str:
     """Return the name of the session's file, beside the audio."""
     return f"{field(contents['song']['title'], 'Song')}.{ending}"
-
-
-def one_line(text: str) -> str:
-    """Return a text on one line, without what does not print or may not stand in XML (1.0, 2.2)."""
-    line = " ".join(text.split())
-    return "".join(c for c in line if unicodedata.category(c) not in ("Cc", "Cs") and c not in NO_CHARACTERS)
 
 
 def decimal(number: float) -> str:

@@ -19,6 +19,7 @@ from stemtasks.delivery.checks import disagreements
 from stemtasks.delivery.contents import contents_of
 from stemtasks.delivery.handover import Handover
 from stemtasks.delivery.names import file_names, folder_name
+from stemtasks.delivery.wav_chunks import chunks_of, header_of
 from stemtasks.delivery.zip_entry import entry
 from stemtasks.errors import VerificationError
 from stemtasks.plugins import call
@@ -37,8 +38,9 @@ def write_archive(inputs: dict[str, Path], outputs: dict[str, Path], params: dic
     with ``align_facts/NAME``, the facts of the aligned stem, the contents say which strategy was chosen and why; with
     ``reference`` and ``sync/NAME``, how far each file is from the reference, too. What the stems and the mix sound
     like in each section is measured here.
-    ``params["sha256"]`` has the inputs' digests. Raises VerificationError with all that is wrong, in one line, before
-    a byte is written.
+    ``params["sha256"]`` has the inputs' digests, ``params["wav_chunks"]`` what WAVs say of themselves
+    (``wav_chunks.py``): the contents have digest and size of what is delivered. Raises VerificationError with all that
+    is wrong, in one line, before a byte is written.
     """
     timeline = Timeline.load(inputs["timing"])
     facts = {name: _stem_facts(inputs, name) for name in sorted(params["stems"])}
@@ -56,14 +58,20 @@ def write_archive(inputs: dict[str, Path], outputs: dict[str, Path], params: dic
         _look_in_reference(handed, inputs)
     _listen(handed, inputs, timeline, params)
     folder = folder_name(params)
+    sources = {name: inputs[role] for name, role in roles.items()}
+    chunks = {
+        each["name"]: chunks_of(each, handed, params["wav_chunks"])
+        for each in handed["files"]
+        if params["wav_chunks"] and each["name"].endswith(".wav")
+    }
     try:
         with (
             outputs["archive"].open("wb") as file,
             zipfile.ZipFile(file, "w", zipfile.ZIP_STORED, allowZip64=True) as archive,
         ):
-            _copy(
-                file, archive, folder, {name: inputs[role] for name, role in roles.items()}, timeline.delivered_frames
-            )
+            digests |= _copy(file, archive, folder, sources, timeline.delivered_frames, chunks)
+            for each in handed["files"]:
+                each.update(digests[each["name"]])
             for name, content in _written(handed, {name: found["sha256"] for name, found in digests.items()}, params):
                 archive.writestr(entry(f"{folder}/{name}"), content)
     except BaseException:
@@ -111,25 +119,48 @@ def _written(handed: dict[str, Any], sha256_of: dict[str, str], params: dict[str
             yield name, content
 
 
-def _copy(file: BinaryIO, archive: zipfile.ZipFile, folder: str, sources: dict[str, Path], frames: int) -> None:
-    """Store files in blocks, each read once; what is stored can be read by others before the rest is."""
+def _copy(
+    file: BinaryIO,
+    archive: zipfile.ZipFile,
+    folder: str,
+    sources: dict[str, Path],
+    frames: int,
+    chunks: dict[str, bytes],
+) -> dict[str, dict[str, Any]]:
+    """Store files in blocks, each read once; what is stored can be read by others before the rest is.
+
+    Return digest and size of those that have ``chunks`` behind their audio.
+    """
+    found = {}
     tick, final = on_frames.get(), on_final.get()
     total, copied, stored = sum(path.stat().st_size for path in sources.values()), 0, 0
     buffer = memoryview(bytearray(COPY_BYTES))
     for name, path in sources.items():
+        end = chunks.get(name, b"")
+        head = header_of(path, len(end)) if end else b""
+        size, digest = path.stat().st_size + len(end), sha256(head)
         with (
             path.open("rb", buffering=0) as source,
-            archive.open(entry(f"{folder}/{name}", path.stat().st_size), "w") as member,
+            archive.open(entry(f"{folder}/{name}", size), "w") as member,
         ):
+            member.write(head)
+            copied += source.seek(len(head))
             while count := source.readinto(buffer):
                 member.write(buffer[:count])
+                if end:
+                    digest.update(buffer[:count])
                 copied += count
                 if tick is not None:
                     tick(frames * copied // total)
+            member.write(end)
+        if end:
+            digest.update(end)
+            found[name] = {"sha256": digest.hexdigest(), "bytes": size}
         file.flush()
         if final is not None:
             final(Path(file.name), stored, file.tell())
             stored = file.tell()
+    return found
 
 
 def _stem_facts(inputs: dict[str, Path], name: str) -> Facts:

@@ -51,6 +51,7 @@ class Delivery:
             "loudness_lufs": -14.0,
             "ceiling_dbtp": -1.0,
             "made_by": {"stemtasks": "0.1.0", "numpy": "2.4.6"},
+            "wav_chunks": [],
             "formats": [{"format": name, "arguments": {}} for name in ("manifest", "track_sheet", "sha256sums")],
         }
         limits = {"silence_dbfs": -80.0, "clipping_ratio": 0.001, "loudness_tolerance_lu": 0.5}
