@@ -16,7 +16,7 @@ from xml.etree import ElementTree
 
 import pytest
 import xmlschema
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from stemtasks.delivery.dawproject import dawproject
@@ -225,6 +225,7 @@ def test_colours_tell_tracks_apart():
     assert [track.get("color") for track in tracks] == [colour_of(0), colour_of(1), "#808080", None]
 
 
+@settings(deadline=None)
 @given(HOSTILE.filter(bool), HOSTILE, HOSTILE)
 @example("a<b & 'c' \"d\"", "]]>", "\ufffe")
 def test_any_text_is_a_name(title, stem_title, name):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 import rpp as reader
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from stemtasks.delivery.rpp import quoted, rpp
@@ -104,6 +104,7 @@ def test_a_text_is_in_the_quotes_that_it_does_not_hold(text, line):
     assert quoted(text) == line
 
 
+@settings(deadline=None)
 @given(HOSTILE, HOSTILE)
 @example("| not a note", ">")
 @example("\"'`", "<TRACK")

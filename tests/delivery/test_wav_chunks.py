@@ -12,7 +12,7 @@ import imageio_ffmpeg
 import numpy as np
 import pytest
 import soundfile
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from wavinfo import WavInfoReader
 
@@ -144,6 +144,7 @@ def test_a_file_whose_chunks_pass_4_gib_is_rf64_and_stays_it(tmp_path, monkeypat
             assert source.frames == frames
 
 
+@settings(deadline=None)
 @given(st.text(), st.text(min_size=1))
 def test_any_text_stays_in_its_chunk(name, title):
     song = {"title": title, "bpm": None, "key": None, "time_signature": "4/4", "frames": 10}
