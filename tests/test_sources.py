@@ -97,6 +97,8 @@ RADIUS = {
         "delivery/contents.py",
         "delivery/handover.py",
         "delivery/names.py",
+        "delivery/wav_chunks.py",
+        "delivery/zip_entry.py",
         "delivery/zipped.py",
         "dsp/attacks.py",
         "dsp/notes.py",

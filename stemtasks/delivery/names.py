@@ -16,6 +16,7 @@ FIELD_BYTES = 100  # two fields, the format and an ending stay below NAME_BYTES
 BITS = {"PCM_16": "16", "PCM_24": "24", "FLOAT": "32"}
 
 _RESERVED_CHARACTERS = re.compile(r'[<>:"/\\|?*]')
+NO_CHARACTERS = "\ufffe\uffff"  # which XML cannot hold
 _JOINERS = "\u200c\u200d"  # spelling in Persian and Indic scripts, and in emoji
 _DEVICES = {"CON", "PRN", "AUX", "NUL", "CONIN$", "CONOUT$"} | {
     port + digit for port in ("COM", "LPT") for digit in "0123456789¹²³"
@@ -81,6 +82,12 @@ def field(text: str, fallback: str) -> str:
     return short or fallback
 
 
+def one_line(text: str) -> str:
+    """Return a text on one line, without what does not print or may not stand in XML (1.0, 2.2)."""
+    line = " ".join(text.split())
+    return "".join(c for c in line if unicodedata.category(c) not in ("Cc", "Cs") and c not in NO_CHARACTERS)
+
+
 def distinct(fields: Iterable[str]) -> list[str]:
     """Return the fields, the later of two that differ at most in case with a number behind it."""
     fields = list(fields)
@@ -101,7 +108,8 @@ def _printing(character: str) -> str:
     category = unicodedata.category(character)
     if category in ("Cc", "Zl", "Zp", "Zs"):
         return " "
-    return "" if category in ("Cf", "Cs") and character not in _JOINERS else character
+    left_out = category in ("Cf", "Cs") or character in NO_CHARACTERS
+    return "" if left_out and character not in _JOINERS else character
 
 
 def _capital(character: str) -> str:

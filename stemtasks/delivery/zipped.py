@@ -6,7 +6,6 @@ the same inputs: members in a fixed order, one fixed date and mode, nothing in i
 
 from __future__ import annotations
 
-import stat
 import zipfile
 from collections.abc import Iterator
 from hashlib import sha256
@@ -20,6 +19,8 @@ from stemtasks.delivery.checks import disagreements
 from stemtasks.delivery.contents import contents_of
 from stemtasks.delivery.handover import Handover
 from stemtasks.delivery.names import file_names, folder_name
+from stemtasks.delivery.wav_chunks import chunks_of, header_of
+from stemtasks.delivery.zip_entry import entry
 from stemtasks.errors import VerificationError
 from stemtasks.plugins import call
 from stemtasks.progress import on_final, on_frames
@@ -28,7 +29,6 @@ from stemtasks.timeline import Timeline
 COPY_BYTES = 1 << 20
 WITHOUT_NOTES = ("drums", "fx")
 """Kinds of stems whose key is not judged: real drums ring on some pitch or other."""
-DATE = (1980, 1, 1, 0, 0, 0)  # the earliest a zip can say
 
 
 def write_archive(inputs: dict[str, Path], outputs: dict[str, Path], params: dict[str, Any]) -> None:
@@ -38,8 +38,9 @@ def write_archive(inputs: dict[str, Path], outputs: dict[str, Path], params: dic
     with ``align_facts/NAME``, the facts of the aligned stem, the contents say which strategy was chosen and why; with
     ``reference`` and ``sync/NAME``, how far each file is from the reference, too. What the stems and the mix sound
     like in each section is measured here.
-    ``params["sha256"]`` has the inputs' digests. Raises VerificationError with all that is wrong, in one line, before
-    a byte is written.
+    ``params["sha256"]`` has the inputs' digests, ``params["wav_chunks"]`` what WAVs say of themselves
+    (``wav_chunks.py``): the contents have digest and size of what is delivered. Raises VerificationError with all that
+    is wrong, in one line, before a byte is written.
     """
     timeline = Timeline.load(inputs["timing"])
     facts = {name: _stem_facts(inputs, name) for name in sorted(params["stems"])}
@@ -57,16 +58,22 @@ def write_archive(inputs: dict[str, Path], outputs: dict[str, Path], params: dic
         _look_in_reference(handed, inputs)
     _listen(handed, inputs, timeline, params)
     folder = folder_name(params)
+    sources = {name: inputs[role] for name, role in roles.items()}
+    chunks = {
+        each["name"]: chunks_of(each, handed, params["wav_chunks"])
+        for each in handed["files"]
+        if params["wav_chunks"] and each["name"].endswith(".wav")
+    }
     try:
         with (
             outputs["archive"].open("wb") as file,
             zipfile.ZipFile(file, "w", zipfile.ZIP_STORED, allowZip64=True) as archive,
         ):
-            _copy(
-                file, archive, folder, {name: inputs[role] for name, role in roles.items()}, timeline.delivered_frames
-            )
-            for name, content in _written(handed, {name: entry["sha256"] for name, entry in digests.items()}, params):
-                archive.writestr(_member(folder, name), content)
+            digests |= _copy(file, archive, folder, sources, timeline.delivered_frames, chunks)
+            for each in handed["files"]:
+                each.update(digests[each["name"]])
+            for name, content in _written(handed, {name: found["sha256"] for name, found in digests.items()}, params):
+                archive.writestr(entry(f"{folder}/{name}"), content)
     except BaseException:
         # zipfile closes an interrupted archive into a whole one that lacks files
         outputs["archive"].unlink(missing_ok=True)
@@ -112,34 +119,48 @@ def _written(handed: dict[str, Any], sha256_of: dict[str, str], params: dict[str
             yield name, content
 
 
-def _copy(file: BinaryIO, archive: zipfile.ZipFile, folder: str, sources: dict[str, Path], frames: int) -> None:
-    """Store files in blocks, each read once; what is stored can be read by others before the rest is."""
+def _copy(
+    file: BinaryIO,
+    archive: zipfile.ZipFile,
+    folder: str,
+    sources: dict[str, Path],
+    frames: int,
+    chunks: dict[str, bytes],
+) -> dict[str, dict[str, Any]]:
+    """Store files in blocks, each read once; what is stored can be read by others before the rest is.
+
+    Return digest and size of those that have ``chunks`` behind their audio.
+    """
+    found = {}
     tick, final = on_frames.get(), on_final.get()
     total, copied, stored = sum(path.stat().st_size for path in sources.values()), 0, 0
     buffer = memoryview(bytearray(COPY_BYTES))
     for name, path in sources.items():
+        end = chunks.get(name, b"")
+        head = header_of(path, len(end)) if end else b""
+        size, digest = path.stat().st_size + len(end), sha256(head)
         with (
             path.open("rb", buffering=0) as source,
-            archive.open(_member(folder, name, path.stat().st_size), "w") as member,
+            archive.open(entry(f"{folder}/{name}", size), "w") as member,
         ):
+            member.write(head)
+            copied += source.seek(len(head))
             while count := source.readinto(buffer):
                 member.write(buffer[:count])
+                if end:
+                    digest.update(buffer[:count])
                 copied += count
                 if tick is not None:
                     tick(frames * copied // total)
+            member.write(end)
+        if end:
+            digest.update(end)
+            found[name] = {"sha256": digest.hexdigest(), "bytes": size}
         file.flush()
         if final is not None:
             final(Path(file.name), stored, file.tell())
             stored = file.tell()
-
-
-def _member(folder: str, name: str, size: int = 0) -> zipfile.ZipInfo:
-    """Return the entry of a file: zipfile takes the zip64 form by ``size``, which must be known before."""
-    info = zipfile.ZipInfo(f"{folder}/{name}", DATE)
-    info.create_system = 3  # Unix, on Windows too
-    info.external_attr = (stat.S_IFREG | 0o644) << 16
-    info.file_size = size
-    return info
+    return found
 
 
 def _stem_facts(inputs: dict[str, Path], name: str) -> Facts:

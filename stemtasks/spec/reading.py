@@ -165,8 +165,9 @@ def _song(path: Path, data: dict[str, Any]) -> Song:
             with mistakes:
                 formats.append(_named("delivery", "format", value, f"archive.formats[{index}]", rate))
     mistakes.settle()
-    assert song and reference and mix and master and verify  # noqa: PT018 - what is None was a mistake
-    return Song(path.stem, path, song, reference, sections, stems, mix, master, tuple(formats), verify)
+    assert song and reference and mix and master and archive and verify  # noqa: PT018 - what is None was a mistake
+    wav_chunks = tuple(dict.fromkeys(archive.wav_chunks))
+    return Song(path.stem, path, song, reference, sections, stems, mix, master, tuple(formats), verify, wav_chunks)
 
 
 def _song_table(data: dict[str, Any]) -> SongTable:

@@ -69,6 +69,8 @@ class Song:
     master: MasterTable
     formats: tuple[Named, ...]
     verify: VerifyTable
+    wav_chunks: tuple[str, ...] = ()
+    """What delivered WAVs say of themselves."""
 
     def each(self, what: str) -> tuple[Stem, ...]:
         """Return what a stage makes a file each of: every ``stem``, or all ``compared`` with a reference's file."""

@@ -209,12 +209,18 @@ class ArchiveTable:
     ----------
     formats
         Delivery formats, in their order in the archive: names, or tables with 'format' and that one's parameters.
+    wav_chunks
+        What each WAV says of itself behind its audio: 'bext' (version 2, with the master's loudness), 'ixml', 'cue'
+        (the sections, with their names as labels), 'smpl' (the song without its tail as a loop).
     """
 
     formats: Annotated[
         list[Annotated[str, "a delivery format", Longest(200)] | Table],
         Longest(32, "formats"),
     ] = field(default_factory=lambda: ["manifest", "track_sheet", "sha256sums"])
+    wav_chunks: Annotated[list[Literal["bext", "ixml", "cue", "smpl"]], Longest(4, "chunks")] = field(
+        default_factory=list
+    )
 
 
 @dataclass(frozen=True)

@@ -52,6 +52,7 @@ def job(song: Song) -> Job:
         "loudness_lufs": song.loudness_lufs,
         "ceiling_dbtp": song.master.ceiling_dbtp,
         "formats": [{"format": each.name, "arguments": each.arguments} for each in song.formats],
+        "wav_chunks": list(song.wav_chunks),
         "made_by": _made_by(song),
     }
     return Job(

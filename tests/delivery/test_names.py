@@ -74,6 +74,10 @@ def test_a_letter_is_not_parted_from_its_marks():
     assert field(text, "Song") == "X" + "x" * (FIELD_BYTES - 4)
 
 
+def test_what_xml_cannot_hold_is_left_out():
+    assert field("low\uffff e\ufffend", "Song") == "LowEnd"
+
+
 def test_text_that_turns_the_direction_of_reading_is_left_out():
     assert field("bass\u202egpj.exe", "Song") == "Bassgpj.exe"
 

@@ -19,6 +19,7 @@ from stemtasks.audio.wav import write_wav
 from stemtasks.delivery import zipped
 from stemtasks.delivery.contents import CONTRACT
 from stemtasks.delivery.names import archive_name
+from stemtasks.delivery.zip_entry import entry
 from stemtasks.errors import VerificationError
 from stemtasks.progress import on_final, on_frames
 from stemtasks.stages import archive
@@ -50,6 +51,7 @@ class Delivery:
             "loudness_lufs": -14.0,
             "ceiling_dbtp": -1.0,
             "made_by": {"stemtasks": "0.1.0", "numpy": "2.4.6"},
+            "wav_chunks": [],
             "formats": [{"format": name, "arguments": {}} for name in ("manifest", "track_sheet", "sha256sums")],
         }
         limits = {"silence_dbfs": -80.0, "clipping_ratio": 0.001, "loudness_tolerance_lu": 0.5}
@@ -216,9 +218,9 @@ def test_the_manifest_says_of_every_file_what_it_is_and_what_made_it(delivery):
     made = delivery.build()
     manifest = manifest_of(made)
     bass, drums, master = manifest["files"]
-    for entry, source in ((bass, "stems/bass"), (drums, "stems/drums"), (master, "master")):
+    for file, source in ((bass, "stems/bass"), (drums, "stems/drums"), (master, "master")):
         content = delivery.inputs[source].read_bytes()
-        assert (entry["sha256"], entry["bytes"]) == (hashlib.sha256(content).hexdigest(), len(content))
+        assert (file["sha256"], file["bytes"]) == (hashlib.sha256(content).hexdigest(), len(content))
     assert bass["measurements"] == json.loads(delivery.inputs["facts/bass"].read_text())
     assert bass["align"] == {"strategy": "loop", "reason": reason}
     assert drums["align"] == {"strategy": "auto"}
@@ -364,7 +366,7 @@ def test_a_member_takes_the_zip64_form_by_its_size(size, large):
     # zip64's extra field (APPNOTE 4.5.3: id 1, 16 bytes) must be in the local header before the bytes are known
     file = io.BytesIO()
     with zipfile.ZipFile(file, "w", allowZip64=True) as opened:
-        opened.open(zipped._member("Top", "a.wav", size), "w").close()
+        opened.open(entry("Top/a.wav", size), "w").close()
     assert file.getvalue().startswith(b"PK\3\4")
     assert (b"a.wav\1\0\x10\0" in file.getvalue()) == large
 
