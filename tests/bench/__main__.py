@@ -1,7 +1,7 @@
 """Benchmarks: ``python -m tests.bench`` prints a table, each row against a peer in the same run.
 
 Whole processes, CPU time of the process and its children by the operating system's account,
-medians of runs that alternate with the peer's. ``STEMTASKS_BASELINE`` names the seed's script;
+medians of runs that alternate with the peer's. ``STEMTASKS_BASELINE`` names the baseline script;
 its rows are left out, saying so, where it is not there.
 """
 
@@ -69,9 +69,9 @@ SEED_STEMS = [
 
 
 def against_the_seed(folder: Path, count: int) -> None:
-    """The seed's work: five mono float stems of 137 s, aligned to 137.4 s, low-passed, mixed, mastered, zipped."""
+    """The baseline's work: five mono float stems of 137 s, aligned to 137.4 s, low-passed, mixed, mastered, zipped."""
     if not BASELINE.is_file():
-        print("(the seed's script is not beside this checkout: its rows are left out; set STEMTASKS_BASELINE)")
+        print("(the baseline script is not beside this checkout: its rows are left out; set STEMTASKS_BASELINE)")
         return
     theirs, ours = folder / "seed", folder / "ours"
     theirs.mkdir()
@@ -93,21 +93,21 @@ def against_the_seed(folder: Path, count: int) -> None:
 
     us, them = paired(count, run_ours, lambda: measured([sys.executable, str(BASELINE)], theirs))
     row(
-        "the seed's song, CPU",
+        "the baseline's song, CPU",
         f"{us.cpu:.2f} s",
         f"{them.cpu:.2f} s",
         f"{us.cpu / them.cpu:.2f}",
-        "<= 0.25 of the seed's script",
+        "<= 0.25 of the baseline script",
     )
     row(
-        "the seed's song, wall",
+        "the baseline's song, wall",
         f"{us.wall:.2f} s",
         f"{them.wall:.2f} s",
         f"{us.wall / them.wall:.2f}",
         "<= 0.17 on two cores",
     )
     row(
-        "the seed's song, peak memory",
+        "the baseline's song, peak memory",
         f"{us.peak_mb:.0f} MB",
         f"{them.peak_mb:.0f} MB",
         f"{us.peak_mb / them.peak_mb:.2f}",

@@ -1,4 +1,4 @@
-"""Recordings made three and seven times as long: ours, ffmpeg's aloop and acrossfade, and the seed's script.
+"""Recordings made three and seven times as long: ours, ffmpeg's aloop and acrossfade, and the baseline script.
 
 Drum loops are given cut by 26 ms too, as bounced files often are. ``beats`` is the share of the recording's strong
 onsets that are heard, within 15 ms, where they belong in each repetition. ``worst``, ``median`` and ``over 1 dB`` are
@@ -8,7 +8,7 @@ highest rise of the spectrum at a seam, as a percentile of the rises in stretche
 itself at any distance from 0.5 s on: medians, and how many of the extensions pass their own.
 
 PyMusicLooper's points are repeated with nothing between them, as a player does, where the program is on ``PATH`` or
-named by ``STEMTASKS_PYMUSICLOOPER``; it takes seconds a recording. The seed's function is run from where its script is
+named by ``STEMTASKS_PYMUSICLOOPER``; it takes seconds a recording. The baseline's function is run from where its script is
 (``STEMTASKS_BASELINE``). Rows of what is not there are left out.
 """
 
@@ -67,14 +67,14 @@ def table() -> None:
         return
     has_seed = BASELINE.is_file()
     if not has_seed:
-        print("(the seed's script is not beside this checkout: its rows are left out; set STEMTASKS_BASELINE)")
+        print("(the baseline script is not beside this checkout: its rows are left out; set STEMTASKS_BASELINE)")
     print(f"{'what':26} {'tool':18}" + "".join(f"{heading:>10}" for heading in HEADINGS))
-    loops = {"ours": our_loop, "ffmpeg aloop": their_loop} | ({"the seed's loop": seed_loop} if has_seed else {})
+    loops = {"ours": our_loop, "ffmpeg aloop": their_loop} | ({"the baseline's loop": seed_loop} if has_seed else {})
     for what, cut_ms in (("drum loops", 0), (f"drum loops, {CUT_MS} ms short", CUT_MS)):
         for tool, make in loops.items():
             row(what, tool, [make(name, times, cut_ms) for name in DRUM_LOOPS for times in TIMES])
     fades = {"ours": our_crossfade, "ffmpeg acrossfade": their_crossfade}
-    fades |= {"the seed's crossfade": seed_crossfade} if has_seed else {}
+    fades |= {"the baseline's crossfade": seed_crossfade} if has_seed else {}
     if looper() is None:
         print("(PyMusicLooper is not on PATH: its row is left out; set STEMTASKS_PYMUSICLOOPER)")
     else:
@@ -142,7 +142,7 @@ def their_loop(name: str, times: int, cut_ms: float) -> Figures:
 
 
 def seed_loop(name: str, times: int, cut_ms: float) -> Figures:
-    """Repeat the file with the seed's fades between; it takes mono."""
+    """Repeat the file with the baseline's fades between; it takes mono."""
     bpm, beats = DRUM_LOOPS[name]
     with tempfile.TemporaryDirectory() as folder:
         path, rate, wanted = _short(f"loops/{name}", folder, cut_ms)
@@ -257,7 +257,7 @@ def _butt(made: np.ndarray, going: np.ndarray, coming: np.ndarray, at: int, rate
 
 @cache
 def _seeds_function() -> Any:
-    """Return the seed's function that extends a stem, out of its script, which does all its work when imported."""
+    """Return the baseline's function that extends a stem, out of its script, which does all its work when imported."""
     script = ast.parse(BASELINE.read_text(encoding="utf-8"))
     wanted = [node for node in script.body if getattr(node, "name", "") == "align_stem_duration"]
     names: dict[str, Any] = {"np": np, "sf": soundfile, "os": os}

@@ -86,7 +86,7 @@ def test_wavinfo_reads_loudness_sections_loop_and_names(built):
         info = WavInfoReader(str(path))
         assert (info.bext.version, info.bext.originator, info.bext.time_reference) == (2, "stemtasks", 0)
         assert info.bext.originator_ref == hashlib.sha256((plain / path.name).read_bytes()).hexdigest()[:32]
-        assert re.fullmatch(r"A=PCM,F=9000,W=(16|24|32),M=stereo,T=stemtasks\r\n", info.bext.coding_history)
+        assert re.fullmatch(rf"A=PCM,F={RATE},W=(16|24|32),M=stereo,T=stemtasks\r\n", info.bext.coding_history)
         loudness = [
             info.bext.loudness_value,
             info.bext.loudness_range,
@@ -103,7 +103,7 @@ def test_wavinfo_reads_loudness_sections_loop_and_names(built):
         assert found == [(section["start_frame"], section["name"]) for section in sections]
         (loop,) = info.smpl.sample_loops
         assert (loop.loop_type, loop.start, loop.end, loop.repetition_count) == (0, 0, frames - 1, 0)
-        assert info.smpl.sample_period_ns == 62500
+        assert info.smpl.sample_period_ns == round(1e9 / RATE)
         assert info.ixml.project == TITLE
         part = "master" if "Master" in path.name else path.name.split("_")[1].lower()
         assert [track.name for track in info.ixml.track_list] == [f"{part} L", f"{part} R"]
