@@ -8,8 +8,8 @@ highest rise of the spectrum at a seam, as a percentile of the rises in stretche
 itself at any distance from 0.5 s on: medians, and how many of the extensions pass their own.
 
 PyMusicLooper's points are repeated with nothing between them, as a player does, where the program is on ``PATH`` or
-named by ``STEMTASKS_PYMUSICLOOPER``; it takes seconds a recording. The baseline's function is run from where its script is
-(``STEMTASKS_BASELINE``). Rows of what is not there are left out.
+named by ``STEMTASKS_PYMUSICLOOPER``; it takes seconds a recording. The baseline's function is run from where its script
+is (``STEMTASKS_BASELINE``). Rows of what is not there are left out.
 """
 
 from __future__ import annotations
