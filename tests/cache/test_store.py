@@ -50,6 +50,20 @@ def test_what_was_kept_comes_back(store, tmp_path):
     assert (tmp_path / "out").read_bytes() == b"bytes"
 
 
+def test_an_entry_that_was_changed_is_a_miss_also_where_all_of_it_could_be_right(store, tmp_path):
+    key, digest = kept(store, "a", b"bytes", tmp_path)
+    _, other = kept(store, "b", b"other", tmp_path)
+    text = store.entry_path(key).read_text()
+    for old, new in ((digest.sha256, other.sha256), ('"3 frames"', '"4 frames"')):
+        assert text.count(old) == 1
+        store.entry_path(key).chmod(0o644)
+        store.entry_path(key).write_text(text.replace(old, new))
+        assert store.entry(key) is None
+        assert store.restore(key, {"audio": tmp_path / "out"}) is None
+    store.entry_path(key).write_text(text)
+    assert store.restore(key, {"audio": tmp_path / "out"}).made == {"audio": digest}
+
+
 @pytest.mark.parametrize("damage", ["missing", "truncated", "altered", "empty"])
 def test_a_bad_blob_is_a_miss_and_is_gone(store, tmp_path, damage):
     key, digest = kept(store, "a", b"bytes", tmp_path)
