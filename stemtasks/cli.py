@@ -112,7 +112,9 @@ def _schema(parsed: argparse.Namespace) -> None:
 
 
 def _header(table: str) -> str:
-    return {"sections": "[[sections]]", "stems": "[stems.NAME]"}.get(table, f"[{table}]")
+    return {"sections": "[[sections]]", "stems": "[stems.NAME]", "deliveries": "[deliveries.NAME]"}.get(
+        table, f"[{table}]"
+    )
 
 
 def _lines(header: str, drawn: schema.Schema) -> Iterator[str]:
