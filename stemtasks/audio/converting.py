@@ -53,6 +53,8 @@ def convert(inputs: dict[str, Path], outputs: dict[str, Path], params: dict[str,
         write(source, outputs["audio"], params)
     facts = measured(outputs["audio"], params["measure"], outputs.get("loudness"))
     write_facts(outputs["facts"], facts | how | compared(source, outputs["audio"], params))
+    if source != inputs["audio"]:
+        source.unlink()
 
 
 def write(source: Path, made: Path, params: dict[str, Any]) -> None:

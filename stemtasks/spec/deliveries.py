@@ -199,11 +199,11 @@ def _delivery(song: Song, name: str, given: Any, named: Callable[..., Named]) ->
     for index, value in enumerate(table.formats or ()):
         with mistakes:
             formats.append(named(value, f"{where}.formats[{index}]"))
+    limits: dict[str, Any] = {}
     with mistakes:
-        # held against the schema here, and laid over the limits of the song and of each stem later
-        schema.bind(schema.of_table(VerifyTable), table.verify, f"{where}.verify")
+        limits = schema.bind(schema.of_table(VerifyTable), table.verify, f"{where}.verify")
     mistakes.settle()
-    return Delivery(name, table, forms, tuple(formats), table.verify)
+    return Delivery(name, table, forms, tuple(formats), {key: limits[key] for key in table.verify})
 
 
 def _form(song: Song, table: DeliveryTable, part: str, where: str) -> Form | None:

@@ -59,7 +59,7 @@ def job(song: Song, converted: Converted) -> Job:
         inputs=inputs,
         outputs=outputs,
         params=params,
-        limits=limits | {"format": form.format},
+        limits=limits | {"format": form.format, "fader": "gain_db" if part == "stems" else "mix.gain_db"},
         parts=encode,
         where=song.where(f"deliveries.{delivery.name}"),
     )
@@ -79,19 +79,21 @@ def verify(facts: dict[str, Any], limits: dict[str, Any]) -> list[str]:
     if facts["format"] != limits["format"]:
         found.append(f"its format is {facts['format']}, expected {limits['format']}")
     if facts["overs"]:
-        over_db = facts["peak_before_dbfs"]
+        over_db, what = facts["peak_before_dbfs"], "MP3" if facts["format"] == "mp3" else facts["subtype"]
         found.append(
-            f"at {facts['sample_rate']} Hz it peaks at {over_db:+.2f} dBFS and {facts['subtype']} clips "
-            f"{facts['overs']} samples: lower gain_db by {max(0.1, ceil(over_db * 10) / 10):.1f} dB or deliver FLOAT"
+            f"at {facts['sample_rate']} Hz it peaks at {over_db:+.2f} dBFS and {what} clips "
+            f"{facts['overs']} samples: lower {limits['fader']} by {max(0.1, ceil(over_db * 10) / 10):.1f} dB, or "
+            'deliver it as { format = "wav", subtype = "FLOAT" }'
         )
     elif source["residual_dbfs"] is not None and source["residual_dbfs"] > source["max_residual_dbfs"]:
         found.append(
             f"it differs from its source by {source['residual_dbfs']} dBFS, rounding explains "
             f"{source['max_residual_dbfs']}"
         )
-    if source["residual_dbfs"] is None and (source["residual_db"] or 0.0) > LOSSY_RESIDUAL_DB:
+    changed_db = source["residual_db"]
+    if source["residual_dbfs"] is None and changed_db is not None and changed_db > LOSSY_RESIDUAL_DB:
         found.append(
-            f"what the encoder changed is {source['residual_db']} dB from the sound, {LOSSY_RESIDUAL_DB} is allowed: "
+            f"what the encoder changed is {changed_db} dB from the sound, {LOSSY_RESIDUAL_DB} is allowed: "
             "deliver it as flac or wav"
         )
     return found + _master_failures(facts, limits)
