@@ -102,16 +102,15 @@ def verify(facts: dict[str, Any], limits: dict[str, Any]) -> list[str]:
 def _master_failures(facts: dict[str, Any], limits: dict[str, Any]) -> list[str]:
     """Return how a master as it is delivered misses its loudness or its ceiling."""
     found = []
-    target, ceiling = limits.get("loudness_lufs"), limits.get("ceiling_dbtp")
-    if target is not None and (facts["lufs"] is None or abs(facts["lufs"] - target) > limits["loudness_tolerance_lu"]):
-        found.append(
-            f"its loudness is {facts['lufs']} LUFS, {target} within {limits['loudness_tolerance_lu']} LU is asked"
-        )
+    target, ceiling, tolerance = (
+        limits.get(name) for name in ("loudness_lufs", "ceiling_dbtp", "loudness_tolerance_lu")
+    )
+    if target is not None and (facts["lufs"] is None or abs(facts["lufs"] - target) > tolerance):
+        found.append(f"its loudness is {facts['lufs']} LUFS as it is decoded, {target} within {tolerance} LU is asked")
     if ceiling is not None and facts["true_peak_dbtp"] > ceiling:
-        found.append(
-            f"its true peak is {facts['true_peak_dbtp']} dBTP as it is decoded, the ceiling is {ceiling}: lower "
-            "loudness_lufs, or raise ceiling_dbtp"
-        )
+        found.append(f"its true peak is {facts['true_peak_dbtp']} dBTP as it is decoded, the ceiling is {ceiling}")
+    if found:
+        found[-1] += ": lower loudness_lufs or deliver it as flac"
     return found
 
 

@@ -21,7 +21,13 @@ from stemtasks.stages import convert, master
 from tests import true_peak_oracle
 from tests.loudness_oracle import integrated_lufs
 
-LIMITS = {"silence_dbfs": -80.0, "clipping_ratio": 0.01, "dc_offset": 0.1, "fader": "gain_db"}
+LIMITS = {
+    "loudness_tolerance_lu": 0.5,
+    "silence_dbfs": -80.0,
+    "clipping_ratio": 0.01,
+    "dc_offset": 0.1,
+    "fader": "gain_db",
+}
 
 
 def music(frames, rate, channels=2, level=0.2, seed=0):
@@ -47,6 +53,7 @@ def converted(folder, audio, form, rate=48000, source="FLOAT", **params):
     convert.run(inputs, outputs, told)
     facts = read_facts(outputs["facts"])
     limits = LIMITS | {key: told[key] for key in ("format", "subtype", "sample_rate")}
+    limits |= {key: told[key] for key in ("loudness_lufs", "ceiling_dbtp") if key in told}
     return facts, soundfile.read(outputs["audio"], always_2d=True)[0], convert.verify(facts, limits)
 
 
@@ -134,6 +141,15 @@ def test_an_mp3_of_a_hot_master_holds_ceiling_and_loudness_as_it_is_decoded(tmp_
     assert [path.name for path in tmp_path.glob("limited.*")] == []
 
 
+def test_an_mp3_that_cannot_be_as_loud_as_asked_can_be_softer_or_a_flac(tmp_path):
+    audio = np.random.default_rng(1).standard_normal((3 * 44100, 2)) * 0.05
+    told = {"measure": "master", "ceiling_dbtp": -1.0, "loudness_lufs": -4.0}
+    _, _, wrong = converted(tmp_path, audio, "mp3", 44100, **told)
+    assert [phrase.partition(": ")[2] for phrase in wrong] == ["lower loudness_lufs or deliver it as flac"]
+    _, _, wrong = converted(tmp_path, audio, "mp3", 44100, **told | {"loudness_lufs": -16.0})
+    assert wrong == []
+
+
 def test_the_bytes_of_each_format_are_the_same_again_a_second_later(tmp_path):
     audio, found = music(30_000, 48000), []
     for _ in range(2):
@@ -157,7 +173,7 @@ FACTS = {"frames": 100, "sample_rate": 44100, "channels": 2, "subtype": "PCM_16"
 FACTS |= {"peak_dbfs": -6.0, "rms_dbfs": -12.0, "dc": 0.0, "clipped_ratio": 0.0, "format": "flac"}
 SOURCE = {"frames": 100, "residual_dbfs": -87.0, "max_residual_dbfs": -82.0, "residual_db": -60.0}
 ASKED = LIMITS | {"format": "flac", "subtype": "PCM_16", "sample_rate": 44100}
-MASTERED = {"loudness_lufs": -16, "ceiling_dbtp": -1, "loudness_tolerance_lu": 0.5}
+MASTERED = {"loudness_lufs": -16, "ceiling_dbtp": -1}
 
 
 @pytest.mark.parametrize(
@@ -176,7 +192,7 @@ MASTERED = {"loudness_lufs": -16, "ceiling_dbtp": -1, "loudness_tolerance_lu": 0
             {"lufs": -16.6, "true_peak_dbtp": -1.0},
             {},
             MASTERED,
-            "its loudness is -16.6 LUFS, -16 within 0.5 LU is asked",
+            "its loudness is -16.6 LUFS as it is decoded, -16 within 0.5 LU is asked: lower",
         ),
         ({"lufs": None, "true_peak_dbtp": -1.0}, {}, MASTERED, "its loudness is None LUFS"),
         ({"lufs": -16.0, "true_peak_dbtp": -0.9}, {}, MASTERED, "its true peak is -0.9 dBTP as it is decoded"),
