@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterator
 from typing import Any
 
-from stemtasks.action.pipeline import jobs_of
+from stemtasks.action.pipeline import jobs_of, per
 from stemtasks.action.workers import processes
 from stemtasks.commands import stoppable  # noqa: F401 - and Ctrl-C is a line from here on
 from stemtasks.commands.broken import tasks_of_broken
@@ -14,7 +14,9 @@ from stemtasks.commands.build import BuildReporter
 from stemtasks.commands.database import Checker
 from stemtasks.commands.project import run_in, songs
 from stemtasks.commands.task import GroupUpToDate, task_of
+from stemtasks.job import Job
 from stemtasks.paths import STATE
+from stemtasks.spec.song import Song
 
 __all__ = ["DOIT_CONFIG", "processes", "run_in", "tasks"]
 
@@ -30,10 +32,25 @@ DOIT_CONFIG = {
 }
 
 
+def _all_of(stage: str, song: Song, jobs: list[Job]) -> dict[str, Any]:
+    """Return doit's task ``archive:SONG`` of a song with deliveries: all of them."""
+    return {
+        "basename": stage,
+        "name": song.name,
+        "doc": f"all deliveries of {song.path.as_posix()}",
+        "actions": None,
+        "task_dep": [job.task for job in jobs],
+        "uptodate": [GroupUpToDate(lambda: iter(jobs))],
+    }
+
+
 def tasks(stage: str, doc: str) -> Iterator[dict[str, Any]]:
     """Yield doit's tasks of a stage, one for each song, or for each of its stems, and the group they make."""
     up_to_date = GroupUpToDate(lambda: (job for song in songs() for job in jobs_of(stage, song)))
     yield {"basename": stage, "name": None, "doc": doc, "uptodate": [up_to_date]}
     for song in songs():
-        yield from map(task_of, jobs_of(stage, song))
+        jobs = list(jobs_of(stage, song))
+        yield from map(task_of, jobs)
+        if song.deliveries and per(stage) == "delivery":
+            yield _all_of(stage, song, jobs)
     yield from tasks_of_broken(stage)

@@ -16,9 +16,10 @@ STAGES: list[str] = re.findall(r'tasks\("(\w+)"', (Path(__file__).parents[1] / "
 
 
 def tasks_of(song: str, stems: Iterable[str], stages: Iterable[str] = STAGES, reference: bool = False) -> list[str]:
-    """Return the names of a song's tasks, sorted; ``reference`` says that its reference is a file."""
+    """Return the names of the tasks of a song without deliveries, sorted; ``reference``: its reference is a file."""
     of_stems = [f"{song}/{stem}" for stem in stems]
     names = {None: [song], "stem": of_stems, "compared": of_stems if reference else []}
+    names |= {"delivery": [song], "mastered": [song], "converted": []}
     return sorted(f"{stage}:{name}" for stage in stages for name in names[per(stage)])
 
 

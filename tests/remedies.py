@@ -1316,6 +1316,62 @@ COMMANDS = [
     ),
 ]
 
+X = "[deliveries.x]\n"
+DELIVERIES = [
+    Case(
+        "a delivery with nothing in it",
+        HEAD + TONE + X + "stems = false\nmaster = false\n",
+        "nothing is in it",
+        {
+            "give it stems, mix or master": way(("stems = false", "stems = true")),
+            "leave the table out": way((f"{X}stems = false\nmaster = false\n", "")),
+        },
+    ),
+    Case(
+        "a loudness of no master",
+        HEAD + TONE + X + "master = false\nloudness_lufs = -16\n",
+        "it has no master",
+        {
+            "leave {} out": way(("loudness_lufs = -16\n", "")),
+            "write master = true": way(("master = false", "{0}"), read=r"write (master = true)"),
+        },
+    ),
+    Case(
+        "MP3 at a rate that it has not",
+        HEAD + TONE + X + 'sample_rate = 96000\nmaster = { format = "mp3" }\n',
+        "MP3 has no 96000 Hz",
+        {"give the delivery a sample_rate of these": way(("96000", "{0}"), read=r", (\d+); give")},
+    ),
+    Case(
+        "FLAC in float",
+        HEAD + TONE + X + 'stems = { format = "flac", subtype = "FLOAT" }\n',
+        "FLAC holds no FLOAT",
+        {
+            "write PCM_24": way(('"FLOAT"', '"{0}"'), read="write (PCM_24)"),
+            "or PCM_16": way(('"FLOAT"', '"{0}"'), read="or (PCM_16)"),
+            "format = 'wav'": way(('format = "flac"', "{0}"), read="or (format = 'wav')"),
+        },
+    ),
+    Case(
+        "two deliveries of one archive",
+        HEAD + TONE + '[deliveries."my x"]\n[deliveries.myX]\n',
+        "its archive would be",
+        {"rename one": way((".myX]", ".y]"))},
+    ),
+    Case(
+        "over full scale as it is delivered",
+        file("hot.wav") + X + 'stems = { subtype = "PCM_16" }\n',
+        "PCM_16 clips",
+        {
+            "lower {} by {} dB": more("gain_db = -{0}", r"lower gain_db by ([\d.]+) dB"),
+            'deliver it as { format = "wav", subtype = "FLOAT" }': way(
+                ('{ subtype = "PCM_16" }', "{0}"), read=r"deliver it as (\{.*?\})"
+            ),
+        },
+        last="convert",
+    ),
+]
+
 CASES = [
     *(replace(case, last="archive") for case in (*LIMITS, *IN_TIME, *AS_WRITTEN)),
     *STRATEGIES,
@@ -1324,6 +1380,7 @@ CASES = [
     *PARTS,
     *FILES,
     *COMMANDS,
+    *DELIVERIES,
 ]
 
 TYPED = (
@@ -1370,6 +1427,9 @@ TYPED = (
 """What the tests beside the table follow, in files, settings and commands."""
 
 ELSEWHERE = {
+    "lower loudness_lufs or deliver it as flac": (
+        "stages/test_convert.py::test_an_mp3_that_cannot_be_as_loud_as_asked_can_be_softer_or_a_flac"
+    ),
     "build it again": "test_build.py::test_damaged_targets_are_made_right_again_and_nothing_else_runs",
     "close what writes it and run doit again": (
         "test_failures.py::test_an_input_that_changes_while_its_task_runs_fails_it_and_the_next_build_is_right"

@@ -18,7 +18,7 @@ GUIDES = sorted([*ROOT.glob("docs/*.md"), ROOT / "README.md", ROOT / "CONTRIBUTI
 BLOCKS = [
     (f"{guide.stem}-{number}", text)
     for guide in GUIDES
-    if guide.stem in ("songs", "recordings")
+    if guide.stem in ("songs", "recordings", "delivery")
     for number, text in enumerate(re.findall(r"```toml\n(.*?)```", guide.read_text(encoding="utf-8"), re.DOTALL))
 ]
 TONE = '\n[stems.tone]\ngenerator = "tone"\n'

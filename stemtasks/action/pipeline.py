@@ -27,7 +27,7 @@ def all_jobs(songs: Iterable[Song]) -> Iterator[Job]:
 
 @cache
 def per(stage: str) -> str | None:
-    """Return what a stage makes a file for each of, as its ``job`` asks for it: ``stem``; None: one for the song."""
+    """Return what a stage makes a file for each of, as its ``job`` asks for it: ``stem`` (``Song.each``); None: one."""
     _, *asked = inspect.signature(plugins.load(parts.stage(stage, "job"))).parameters
     return asked[0] if asked else None
 
@@ -39,5 +39,5 @@ def task_names(songs: Iterable[Song]) -> set[str]:
         f"{stage}:{name}"
         for song in songs
         for stage, what in asked.items()
-        for name in ([song.name] if what is None else [f"{song.name}/{each.name}" for each in song.each(what)])
+        for name in ([song.name] if what is None else [song.called(each.name) for each in song.each(what)])
     }

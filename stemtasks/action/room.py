@@ -13,11 +13,14 @@ from stemtasks.action.pipeline import all_jobs
 from stemtasks.action.tree import Tree
 from stemtasks.errors import StemtasksError
 from stemtasks.paths import BUILD
+from stemtasks.spec.deliveries import Delivery, Form, converted, master_subtype, own_master
 from stemtasks.spec.reading import Broken
 from stemtasks.spec.song import Song
 from stemtasks.timeline import clock
 
 BYTES = {"FLOAT": 4, "PCM_24": 3, "PCM_16": 2}
+MP3_BYTES = 0.5
+"""A sample, at 320 kbit/s and 44,100 Hz in stereo."""
 WRITES = ("run", "fetch")
 """What is restored from the local store shares its bytes."""
 MOST_FACTS_CHARACTERS = 1 << 16
@@ -33,7 +36,14 @@ def without_room(songs: list[Song], tree: Tree) -> tuple[list[Song], list[Broken
         if line is None:
             fitting.append(song)
         else:
-            broken.append(Broken(song.path, (line,), tuple(stem.name for stem in song.stems)))
+            broken.append(
+                Broken(
+                    song.path,
+                    (line,),
+                    tuple(stem.name for stem in song.stems),
+                    tuple(each.name for each in song.deliveries),
+                )
+            )
     return fitting, broken
 
 
@@ -89,8 +99,30 @@ def sizes_of(song: Song, frames: int) -> dict[str, int]:
         sizes[f"process:{song.name}/{stem.name}"] = delivered * BYTES[table.subtype]
     sizes[f"mix:{song.name}"] = delivered * BYTES["FLOAT"]
     sizes[f"master:{song.name}"] = delivered * BYTES[table.subtype]
-    sizes[f"archive:{song.name}"] = delivered * BYTES[table.subtype] * (len(song.stems) + 1)
+    if not song.deliveries:
+        sizes[f"archive:{song.name}"] = delivered * BYTES[table.subtype] * (len(song.delivered) + 1)
+    for delivery in song.deliveries:
+        sizes |= _sizes_of_delivery(song, delivery, delivered)
     return sizes
+
+
+def _sizes_of_delivery(song: Song, delivery: Delivery, delivered: int) -> dict[str, int]:
+    """Return the same of a delivery's tasks, ``delivered`` being the samples of a file of the song."""
+    sizes, total = dict[str, int](), 0
+    for each in converted(song):
+        if each.delivery is delivery:
+            sizes[f"convert:{song.called(each.name)}"] = _bytes_of(song, each.form, delivered)
+    for part, form in delivery.forms.items():
+        total += _bytes_of(song, form, delivered) * (len(song.delivered) if part == "stems" else 1)
+    if own_master(song, delivery):
+        form = Form("wav", master_subtype(song, delivery), delivery.forms["master"].sample_rate)
+        sizes[f"master:{song.called(delivery.name)}"] = _bytes_of(song, form, delivered)
+    return sizes | {f"archive:{song.called(delivery.name)}": total}
+
+
+def _bytes_of(song: Song, form: Form, delivered: int) -> int:
+    samples = delivered * form.sample_rate / song.song.sample_rate
+    return round(samples * BYTES[form.subtype] if form.subtype in BYTES else samples * MP3_BYTES)
 
 
 def expected(forecasts: Iterable[Forecast], songs: Iterable[Song], tree: Tree) -> Iterator[str]:
@@ -125,7 +157,12 @@ def _most(song: Song, frames: int) -> int:
     longest = max(
         [frames + song.song.tail_seconds * song.song.sample_rate, *(d * song.song.sample_rate for d in durations)]
     )
-    return round(longest * 2 * BYTES["FLOAT"] * (4 * len(song.stems) + 3))
+    most = longest * 2 * BYTES["FLOAT"] * (4 * len(song.stems) + 3)
+    for delivery in song.deliveries:
+        faster = max(form.sample_rate for form in delivery.forms.values()) / song.song.sample_rate
+        # each file as it is converted and as it is zipped, and what the master is made of
+        most += longest * faster * 2 * BYTES["FLOAT"] * (2 * len(song.stems) + 6)
+    return round(most)
 
 
 def size(count: int) -> str:

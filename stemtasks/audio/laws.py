@@ -96,7 +96,7 @@ def _handover() -> Handover:
         "ceiling_dbtp": -1.0,
         "made_by": {},
     }
-    names: dict[str | None, str] = {"bass": "Demo_Bass_48k_24b.wav", None: "Demo_Master_48k_24b.wav"}
+    names = {"stems/bass": "Demo_Bass_48k_24b.wav", "master": "Demo_Master_48k_24b.wav"}
     digests = {name: {"sha256": "0" * 64, "bytes": 100} for name in names.values()}
     timeline = _offered(FRAMES)["timeline"]
     handed = contents_of({"bass": facts}, master, master, timeline, params, names, digests)

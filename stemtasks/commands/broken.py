@@ -46,11 +46,15 @@ class Fails:
 
 
 def _names(stage: str, each: Broken) -> list[str]:
-    """Return what a stage's tasks of the song are called: by its stems, and by those that it had when it was built."""
+    """Return what a stage's tasks of the song are called: by its stems, and by those that it had when it was built.
+
+    ``archive:SONG`` is one in any case, and so is ``master:SONG``.
+    """
     what = per(stage)
     if what is None:
         return [each.name]
     begin = f"{stage}:{each.name}/"
     recorded = (task.removeprefix(begin) for task in tree().records.names("tasks") if task.startswith(begin))
-    known = each.stems if what == "stem" else ()
-    return [f"{each.name}/{stem}" for stem in dict.fromkeys((*known, *recorded))]
+    known = {"stem": each.stems, "delivery": each.deliveries}.get(what, ())
+    whole = [each.name] if what in ("delivery", "mastered") else []
+    return whole + [f"{each.name}/{name}" for name in dict.fromkeys((*known, *recorded))]

@@ -14,22 +14,37 @@ from stemtasks.timeline import Timeline
 
 
 def disagreements(
-    inputs: dict[str, Path], stems: dict[str, Facts], master: Facts, mix: Facts, timeline: Timeline, params: Any
+    inputs: dict[str, Path],
+    stems: dict[str, Facts],
+    master: Facts | None,
+    mix: Facts,
+    timeline: Timeline,
+    delivered: Timeline,
+    params: Any,
+    delivered_mix: Facts | None = None,
 ) -> list[str]:
-    """Return what is not as it must be whatever the limits, a phrase each that starts with the file."""
-    form = {
-        "frames": timeline.delivered_frames,
-        "sample_rate": params["sample_rate"],
-        "channels": params["channels"],
-        "subtype": params["subtype"],
-    }
+    """Return what is not as it must be whatever the limits, a phrase each that starts with the file.
+
+    ``timeline`` is the song's, ``delivered`` the same at the sample rate of what is delivered.
+    """
+
+    def form(part: str) -> dict[str, Any]:
+        told = params.get("delivery", {}).get("parts", {}).get(part, {})
+        subtype = told.get("subtype", params["subtype"])
+        return _form(delivered, params) | {"subtype": subtype}
+
     found = []
     for name, facts in stems.items():
-        phrases = failures(facts, form) + _header_disagreements(inputs[f"stems/{name}"], facts)
+        phrases = failures(facts, form("stems")) + _header_disagreements(inputs[f"stems/{name}"], facts)
         found += [f"stem {name}: {phrase}" for phrase in phrases]
-    phrases = failures(mix, form | {"subtype": "FLOAT"}) + _header_disagreements(inputs["mix"], mix)
+    phrases = failures(mix, _form(timeline, params) | {"subtype": "FLOAT"}) + _header_disagreements(inputs["mix"], mix)
     found += [f"mix: {phrase}" for phrase in phrases + _sum_failures(mix)]
-    phrases = failures(master, form) + _header_disagreements(inputs["master"], master)
+    if delivered_mix is not None:
+        phrases = failures(delivered_mix, form("mix")) + _header_disagreements(inputs["delivered_mix"], delivered_mix)
+        found += [f"delivered mix: {phrase}" for phrase in phrases]
+    if master is None:
+        return found
+    phrases = failures(master, form("master")) + _header_disagreements(inputs["master"], master)
     phrases += [
         f"its {what} was not measured ({key})"
         for what, key in (("loudness", "lufs"), ("true peak", "true_peak_dbtp"))
@@ -37,6 +52,15 @@ def disagreements(
         if master.get(key) is None and not (key == "lufs" and key in master and params["loudness_lufs"] is None)
     ]
     return found + [f"master: {phrase}" for phrase in phrases]
+
+
+def _form(timeline: Timeline, params: Any) -> dict[str, Any]:
+    """Return the length and the rate that all files of a timeline have."""
+    return {
+        "frames": timeline.delivered_frames,
+        "sample_rate": timeline.sample_rate,
+        "channels": params["channels"],
+    }
 
 
 def _header_disagreements(path: Path, facts: Facts) -> list[str]:

@@ -11,38 +11,60 @@ from stemtasks.timeline import Timeline
 SCHEMA_VERSION = 1
 SUM_RESIDUAL_DBFS = -120.0
 CONTRACT = f"Stems are pre-master and sum at the recorded gains to the mix, to {SUM_RESIDUAL_DBFS:g} dBFS."
+NO_STEMS = "Stems are not part of this delivery."
 
 _FOLDERS = re.compile(r"(?<![\w.~/\\:-])(?:~|[A-Za-z]:)?[/\\](?:[^/\\\s\"']+[/\\])+")
 
 
 def contents_of(
     stems: dict[str, Facts],
-    master: Facts,
+    master: Facts | None,
     mix: Facts,
     timeline: Timeline,
     params: dict[str, Any],
-    names: dict[str | None, str],
+    names: dict[str, str],
     digests: dict[str, dict[str, Any]],
+    delivered_mix: Facts | None = None,
+    delivered_sum: dict[str, float] | None = None,
 ) -> dict[str, Any]:
     """Return what delivery formats write from, and what stands beside the archive as its facts.
 
     ``params`` are the archive stage's, ``names`` are ``names.file_names``, and ``digests`` holds
     ``{"sha256", "bytes"}`` by a file's name. ``mix_gain_db`` is the mix's fader; ``gain_db`` and ``pan`` are
-    in the stem's file already.
+    in the stem's file already. ``timeline`` is at the sample rate of what is delivered. ``delivered_mix`` is what the
+    mix measures where it is delivered, ``delivered_sum`` how far the stems are from it (``audio/delivered_sum.py``).
     """
-    files = [_stem(stem, facts, params) | {"name": names[stem]} for stem, facts in stems.items()]
-    asked = {name: params[name] for name in ("loudness_lufs", "ceiling_dbtp")}
-    files.append({"role": "master", "measurements": _delivered(master), "name": names[None]} | asked)
+    files = [_stem(stem, facts, params) | {"name": names[f"stems/{stem}"]} for stem, facts in stems.items()]
+    if delivered_mix is not None:
+        files.append({"role": "mix", "measurements": _delivered(delivered_mix), "name": names["mix"]})
+    if master is not None:
+        asked = {name: params[name] for name in ("loudness_lufs", "ceiling_dbtp")}
+        files.append({"role": "master", "measurements": _delivered(master), "name": names["master"]} | asked)
     return {
         "schema_version": SCHEMA_VERSION,
         "song": _song(timeline, params),
         "sections": _sections(timeline),
-        "contract": CONTRACT,
+        "contract": _contract(params, stems, delivered_sum),
+        **({} if delivered_sum is None else {"delivered_sum": delivered_sum}),
         "files": [file | digests[file["name"]] for file in files],
         "mix": {"measurements": _delivered(mix), "gains_db": params["gains_db"]},
         "made_by": params["made_by"],
         "keys": params.get("keys") or {},
     }
+
+
+def _contract(params: dict[str, Any], stems: dict[str, Facts], delivered_sum: dict[str, float] | None) -> str:
+    """Return what may be relied on: what stems, in the form that is delivered, sum to."""
+    if not stems:
+        return NO_STEMS
+    withheld = params.get("withheld") or []
+    they = f"with {', '.join(withheld)}, of this song but not delivered, they sum" if withheld else "they sum"
+    if delivered_sum is not None:
+        rate, most = params["sample_rate"], delivered_sum["max_residual_dbfs"]
+        return f"Stems are pre-master; {they} at the recorded gains to the mix at {rate} Hz, to {most:.1f} dBFS."
+    if any(facts.get("source") for facts in stems.values()):
+        return f"Stems are pre-master and encoded with losses: {they} at the recorded gains to about the mix."
+    return f"Stems are pre-master; {they}{CONTRACT.partition('sum')[2]}" if withheld else CONTRACT
 
 
 def _song(timeline: Timeline, params: dict[str, Any]) -> dict[str, Any]:
@@ -59,6 +81,7 @@ def _song(timeline: Timeline, params: dict[str, Any]) -> dict[str, Any]:
         "frames": timeline.frames,
         "tail_frames": timeline.tail_frames,
         "delivered_frames": timeline.delivered_frames,
+        **({"delivery": params["delivery"]["name"]} if "delivery" in params else {}),
     }
 
 

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 NAME_BYTES = 255
 FIELD_BYTES = 100  # two fields, the format and an ending stay below NAME_BYTES
+SHORT_FIELD_BYTES = 60
+"""Of three fields."""
 BITS = {"PCM_16": "16", "PCM_24": "24", "FLOAT": "32"}
 
 _RESERVED_CHARACTERS = re.compile(r'[<>:"/\\|?*]')
@@ -24,17 +26,20 @@ _DEVICES = {"CON", "PRN", "AUX", "NUL", "CONIN$", "CONOUT$"} | {
 
 
 def archive_name(params: dict[str, Any]) -> str:
-    """Return the archive's file name without a folder: ``Demo_48k_24bit.zip``.
+    """Return the archive's file name without a folder: ``Demo_48k_24bit.zip``, of a delivery ``Demo_Game_44.1k.zip``.
 
-    ``params`` has ``song``, ``sample_rate`` in Hz, ``subtype`` and, unless absent or None, ``title``.
+    ``params`` has ``song``, ``sample_rate`` in Hz, ``subtype`` and, unless absent or None, ``title``; ``delivery``
+    where it is one of several.
     """
     return folder_name(params) + ".zip"
 
 
 def folder_name(params: dict[str, Any]) -> str:
     """Return the name of the one folder inside the archive, which is the archive's without its ending."""
-    float_or_not = "float" if params["subtype"] == "FLOAT" else "bit"
     rate = rate_label(params["sample_rate"])
+    if "delivery" in params:
+        return f"{song_field(params)}_{field(params['delivery']['name'], 'Delivery')}_{rate}"
+    float_or_not = "float" if params["subtype"] == "FLOAT" else "bit"
     return f"{song_field(params)}_{rate}_{BITS[params['subtype']]}{float_or_not}"
 
 
@@ -43,19 +48,64 @@ def song_field(params: dict[str, Any]) -> str:
     return field(params.get("title") or params["song"], "Song")
 
 
-def file_names(params: dict[str, Any]) -> dict[str | None, str]:
-    """Return the name of each stem's file, and under None the master's.
+def file_names(params: dict[str, Any]) -> dict[str, str]:
+    """Return the name of each file by what it is, ``stems/NAME``, ``mix`` or ``master``, in the order of the archive.
 
-    ``params`` is what ``archive_name`` takes, with ``stems``: ``{NAME: {"title": str or None}}``.
-    No two are the same, also where upper and lower case are.
+    ``params`` is what ``archive_name`` takes, with ``stems``: ``{NAME: {"title": str or None}}``. Stems are in the
+    order of their names, those of a delivery in that of the spec. No two names are the same, also where upper and
+    lower case are.
     """
-    song = song_field(params)
-    depth = BITS[params["subtype"]] + ("f" if params["subtype"] == "FLOAT" else "b")
-    ending = f"{rate_label(params['sample_rate'])}_{depth}.wav"
-    stems = sorted(params["stems"])
-    fields = distinct(["Master", *(field(params["stems"][name].get("title") or name, "Stem") for name in stems)])
-    keys: list[str | None] = [None, *stems]
-    return {key: f"{song}_{part}_{ending}" for key, part in zip(keys, fields, strict=True)}
+    delivery = params.get("delivery") or _the_songs(params)
+    titles = (field(params["stems"][name].get("title") or name, "Stem") for name in delivery["order"])
+    # they take their words first, in whatever order they stand
+    reserved = ["master", "mix"] if "mix" in delivery["parts"] else ["master"]
+    fields = distinct([*map(str.capitalize, reserved), *titles])
+    of_stems = [f"stems/{name}" for name in delivery["order"]]
+    word = dict(zip([*reserved, *of_stems], fields, strict=True))
+    words = {role: word[role] for role in (*of_stems, "mix", "master") if _part(role) in delivery["parts"]}
+    places = max(2, len(str(len(words))))
+    # what is left of a name without some fields may be the same for two files
+    names = distinct(
+        "_".join([*([f"{place:0{places}}"] if delivery["numbers"] else []), *_fields(params, delivery, role, word)])
+        for place, (role, word) in enumerate(words.items(), 1)
+    )
+    return {role: f"{name}.{delivery['parts'][_part(role)]['ending']}" for role, name in zip(words, names, strict=True)}
+
+
+def _the_songs(params: dict[str, Any]) -> dict[str, Any]:
+    """Return what the one archive of a song is that has no deliveries."""
+    part = {"ending": "wav", "subtype": params["subtype"]}
+    parts = {"stems": part, "master": part}
+    return {
+        "order": sorted(params["stems"]),
+        "parts": parts,
+        "fields": ["song", "part", "rate", "bits"],
+        "numbers": False,
+    }
+
+
+def _part(role: str) -> str:
+    return role.partition("/")[0]
+
+
+def _fields(params: dict[str, Any], delivery: dict[str, Any], role: str, word: str) -> Iterator[str]:
+    """Yield the fields of a file's name that have something to say."""
+    bpm, subtype = delivery.get("bpm"), delivery["parts"][_part(role)]["subtype"]
+    most = FIELD_BYTES if "delivery" not in delivery["fields"] else SHORT_FIELD_BYTES
+    said = {
+        "song": _cut(song_field(params), most),
+        "delivery": _cut(field(delivery.get("name", ""), "Delivery"), most),
+        "part": _cut(word, most),
+        "bpm": "" if bpm is None else f"{bpm:g}bpm",
+        "key": field(delivery.get("key") or "", "-").strip("-"),
+        "rate": rate_label(params["sample_rate"]),
+        "bits": _depth(subtype) if subtype in BITS else "",
+    }
+    yield from (said[name] for name in delivery["fields"] if said[name])
+
+
+def _depth(subtype: str) -> str:
+    return BITS[subtype] + ("f" if subtype == "FLOAT" else "b")
 
 
 def rate_label(sample_rate: int) -> str:
@@ -91,15 +141,15 @@ def one_line(text: str) -> str:
 def distinct(fields: Iterable[str]) -> list[str]:
     """Return the fields, the later of two that differ at most in case with a number behind it."""
     fields = list(fields)
-    wanted = {_same(part) for part in fields}
+    wanted = {same_name(part) for part in fields}
     taken: set[str] = set()
     found = []
     for part in fields:
         name, number = part, 1
-        while _same(name) in taken or (number > 1 and _same(name) in wanted):
+        while same_name(name) in taken or (number > 1 and same_name(name) in wanted):
             number += 1
             name = f"{part}{number}"
-        taken.add(_same(name))
+        taken.add(same_name(name))
         found.append(name)
     return found
 
@@ -121,17 +171,17 @@ def _trimmed(text: str) -> str:
     return text.strip(".- " + _JOINERS)
 
 
-def _cut(text: str) -> str:
-    """Return as much of the text as fits ``FIELD_BYTES``, not parting a letter from its marks."""
-    if len(text.encode()) <= FIELD_BYTES:
+def _cut(text: str, most: int = FIELD_BYTES) -> str:
+    """Return as much of the text as fits ``most`` bytes, not parting a letter from its marks."""
+    if len(text.encode()) <= most:
         return text
-    end = len(text.encode()[:FIELD_BYTES].decode(errors="ignore"))
+    end = len(text.encode()[:most].decode(errors="ignore"))
     whole = end
     while whole and (unicodedata.category(text[whole])[0] == "M" or text[whole] in _JOINERS):
         whole -= 1
     return text[: whole or end]
 
 
-def _same(text: str) -> str:
+def same_name(text: str) -> str:
     """Return what two names share that some file system takes for one."""
     return unicodedata.normalize("NFKC", text.upper().casefold())

@@ -16,7 +16,7 @@ from stemtasks.timeline import clock
 
 COLUMNS = 100
 NAME_COLUMNS = 24
-FORMATS = {"PCM_16": "16-bit PCM", "PCM_24": "24-bit PCM", "FLOAT": "32-bit float"}
+FORMATS = {"PCM_16": "16-bit PCM", "PCM_24": "24-bit PCM", "FLOAT": "32-bit float", "MPEG_LAYER_III": "MP3"}
 
 
 def track_sheet(handover: Handover) -> Iterator[tuple[str, bytes]]:
@@ -28,15 +28,15 @@ def sheet(manifest: dict[str, Any]) -> str:
     """Return the sheet of an archive's contents, lines of at most about ``COLUMNS`` columns."""
     song = manifest["song"]
     stems = [file for file in manifest["files"] if file["role"] == "stem"]
-    master = next(file for file in manifest["files"] if file["role"] == "master")
+    master = next((file for file in manifest["files"] if file["role"] == "master"), None)
     title = shown(song["title"], COLUMNS)
     parts = [
         [title, "=" * width(title)],
-        _pairs(_song(song)),
+        _pairs(_song(song, manifest["files"])),
         _titled("Sections", _sections(manifest["sections"], song)),
-        _titled("Stems", _levels(stems)),
-        _titled("Sources", _table([["Stem", "Made by", "Effects"], *map(_source, stems)])),
-        _titled("Master", _pairs(_master(master))),
+        *(_titled("Stems", _levels(stems)) for _ in stems[:1]),
+        *(_titled("Sources", _table([["Stem", "Made by", "Effects"], *map(_source, stems)])) for _ in stems[:1]),
+        *([] if master is None else [_titled("Master", _pairs(_master(master)))]),
         _titled("Files", [file["name"] for file in manifest["files"]]),
         [manifest["contract"]],
     ]
@@ -62,7 +62,22 @@ def shown(text: str, columns: int) -> str:
     return "".join(kept).rstrip() + "…"
 
 
-def _song(song: dict[str, Any]) -> list[tuple[str, str]]:
+def _format(song: dict[str, Any], files: list[dict[str, Any]]) -> str:
+    """Return what the files are; of a delivery whose parts differ, each part."""
+    rate, channels = f"{rate_label(song['sample_rate'])[:-1]} kHz", _channels(song["channels"])
+    said = {f"{file['role']}s" if file["role"] == "stem" else file["role"]: _form(file, song) for file in files}
+    if len(set(said.values())) == 1:
+        return f"{rate}, {next(iter(said.values()))}, {channels}"
+    return f"{rate}, {channels}; " + ", ".join(f"{part} {form}" for part, form in said.items())
+
+
+def _form(file: dict[str, Any], song: dict[str, Any]) -> str:
+    facts = file["measurements"]
+    container = {"flac": "FLAC ", "rf64": "RF64 "}.get(facts.get("format"), "")
+    return container + FORMATS[facts.get("subtype", song["subtype"])]
+
+
+def _song(song: dict[str, Any], files: list[dict[str, Any]]) -> list[tuple[str, str]]:
     rate = song["sample_rate"]
     bpm = song["bpm"]
     tail = f" and a tail of {_clock(song['tail_frames'], rate)}" if song["tail_frames"] else ""
@@ -72,7 +87,8 @@ def _song(song: dict[str, Any]) -> list[tuple[str, str]]:
         ("Key", song["key"] or "not stated"),
         ("Time signature", song["time_signature"]),
         ("Length", _clock(song["frames"], rate) + tail),
-        ("Format", f"{rate_label(rate)[:-1]} kHz, {FORMATS[song['subtype']]}, {_channels(song['channels'])}"),
+        *([("Delivery", song["delivery"])] if "delivery" in song else []),
+        ("Format", _format(song, files)),
         ("Files", f"each starts at 0:00.000 and has {song['delivered_frames']} frames"),
     ]
 

@@ -17,6 +17,7 @@ from stemtasks.audio.musical import OF_A_MIX, OF_A_STEM, measure_music
 from stemtasks.audio.sync import InReference
 from stemtasks.delivery.checks import disagreements
 from stemtasks.delivery.contents import contents_of
+from stemtasks.delivery.delivered import at_rate
 from stemtasks.delivery.handover import Handover
 from stemtasks.delivery.names import file_names, folder_name
 from stemtasks.delivery.wav_chunks import chunks_of, header_of
@@ -38,22 +39,30 @@ def write_archive(inputs: dict[str, Path], outputs: dict[str, Path], params: dic
     with ``align_facts/NAME``, the facts of the aligned stem, the contents say which strategy was chosen and why; with
     ``reference`` and ``sync/NAME``, how far each file is from the reference, too. What the stems and the mix sound
     like in each section is measured here.
-    ``params["sha256"]`` has the inputs' digests, ``params["wav_chunks"]`` what WAVs say of themselves
-    (``wav_chunks.py``): the contents have digest and size of what is delivered. Raises VerificationError with all that
-    is wrong, in one line, before a byte is written.
+    A delivery has what its ``params["delivery"]`` says, which may be no stems or no master; with ``delivered_mix`` and
+    ``delivered_mix_facts`` it has the mix. ``params["sha256"]`` has the inputs' digests, ``params["wav_chunks"]`` what
+    WAVs say of themselves (``wav_chunks.py``): the contents have digest and size of what is delivered. Raises
+    VerificationError with all that is wrong, in one line, before a byte is written.
     """
     timeline = Timeline.load(inputs["timing"])
-    facts = {name: _stem_facts(inputs, name) for name in sorted(params["stems"])}
-    master, mix = read_facts(inputs["master_facts"]), read_facts(inputs["mix_facts"])
-    wrong = disagreements(inputs, facts, master, mix, timeline, params)
+    delivered = at_rate(timeline, params["sample_rate"])
+    order = params["delivery"]["order"] if "delivery" in params else sorted(params["stems"])
+    facts = {name: _stem_facts(inputs, name) for name in order}
+    mix = read_facts(inputs["mix_facts"])
+    master, delivered_mix = (
+        read_facts(inputs[role]) if role in inputs else None for role in ("master_facts", "delivered_mix_facts")
+    )
+    wrong = disagreements(inputs, facts, master, mix, timeline, delivered, params, delivered_mix)
     if wrong:
         raise VerificationError("nothing is delivered: " + "; ".join(wrong))
     names = file_names(params)
-    roles = {names[stem]: f"stems/{stem}" for stem in facts} | {names[None]: "master"}
+    roles = {name: "delivered_mix" if role == "mix" else role for role, name in names.items()}
+    summing = params["parts"].get("sum")
+    summed = None if summing is None else call(summing, inputs, facts, params, arguments={}, offered={})
     digests = {
         name: {"sha256": params["sha256"][role], "bytes": inputs[role].stat().st_size} for name, role in roles.items()
     }
-    handed = contents_of(facts, master, mix, timeline, params, names, digests)
+    handed = contents_of(facts, master, mix, delivered, params, names, digests, delivered_mix, summed)
     if "reference" in inputs:
         _look_in_reference(handed, inputs)
     _listen(handed, inputs, timeline, params)
@@ -69,7 +78,7 @@ def write_archive(inputs: dict[str, Path], outputs: dict[str, Path], params: dic
             outputs["archive"].open("wb") as file,
             zipfile.ZipFile(file, "w", zipfile.ZIP_STORED, allowZip64=True) as archive,
         ):
-            digests |= _copy(file, archive, folder, sources, timeline.delivered_frames, chunks)
+            digests |= _copy(file, archive, folder, sources, delivered.delivered_frames, chunks)
             for each in handed["files"]:
                 each.update(digests[each["name"]])
             for name, content in _written(handed, {name: found["sha256"] for name, found in digests.items()}, params):
@@ -91,7 +100,7 @@ def _look_in_reference(handed: dict[str, Any], inputs: dict[str, Path]) -> None:
             if file["role"] == "stem":
                 found = read_facts(inputs[f"sync/{file['stem']}"])
                 file["align"]["sync"], file["sync"] = found["aligned"], found["processed"]
-            else:
+            elif file["role"] == "master":
                 file["sync"] = reference.measure(inputs["master"])
         handed["mix"]["sync"] = reference.measure(inputs["mix"])
 
@@ -101,7 +110,8 @@ def _listen(handed: dict[str, Any], inputs: dict[str, Path], timeline: Timeline,
     for file in handed["files"]:
         if file["role"] == "stem":
             has_notes = params["stems"][file["stem"]].get("kind") not in WITHOUT_NOTES
-            file["sections"] = measure_music(inputs[f"stems/{file['stem']}"], timeline, OF_A_STEM, has_notes)
+            path = inputs[f"stems/{file['stem']}"]
+            file["sections"] = measure_music(path, at_rate(timeline, params["sample_rate"]), OF_A_STEM, has_notes)
     handed["mix"]["sections"] = measure_music(inputs["mix"], timeline, OF_A_MIX)
 
 

@@ -9,16 +9,19 @@ from __future__ import annotations
 import os
 import re
 import unicodedata
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
 from stemtasks.errors import Mistakes, SpecError, shown
 from stemtasks.music.pitch import parse_key
 from stemtasks.spec import parts, schema
+from stemtasks.spec.deliveries import Delivery, read_deliveries
 from stemtasks.spec.song import Named, Song, Stem
 from stemtasks.spec.tables import (
+    MOST_DELIVERIES,
     MOST_SECTIONS,
     MOST_STEMS,
     TABLES,
@@ -52,6 +55,8 @@ class Broken:
     mistakes: tuple[str, ...]
     stems: tuple[str, ...] = ()
     """The names of its stems, as far as it has any."""
+    deliveries: tuple[str, ...] = ()
+    """The same of its deliveries."""
 
     @property
     def name(self) -> str:
@@ -80,9 +85,7 @@ def read_all(folder: Path) -> tuple[list[Song], list[Broken]]:
             data = _parsed(path)
             songs.append(_checked(path, data))
         except SpecError as error:
-            stems = data.get("stems")
-            names = tuple(name for name in stems if _is_name(name)) if isinstance(stems, dict) else ()
-            broken.append(Broken(path, error.mistakes, names))
+            broken.append(Broken(path, error.mistakes, _names_in(data, "stems"), _names_in(data, "deliveries")))
     return songs, broken
 
 
@@ -166,8 +169,32 @@ def _song(path: Path, data: dict[str, Any]) -> Song:
                 formats.append(_named("delivery", "format", value, f"archive.formats[{index}]", rate))
     mistakes.settle()
     assert song and reference and mix and master and archive and verify  # noqa: PT018 - what is None was a mistake
-    wav_chunks = tuple(dict.fromkeys(archive.wav_chunks))
-    return Song(path.stem, path, song, reference, sections, stems, mix, master, tuple(formats), verify, wav_chunks)
+    chunks = tuple(dict.fromkeys(archive.wav_chunks))
+    whole = Song(path.stem, path, song, reference, sections, stems, mix, master, tuple(formats), verify, chunks)
+    deliveries = tuple(_deliveries(whole, data, mistakes))
+    mistakes.settle()
+    return replace(whole, deliveries=deliveries)
+
+
+def _names_in(data: dict[str, Any], tables: str) -> tuple[str, ...]:
+    found = data.get(tables)
+    return tuple(name for name in found if _is_name(name)) if isinstance(found, dict) else ()
+
+
+def _deliveries(song: Song, data: dict[str, Any], mistakes: Mistakes) -> Iterator[Delivery]:
+    tables = data.get("deliveries", {})
+    if len(tables) > MOST_DELIVERIES:
+        mistakes.append(f"deliveries: {len(tables)} of them; at most {MOST_DELIVERIES} are allowed")
+        return
+    seen: dict[str, str] = {}
+    right = {}
+    for name, table in tables.items():
+        with mistakes:
+            check_name(name, f"deliveries.{name}")
+            _no_twin(name, seen, "deliveries: two have the name")
+            right[name] = table
+    named = partial(_named, "delivery", "format", sample_rate=song.song.sample_rate)
+    yield from read_deliveries(song, right, named, mistakes)
 
 
 def _song_table(data: dict[str, Any]) -> SongTable:

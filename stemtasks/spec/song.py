@@ -19,7 +19,10 @@ from stemtasks.timeline import frames_of_beats
 from stemtasks.units import duration_of
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from fractions import Fraction
+
+    from stemtasks.spec.deliveries import Converted, Delivery, Mastered
 
 
 @dataclass(frozen=True)
@@ -71,10 +74,32 @@ class Song:
     verify: VerifyTable
     wav_chunks: tuple[str, ...] = ()
     """What delivered WAVs say of themselves."""
+    deliveries: tuple[Delivery, ...] = ()
 
-    def each(self, what: str) -> tuple[Stem, ...]:
-        """Return what a stage makes a file each of: every ``stem``, or all ``compared`` with a reference's file."""
+    def each(self, what: str) -> Sequence[Stem | Delivery | Mastered | Converted]:
+        """Return what a stage makes a file each of; what has no name is the song's own.
+
+        Every ``stem``, all ``compared`` with a reference's file, every ``delivery``, what is ``mastered`` and what is
+        ``converted`` for them.
+        """
+        from stemtasks.spec import deliveries  # noqa: PLC0415 - it needs what a song is
+
+        if what == "delivery":
+            return self.deliveries or (deliveries.the_songs(self.formats),)
+        if what == "mastered":
+            return tuple(deliveries.mastered(self))
+        if what == "converted":
+            return tuple(deliveries.converted(self))
         return self.stems if what == "stem" or self.reference.file is not None else ()
+
+    def called(self, name: str) -> str:
+        """Return what a task is called behind its stage: for what has no name of its own as the song."""
+        return f"{self.name}/{name}" if name else self.name
+
+    @property
+    def delivered(self) -> tuple[Stem, ...]:
+        """Return the stems that are delivered."""
+        return tuple(stem for stem in self.stems if stem.table.deliver)
 
     @property
     def title(self) -> str:
@@ -161,12 +186,54 @@ class Song:
     @property
     def dither(self) -> str:
         """Return how delivered files are dithered: 'off' where they are float, so that a change makes nothing anew."""
-        return "off" if self.song.subtype == "FLOAT" else self.song.dither
+        return self.dither_of(self.song.subtype)
+
+    def dither_of(self, subtype: str) -> str:
+        """Return how a file of a subtype is dithered: 'off' where nothing is rounded."""
+        return self.song.dither if subtype.startswith("PCM") else "off"
 
     @property
     def loudness_lufs(self) -> float | None:
         """Return the loudness asked of the master, or None where the mix's is kept."""
         return None if self.master.loudness_lufs == "off" else self.master.loudness_lufs
+
+    def loudness_of(self, delivery: Delivery) -> float | None:
+        """Return the loudness asked of a delivery's master, or None where the mix's is kept."""
+        asked = delivery.table.loudness_lufs
+        return self.loudness_lufs if asked is None else None if asked == "off" else asked
+
+    def ceiling_of(self, delivery: Delivery) -> float:
+        """Return the ceiling of a delivery's master."""
+        asked = delivery.table.ceiling_dbtp
+        return self.master.ceiling_dbtp if asked is None else asked
+
+    def archive_params(self, delivery: Delivery) -> dict[str, Any]:
+        """Return what the names of a delivery's archive and files follow from (``delivery/names.py``)."""
+        params: dict[str, Any] = {
+            "song": self.name,
+            "title": self.title,
+            "artist": self.song.artist or None,
+            "subtype": self.song.subtype,
+            "sample_rate": self.song.sample_rate,
+        }
+        if delivery.is_the_songs:
+            return params
+        table = delivery.table
+        return params | {
+            "sample_rate": table.sample_rate or self.song.sample_rate,
+            "delivery": {
+                "name": delivery.name,
+                "order": [stem.name for stem in self.delivered] if "stems" in delivery.forms else [],
+                "parts": {
+                    part: {"format": form.format, "ending": form.ending, "subtype": form.subtype}
+                    for part, form in delivery.forms.items()
+                },
+                "fields": table.fields,
+                "numbers": table.numbers,
+                **({"bpm": self.song.bpm} if "bpm" in table.fields else {}),
+                **({"key": self.song.key} if "key" in table.fields else {}),
+            },
+        }
 
     def limits(self, table: VerifyTable, channels: int, subtype: str) -> dict[str, Any]:
         """Return the limits of an audio file: the spec's, and the format that it must have."""
@@ -186,6 +253,26 @@ class Song:
             "loudness_lufs": self.loudness_lufs,
             "ceiling_dbtp": self.master.ceiling_dbtp,
         }
+
+    def own_master_limits(self, delivery: Delivery) -> dict[str, Any]:
+        """Return the limits of the WAV that a delivery's master is, or is encoded from."""
+        from stemtasks.spec.deliveries import master_subtype  # noqa: PLC0415 - it needs what a song is
+
+        form = delivery.forms["master"]
+        return self.delivered_limits(delivery, "master") | {
+            "subtype": master_subtype(self, delivery),
+            "sample_rate": form.sample_rate,
+        }
+
+    def delivered_limits(self, delivery: Delivery, part: str, stem: Stem | None = None) -> dict[str, Any]:
+        """Return the limits of a file as it is in a delivery: the song's or the stem's, and over them its own."""
+        table = self.verify if stem is None else stem.verify
+        form = delivery.forms[part]
+        limits = self.limits(table, self.song.channels, form.subtype) | delivery.verify
+        limits["sample_rate"] = form.sample_rate
+        if part == "master":
+            limits |= {"loudness_lufs": self.loudness_of(delivery), "ceiling_dbtp": self.ceiling_of(delivery)}
+        return limits
 
     def stem_limits(self, stem: Stem) -> dict[str, Any]:
         """Return the limits of a stem before its effects, and whether what is outside them may be mended."""

@@ -13,6 +13,7 @@ Chain = Annotated[list[Table], Longest(32, "effects")]
 
 Subtype = Literal["FLOAT", "PCM_24", "PCM_16"]
 MOST_STEMS = 1000
+MOST_DELIVERIES = 100
 MOST_SECTIONS = 1000
 StemKind = Literal["drums", "bass", "melodic", "vocal", "pad", "fx"]
 
@@ -151,6 +152,8 @@ class StemTable:
         Instead of one drawn from the song's seed and the stem's name.
     verify
         Limits that differ from the song's.
+    deliver
+        Whether it is in what is delivered; the mix has it in any case.
     """
 
     generator: Name
@@ -167,6 +170,7 @@ class StemTable:
     bpm: Bpm | None = None
     seed: Annotated[int, Range(0, 2**53)] | None = None
     verify: Table = field(default_factory=dict)
+    deliver: bool = True
 
 
 @dataclass(frozen=True)
@@ -221,6 +225,67 @@ class ArchiveTable:
     wav_chunks: Annotated[list[Literal["bext", "ixml", "cue", "smpl"]], Longest(4, "chunks")] = field(
         default_factory=list
     )
+
+
+@dataclass(frozen=True)
+class FilesTable:
+    """What the files of a part of a delivery are.
+
+    Attributes
+    ----------
+    format
+        'wav' is RF64 past 4 GiB, 'rf64' always is; 'mp3' has the highest constant bit rate.
+    subtype
+        The song's if not given, and PCM_24 for FLAC of a FLOAT song; MP3 has none.
+    """
+
+    format: Literal["wav", "rf64", "flac", "mp3"] = "wav"
+    subtype: Subtype | None = None
+
+
+@dataclass(frozen=True)
+class DeliveryTable:
+    """One archive of its own; without any there is one, in the song's format.
+
+    Attributes
+    ----------
+    stems
+        Whether it has the stems, or a table with their 'format' and 'subtype'.
+    mix
+        Whether it has the mix before the master, or a table as for stems.
+    master
+        Whether it has the master, or a table as for stems.
+    sample_rate
+        Of its files; the song's if not given.
+    loudness_lufs
+        Of its master, if not as in [master].
+    ceiling_dbtp
+        Of its master, if not as in [master].
+    formats
+        Delivery formats, if not those of [archive].
+    fields
+        What the names of its files are made of, in this order.
+    numbers
+        Whether names begin with the place of the file: stems in the order of the spec, then mix and master.
+    verify
+        Limits that differ from the song's and the stems'.
+    """
+
+    stems: bool | Table = True
+    mix: bool | Table = False
+    master: bool | Table = True
+    sample_rate: Annotated[int, Range(8000, 384_000, "Hz")] | None = None
+    loudness_lufs: Annotated[float, Range(-60.0, -5.0, "LUFS")] | Literal["off"] | None = None
+    ceiling_dbtp: Annotated[float, Range(-20.0, 0.0, "dBTP")] | None = None
+    formats: (
+        Annotated[list[Annotated[str, "a delivery format", Longest(200)] | Table], Longest(32, "formats")] | None
+    ) = None
+    fields: Annotated[
+        list[Literal["song", "delivery", "part", "bpm", "key", "rate", "bits"]],
+        Longest(7, "fields"),
+    ] = field(default_factory=lambda: ["song", "part", "rate", "bits"])
+    numbers: bool = False
+    verify: Table = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -299,11 +364,16 @@ TABLES = {
     "mix": MixTable,
     "master": MasterTable,
     "archive": ArchiveTable,
+    "deliveries": DeliveryTable,
     "verify": VerifyTable,
 }
 LISTED = {"sections": MOST_SECTIONS}
 """Of which a song has a list, and the most in it."""
-NAMED = {"stems": MOST_STEMS}
+NAMED = {"stems": MOST_STEMS, "deliveries": MOST_DELIVERIES}
 """Of which a song has one for each name, and the most of them."""
-INSIDE: dict[tuple[type, str], type] = {(StemTable, "verify"): VerifyTable}
+INSIDE: dict[tuple[type, str], type] = {
+    (StemTable, "verify"): VerifyTable,
+    (DeliveryTable, "verify"): VerifyTable,
+    **{(DeliveryTable, part): FilesTable for part in ("stems", "mix", "master")},
+}
 """Keys that hold the keys of another table."""

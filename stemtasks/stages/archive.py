@@ -12,63 +12,90 @@ from stemtasks.audio.limits import failures
 from stemtasks.delivery.names import archive_name
 from stemtasks.job import Job
 from stemtasks.spec import parts
+from stemtasks.spec.deliveries import delivered_file, is_converted
 
 if TYPE_CHECKING:
+    from stemtasks.spec.deliveries import Delivery
     from stemtasks.spec.song import Named, Song, Stem
 
 CORRECT_STEMS = "correct its stems with align = { sync = true }"
 MADE_BY_STAGES = ("stem", "align", "process", "mix", "master")
+CONVERTED_BY = "convert"
+SUMMING = "stemtasks.audio.delivered_sum:delivered_sum"
+"""A part, so that it is in the keys of deliveries alone whose files are not the song's."""
 
 
-def job(song: Song) -> Job:
-    """Return what the archive is made of.
+def job(song: Song, delivery: Delivery) -> Job:
+    """Return what the archive is made of, the song's own or that of a delivery.
 
     Where the reference is a file, the mix and the master are looked for in it before anything is zipped.
     """
+    own = delivery.is_the_songs
+    stems = song.delivered if own or "stems" in delivery.forms else ()
     inputs = {
-        "master": song.product("master.wav"),
-        "master_facts": song.product("master.json"),
         "mix": song.product("mix.wav"),
         "mix_facts": song.product("mix.json"),
         "timing": song.product("timing.json"),
     }
-    for stem in song.stems:
-        inputs[f"stems/{stem.name}"] = song.product("processed", f"{stem.name}.wav")
-        inputs[f"facts/{stem.name}"] = song.product("processed", f"{stem.name}.json")
+    if own or "master" in delivery.forms:
+        master = song.audio("master") if own else delivered_file(song, delivery, "master")
+        inputs |= {"master": master["audio"], "master_facts": master["facts"]}
+    if "mix" in delivery.forms:
+        mix = delivered_file(song, delivery, "mix")
+        inputs |= {"delivered_mix": mix["audio"], "delivered_mix_facts": mix["facts"]}
+    for stem in stems:
+        made = song.audio("processed", stem.name) if own else delivered_file(song, delivery, "stems", stem)
+        inputs[f"stems/{stem.name}"] = made["audio"]
+        inputs[f"facts/{stem.name}"] = made["facts"]
         inputs[f"align_facts/{stem.name}"] = song.product("aligned", f"{stem.name}.json")
     if song.reference.file is not None:
         inputs["reference"] = song.input(song.reference.file)
-    for stem in song.each("compared"):
-        inputs[f"sync/{stem.name}"] = song.product("sync", f"{stem.name}.json")
+        inputs |= {f"sync/{stem.name}": song.product("sync", f"{stem.name}.json") for stem in stems}
     params = {
-        "song": song.name,
-        "title": song.title,
-        "artist": song.song.artist or None,
-        "subtype": song.song.subtype,
-        "sample_rate": song.song.sample_rate,
+        **song.archive_params(delivery),
         "channels": song.song.channels,
-        "stems": {stem.name: _described(stem) for stem in song.stems},
+        "stems": {stem.name: _described(stem) for stem in stems},
         "gains_db": song.gains_db,
-        "loudness_lufs": song.loudness_lufs,
-        "ceiling_dbtp": song.master.ceiling_dbtp,
-        "formats": [{"format": each.name, "arguments": each.arguments} for each in song.formats],
+        "loudness_lufs": song.loudness_lufs if own else song.loudness_of(delivery),
+        "ceiling_dbtp": song.master.ceiling_dbtp if own else song.ceiling_of(delivery),
+        "formats": [{"format": each.name, "arguments": each.arguments} for each in delivery.formats],
         "wav_chunks": list(song.wav_chunks),
-        "made_by": _made_by(song),
+        "made_by": _made_by(song, delivery),
     }
+    withheld = [stem.name for stem in song.stems if not stem.table.deliver]
+    if withheld:
+        params["withheld"] = withheld
+    summing: dict[str, str] = {}
+    if stems and not own and is_converted(song, delivery, "stems") and not delivery.forms["stems"].is_lossy:
+        summing = {"sum": SUMMING}
+        inputs |= {f"withheld/{name}": song.product("processed", f"{name}.wav") for name in withheld}
     return Job(
-        task=f"archive:{song.name}",
+        task=f"archive:{song.called(delivery.name)}",
         stage="archive",
         inputs=inputs,
-        outputs={"archive": song.product(archive_name(params)), "facts": song.product("archive.json")},
-        params=params,
-        limits={
-            "mix": song.mix_limits,
-            "master": song.master_limits,
-            "stems": {stem.name: song.processed_limits(stem) for stem in song.stems},
+        outputs={
+            "archive": song.product(archive_name(params)),
+            "facts": song.product("archive.json") if own else song.product("deliveries", delivery.name, "archive.json"),
         },
-        parts={f"delivery/{each.name}": each.reference for each in song.formats},
-        where=song.where("archive"),
+        params=params,
+        limits=_limits(song, delivery, stems),
+        parts={f"delivery/{each.name}": each.reference for each in delivery.formats} | summing,
+        where=song.where("archive" if own else f"deliveries.{delivery.name}"),
     )
+
+
+def _limits(song: Song, delivery: Delivery, stems: tuple[Stem, ...]) -> dict[str, Any]:
+    if delivery.is_the_songs:
+        held = {stem.name: song.processed_limits(stem) for stem in stems}
+        return {"mix": song.mix_limits, "master": song.master_limits, "stems": held}
+    limits = {
+        "mix": song.mix_limits | delivery.verify,
+        "stems": {stem.name: song.delivered_limits(delivery, "stems", stem) for stem in stems},
+    }
+    for part, name in (("master", "master"), ("mix", "delivered_mix")):
+        if part in delivery.forms:
+            limits[name] = song.delivered_limits(delivery, part)
+    return limits
 
 
 def _described(stem: Stem) -> dict[str, Any]:
@@ -90,14 +117,15 @@ def _chain(effects: tuple[Named, ...]) -> list[dict[str, Any]]:
     return [{"effect": effect.name, "arguments": effect.arguments} for effect in effects]
 
 
-def _made_by(song: Song) -> dict[str, str]:
+def _made_by(song: Song, delivery: Delivery) -> dict[str, str]:
     """Return the versions of the libraries that made the song's sound, and a digest of the sources of this stage.
 
     Not the version of this package: it would build every archive anew and change nothing in it.
     """
     named = (part for stem in song.stems for part in (stem.generator, *stem.mend, stem.align, *stem.effects))
     modules = frozenset(part.reference.partition(":")[0] for part in named)
-    stages = frozenset(parts.stage(stage, "run") for stage in MADE_BY_STAGES)
+    made = MADE_BY_STAGES if delivery.is_the_songs else (*MADE_BY_STAGES, CONVERTED_BY)
+    stages = frozenset(parts.stage(stage, "run") for stage in made)
     own = sources.digest(frozenset([parts.stage("archive", "run")]))
     return {"stemtasks": f"sources {own[:12]}", **sources.versions(stages | modules)}
 
@@ -112,22 +140,38 @@ def run(inputs: dict[str, Path], outputs: dict[str, Path], params: dict[str, Any
 def verify(facts: dict[str, Any], limits: dict[str, Any]) -> list[str]:
     """Return what is outside the limits in any file of the archive, a phrase each that starts with the file.
 
-    ``limits`` has those of ``mix``, ``master`` and, by name, ``stems``.
+    ``limits`` has those of ``mix``, ``master`` and, by name, ``stems``; ``delivered_mix`` where the mix is delivered.
     """
     found = []
     for file in facts["files"]:
-        master = file["role"] == "master"
-        name = "master" if master else f"stem {file['stem']}"
-        held = limits["master"] if master else limits["stems"][file["stem"]]
+        name, held = _held(file, limits)
         phrases = failures(file["measurements"], held)
-        phrases += stem_failures(file.get("sections", []), facts["sections"], held)
-        if master:
+        if file["role"] == "stem":
+            phrases += stem_failures(file.get("sections", []), facts["sections"], held)
+        if file["role"] == "master":
             phrases += sync_failures(file.get("sync"), held, CORRECT_STEMS) + _loudness_failures(file, held)
         found += [f"{name}: {phrase}" for phrase in phrases]
     mix = failures(facts["mix"]["measurements"], limits["mix"])
     mix += sync_failures(facts["mix"].get("sync"), limits["mix"], CORRECT_STEMS)
     mix += mix_failures(facts["mix"]["sections"], facts["sections"], limits["mix"])
-    return found + [f"mix: {phrase}" for phrase in mix]
+    return found + [f"mix: {phrase}" for phrase in mix] + _sum_failures(facts.get("delivered_sum"))
+
+
+def _held(file: dict[str, Any], limits: dict[str, Any]) -> tuple[str, dict[str, Any]]:
+    """Return what messages call a file, and its limits."""
+    if file["role"] == "stem":
+        return f"stem {file['stem']}", limits["stems"][file["stem"]]
+    return {"master": ("master", limits.get("master", {})), "mix": ("delivered mix", limits.get("delivered_mix", {}))}[
+        file["role"]
+    ]
+
+
+def _sum_failures(summed: dict[str, Any] | None) -> list[str]:
+    """Return whether the stems as they are delivered are further from the mix than their rounding explains."""
+    if summed is None or summed["residual_dbfs"] <= summed["max_residual_dbfs"]:
+        return []
+    most = summed["max_residual_dbfs"]
+    return [f"the delivered stems sum to the mix within {summed['residual_dbfs']} dBFS, rounding explains {most}"]
 
 
 def _loudness_failures(master: dict[str, Any], limits: dict[str, Any]) -> list[str]:
@@ -144,7 +188,9 @@ def _loudness_failures(master: dict[str, Any], limits: dict[str, Any]) -> list[s
 def summary(facts: dict[str, Any]) -> str:
     """Return how much is delivered, and how many of the files were found in the reference, and so judged by it."""
     size = sum(file["bytes"] for file in facts["files"])
-    stems = len(facts["files"]) - 1
+    stems = sum(file["role"] == "stem" for file in facts["files"])
+    held = [f"{stems} stem{'s' if stems > 1 else ''}"] if stems else []
+    held += [f"the {role}" for role in ("mix", "master") if any(file["role"] == role for file in facts["files"])]
     looked = [file["sync"] for file in facts["files"] if "sync" in file]
     found = [abs(sync["offset_ms"]) for sync in looked if is_found(sync)]
     in_time = ""
@@ -152,4 +198,9 @@ def summary(facts: dict[str, Any]) -> str:
         in_time = f", {len(found)} of {len(looked)} found in the reference within {max(found):.2f} ms"
     elif looked:
         in_time = ", sync not judged (none of it is found in the reference)"
-    return f"{stems} stem{'s' if stems > 1 else ''} and the master, {size / 1e6:.1f} MB, all checks passed{in_time}"
+    return f"{_listed(held)}, {size / 1e6:.1f} MB, all checks passed{in_time}"
+
+
+def _listed(words: list[str]) -> str:
+    """Return words as a person lists them: 'a, b and c'."""
+    return " and ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)

@@ -9,27 +9,41 @@ from typing import TYPE_CHECKING, Any
 from stemtasks.audio.facts import level
 from stemtasks.audio.limits import failures
 from stemtasks.job import Job
+from stemtasks.spec.deliveries import PREMASTER, master_subtype
 
 if TYPE_CHECKING:
+    from stemtasks.spec.deliveries import Mastered
     from stemtasks.spec.song import Song
 
 
-def job(song: Song) -> Job:
-    """Return what the master is made of."""
+def job(song: Song, mastered: Mastered) -> Job:
+    """Return what the song's master is made of, or that of a delivery that asks for another one."""
+    delivery = mastered.delivery
+    source, made, where = ["mix"], ["master"], "master"
+    subtype: str = song.song.subtype
+    if delivery is None:
+        loudness_lufs, ceiling_dbtp = song.loudness_lufs, song.master.ceiling_dbtp
+    else:
+        where, folder = f"deliveries.{delivery.name}", ["deliveries", delivery.name]
+        made = [*folder, "master"]
+        if delivery.forms["master"].sample_rate != song.song.sample_rate:
+            source = [*folder, "converted", PREMASTER]
+        loudness_lufs, ceiling_dbtp = song.loudness_of(delivery), song.ceiling_of(delivery)
+        subtype = master_subtype(song, delivery)
     return Job(
-        task=f"master:{song.name}",
+        task=f"master:{song.called(mastered.name)}",
         stage="master",
-        inputs=song.audio("mix") | {"loudness": song.product("mix.loudness.json")},
-        outputs=song.audio("master") | {"loudness": song.product("master.loudness.json")},
+        inputs=song.audio(*source) | {"loudness": song.product(*source) + ".loudness.json"},
+        outputs=song.audio(*made) | {"loudness": song.product(*made) + ".loudness.json"},
         params={
-            "loudness_lufs": song.loudness_lufs,
-            "ceiling_dbtp": song.master.ceiling_dbtp,
-            "subtype": song.song.subtype,
-            "dither": song.dither,
+            "loudness_lufs": loudness_lufs,
+            "ceiling_dbtp": ceiling_dbtp,
+            "subtype": subtype,
+            "dither": song.dither_of(subtype),
             "seed": song.seed("master"),
         },
-        limits=song.master_limits,
-        where=song.where("master"),
+        limits=song.master_limits if delivery is None else song.own_master_limits(delivery),
+        where=song.where(where),
     )
 
 

@@ -15,4 +15,5 @@ def task_songs():
     yield tasks("sync", "look for each stem in the reference, where that is a file: is it in time?")
     yield tasks("mix", "sum the processed stems at the faders' gains")
     yield tasks("master", "bring the mix to its loudness, under the true-peak ceiling")
+    yield tasks("convert", "bring what a delivery has in another form to its sample rate, subtype and format")
     yield tasks("archive", "check everything once more, then zip stems, master, manifest and track sheet")

@@ -45,11 +45,11 @@ def test_a_name_is_known_without_importing_numpy():
 def test_files_are_named_by_song_part_rate_and_depth():
     params = {**FORMAT, "song": "demo", "title": "Demo", "stems": {"bass": {"title": None}, "gtr": {"title": "Gtr L"}}}
     assert file_names(params) == {
-        "bass": "Demo_Bass_48k_24b.wav",
-        "gtr": "Demo_GtrL_48k_24b.wav",
-        None: "Demo_Master_48k_24b.wav",
+        "stems/bass": "Demo_Bass_48k_24b.wav",
+        "stems/gtr": "Demo_GtrL_48k_24b.wav",
+        "master": "Demo_Master_48k_24b.wav",
     }
-    assert file_names({**params, "subtype": "FLOAT"})["bass"] == "Demo_Bass_48k_32f.wav"
+    assert file_names({**params, "subtype": "FLOAT"})["stems/bass"] == "Demo_Bass_48k_32f.wav"
 
 
 def test_names_that_become_the_same_are_numbered_whatever_the_order_of_the_table():
@@ -58,9 +58,9 @@ def test_names_that_become_the_same_are_numbered_whatever_the_order_of_the_table
     turned = file_names({**FORMAT, "song": "demo", "stems": dict(reversed(stems.items()))})
     assert names == turned
     assert len({name.casefold() for name in names.values()}) == len(stems) + 1
-    assert names[None] == "Demo_Master_48k_24b.wav"
-    assert names["master"] == "Demo_Master2_48k_24b.wav"
-    assert names["lead2"] == "Demo_Lead2_48k_24b.wav", "a name that is free is kept"
+    assert names["master"] == "Demo_Master_48k_24b.wav"
+    assert names["stems/master"] == "Demo_Master2_48k_24b.wav"
+    assert names["stems/lead2"] == "Demo_Lead2_48k_24b.wav", "a name that is free is kept"
 
 
 @pytest.mark.parametrize("device", ["con", "NUL", "Com1", "lpt9", "aux.cert", "COM²", "CONIN$"])

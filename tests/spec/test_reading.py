@@ -85,7 +85,7 @@ WRONG = {
     "unknown table": (
         "[song]",
         "[sonk]",
-        "unknown table 'sonk'; known: archive, master, mix, reference, ",
+        "unknown table 'sonk'; known: archive, deliveries, master, mix, reference, ",
     ),
     "unknown key": ("bpm = 120", "bmp = 120", "song: unknown key 'bmp'; known: "),
     "loudness without its sign": (
@@ -216,7 +216,7 @@ def test_a_file_that_is_no_song_is_one_line(tmp_path, raw, expected):
 @pytest.mark.parametrize(("subtype", "dither"), [("PCM_16", "shaped"), ("FLOAT", "off")])
 def test_dither_is_the_songs_where_its_files_are_pcm(tmp_path, subtype, dither):
     song = load(tmp_path, GOOD.replace("bpm = 120", f'bpm = 120\nsubtype = "{subtype}"\ndither = "shaped"'))
-    made = [process.job(song, song.stems[0]), master.job(song)]
+    made = [process.job(song, song.stems[0]), master.job(song, *song.each("mastered"))]
     assert [job.params["dither"] for job in made] == [dither, dither]
     assert load(tmp_path, GOOD).song.dither == "tpdf"
 

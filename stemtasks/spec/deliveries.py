@@ -1,0 +1,232 @@
+"""What is handed over: each ``[deliveries.NAME]`` of a song, bound, and the files that are made for it alone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from stemtasks.delivery.names import archive_name, same_name
+from stemtasks.errors import Mistakes, SpecError
+from stemtasks.spec import schema
+from stemtasks.spec.tables import DeliveryTable, FilesTable, VerifyTable
+
+if TYPE_CHECKING:
+    from stemtasks.spec.song import Named, Song, Stem
+
+PARTS = ("stems", "mix", "master")
+MP3_RATES = (8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000)
+"""MPEG-1, 2 and 2.5 layer III have no others."""
+ENDINGS = {"wav": "wav", "rf64": "wav", "flac": "flac", "mp3": "mp3"}
+MP3_SUBTYPE = "MPEG_LAYER_III"
+PREMASTER = "premaster"
+"""The mix at a delivery's sample rate, as its master is made of it; it is not delivered."""
+
+
+@dataclass(frozen=True)
+class Form:
+    """What the files of a part are: a format, a subtype as it is read back, a sample rate in Hz."""
+
+    format: str
+    subtype: str
+    sample_rate: int
+
+    @property
+    def is_lossy(self) -> bool:
+        """Return whether what is read back is not what was written."""
+        return self.format == "mp3"
+
+    @property
+    def ending(self) -> str:
+        """Return the ending of the files' names."""
+        return ENDINGS[self.format]
+
+
+@dataclass(frozen=True)
+class Delivery:
+    """One archive: its table, bound, what its parts' files are, and what it writes beside them."""
+
+    name: str
+    table: DeliveryTable
+    forms: dict[str, Form]
+    """By part, ``stems``, ``mix`` and ``master``; what is not delivered is not in it."""
+    formats: tuple[Named, ...]
+    verify: dict[str, Any]
+    """Limits that it says itself."""
+
+    @property
+    def is_the_songs(self) -> bool:
+        """Return whether it is the one archive of a song that has no deliveries."""
+        return not self.name
+
+
+@dataclass(frozen=True)
+class Mastered:
+    """A master: the song's own, which has no name, or one that a delivery asks for."""
+
+    name: str
+    delivery: Delivery | None = None
+
+
+@dataclass(frozen=True)
+class Converted:
+    """A file that is made for a delivery: of which file (``part``, and the stem if it is one), as what."""
+
+    delivery: Delivery
+    part: str
+    form: Form
+    stem: Stem | None = None
+
+    @property
+    def name(self) -> str:
+        """Return what its task is called behind the song's name."""
+        return f"{self.delivery.name}/{self.part}" + (f"/{self.stem.name}" if self.stem else "")
+
+
+def the_songs(formats: tuple[Named, ...]) -> Delivery:
+    """Return the archive of a song that has no deliveries."""
+    return Delivery("", DeliveryTable(), {}, formats, {})
+
+
+def mastered(song: Song) -> Iterator[Mastered]:
+    """Yield the song's master, and one for each delivery that asks for another."""
+    yield Mastered("")
+    yield from (Mastered(each.name, each) for each in song.deliveries if own_master(song, each))
+
+
+def own_master(song: Song, delivery: Delivery) -> bool:
+    """Return whether a delivery's master is not the song's: by loudness, ceiling, subtype or sample rate.
+
+    What is encoded with losses is made of a master in the song's subtype.
+    """
+    form = delivery.forms.get("master")
+    if form is None:
+        return False
+    found = song.loudness_of(delivery), song.ceiling_of(delivery), master_subtype(song, delivery), form.sample_rate
+    return found != (song.loudness_lufs, song.master.ceiling_dbtp, song.song.subtype, song.song.sample_rate)
+
+
+def master_subtype(song: Song, delivery: Delivery) -> str:
+    """Return the subtype of the WAV that a delivery's master is, or is encoded from."""
+    form = delivery.forms["master"]
+    return song.song.subtype if form.is_lossy else form.subtype
+
+
+def is_converted(song: Song, delivery: Delivery, part: str) -> bool:
+    """Return whether the files of a part are not those that the song has."""
+    form = delivery.forms[part]
+    if part == "master":
+        return form.format != "wav"
+    return form != Form("wav", "FLOAT" if part == "mix" else song.song.subtype, song.song.sample_rate)
+
+
+def converted_file(song: Song, delivery: Delivery, form: Form, *names: str) -> dict[str, str]:
+    """Return the paths of a file that is made for a delivery, by role."""
+    made = song.product("deliveries", delivery.name, "converted", *names)
+    return {"audio": f"{made}.{form.ending}", "facts": f"{made}.json"}
+
+
+def master_file(song: Song, delivery: Delivery) -> dict[str, str]:
+    """Return the paths of the WAV that a delivery's master is, or is encoded from."""
+    names = ("deliveries", delivery.name, "master") if own_master(song, delivery) else ("master",)
+    return song.audio(*names) | {"loudness": song.product(*names) + ".loudness.json"}
+
+
+def delivered_file(song: Song, delivery: Delivery, part: str, stem: Stem | None = None) -> dict[str, str]:
+    """Return the paths of a file as a delivery has it, and of its facts."""
+    names = (part,) if stem is None else (part, stem.name)
+    if is_converted(song, delivery, part):
+        return converted_file(song, delivery, delivery.forms[part], *names)
+    if part == "master":
+        return master_file(song, delivery)
+    return song.audio("mix") if stem is None else song.audio("processed", stem.name)
+
+
+def converted(song: Song) -> Iterator[Converted]:
+    """Yield each file that deliveries have in another form than the song's."""
+    rate = song.song.sample_rate
+    for delivery in song.deliveries:
+        for part, form in delivery.forms.items():
+            if part == "master" and own_master(song, delivery) and form.sample_rate != rate:
+                yield Converted(delivery, PREMASTER, Form("wav", "FLOAT", form.sample_rate))
+            if is_converted(song, delivery, part):
+                stems = song.delivered if part == "stems" else (None,)
+                yield from (Converted(delivery, part, form, stem) for stem in stems)
+
+
+def read_deliveries(
+    song: Song, data: dict[str, Any], named: Callable[..., Named], mistakes: Mistakes
+) -> Iterator[Delivery]:
+    """Yield the deliveries of a song that was read, noting what is wrong with each.
+
+    ``named`` finds a delivery format, as ``[archive]`` names them.
+    """
+    archives: dict[str, str] = {}
+    for name, table in data.items():
+        with mistakes:
+            delivery = _delivery(song, name, table, named)
+            file = archive_name(song.archive_params(delivery))
+            twin = archives.setdefault(same_name(file), name)
+            if twin != name:
+                raise SpecError(
+                    f"deliveries.{name}: its archive would be {file}, as that of deliveries.{twin}; rename one"
+                )
+            yield delivery
+
+
+def _delivery(song: Song, name: str, given: Any, named: Callable[..., Named]) -> Delivery:
+    where = f"deliveries.{name}"
+    if not isinstance(given, dict):
+        raise SpecError(f"{where}: expected a table; write [{where}]")
+    mistakes = Mistakes()
+    bound = schema.bound_with(mistakes, schema.of_table(DeliveryTable), given, where)
+    table = DeliveryTable(**bound)
+    forms: dict[str, Form] = {}
+    for part in PARTS:
+        with mistakes:
+            form = _form(song, table, part, where)
+            if form is not None:
+                forms[part] = form
+    asked = [part for part in PARTS if getattr(table, part) is not False]
+    if not asked or (asked == ["stems"] and not song.delivered):
+        mistakes.append(f"{where}: nothing is in it; give it stems, mix or master, or leave the table out")
+    for key in ("loudness_lufs", "ceiling_dbtp"):
+        if table.master is False and getattr(table, key) is not None:
+            mistakes.append(f"{where}.{key}: it has no master; leave {key} out, or write master = true")
+    if len(set(table.fields)) < len(table.fields) or "part" not in table.fields:
+        mistakes.append(f"{where}.fields: each may be there once, and 'part' must, which tells the files apart")
+    formats = list(song.formats) if table.formats is None else []
+    for index, value in enumerate(table.formats or ()):
+        with mistakes:
+            formats.append(named(value, f"{where}.formats[{index}]"))
+    limits: dict[str, Any] = {}
+    with mistakes:
+        limits = schema.bind(schema.of_table(VerifyTable), table.verify, f"{where}.verify")
+    mistakes.settle()
+    return Delivery(name, table, forms, tuple(formats), {key: limits[key] for key in table.verify})
+
+
+def _form(song: Song, table: DeliveryTable, part: str, where: str) -> Form | None:
+    """Return what the files of a part are, or None for one that is not delivered."""
+    given = getattr(table, part)
+    if given is False or (part == "stems" and not song.delivered):
+        return None
+    where = f"{where}.{part}"
+    files = FilesTable(**schema.bind(schema.of_table(FilesTable), {} if given is True else given, where))
+    rate = table.sample_rate or song.song.sample_rate
+    # the mix is float whatever the song delivers, so that nothing in it is cut off
+    subtype = files.subtype or ("FLOAT" if part == "mix" else song.song.subtype)
+    if files.format == "mp3":
+        if files.subtype is not None:
+            raise SpecError(f"{where}.subtype: MP3 has none; leave it out")
+        if rate not in MP3_RATES:
+            raise SpecError(
+                f"{where}.format: MP3 has no {rate} Hz, only {', '.join(map(str, MP3_RATES))}; give the delivery a "
+                "sample_rate of these"
+            )
+        return Form("mp3", MP3_SUBTYPE, rate)
+    if files.format == "flac":
+        if files.subtype == "FLOAT":
+            raise SpecError(f"{where}.subtype: FLAC holds no FLOAT; write PCM_24 or PCM_16, or format = 'wav'")
+        subtype = "PCM_24" if subtype == "FLOAT" else subtype
+    return Form(files.format, subtype, rate)
