@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from stemtasks.audio.converting import measured, write
+from stemtasks.audio.facts import read_facts
 from stemtasks.audio.mastering import master
 
 _MOST_ENCODINGS = 5
@@ -35,7 +36,10 @@ def lossy_master(
         off_lu = 0.0 if asked is None or facts["lufs"] is None else asked - facts["lufs"]
         if (over_db <= 0 and abs(off_lu) <= _TOLERANCE_LU) or encodings == _MOST_ENCODINGS:
             break
-        limit -= over_db + _CLEAR_DB if over_db > 0 else 0.0
+        if over_db > 0:
+            # a master ends a little below its ceiling, and a limit above its peaks would change nothing
+            reached = read_facts(inputs["facts"] if encodings == 1 else limited["facts"])["true_peak_dbtp"]
+            limit = min(limit, reached) - over_db - _CLEAR_DB
         wanted = None if asked is None else wanted + off_lu
         form = {"loudness_lufs": wanted, "ceiling_dbtp": limit, "subtype": "FLOAT"}
         for path in limited.values():

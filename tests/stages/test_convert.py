@@ -20,6 +20,7 @@ from stemtasks.spec.deliveries import MP3_RATES
 from stemtasks.stages import convert, master
 from tests import true_peak_oracle
 from tests.loudness_oracle import integrated_lufs
+from tests.measured import measure
 
 LIMITS = {
     "loudness_tolerance_lu": 0.5,
@@ -46,8 +47,8 @@ def converted(folder, audio, form, rate=48000, source="FLOAT", **params):
     told = {"format": form, "subtype": defaults[form], "sample_rate": rate, "dither": "tpdf", "seed": 1}
     told |= {"measure": "levels", "parts": {}} | params
     if told["measure"] == "master":
-        facts = measure_levels_and_loudness(inputs["audio"], over_time=folder / "in.loudness.json")
-        write_facts(folder / "in.json", facts)
+        measure_levels_and_loudness(inputs["audio"], over_time=folder / "in.loudness.json")
+        write_facts(folder / "in.json", measure(inputs["audio"], loudness=True, true_peak=True))
         inputs |= {"facts": folder / "in.json", "loudness": folder / "in.loudness.json"}
         told["parts"] = {"encode": convert.ENCODE}
     convert.run(inputs, outputs, told)
@@ -134,7 +135,7 @@ def test_an_mp3_of_a_hot_master_holds_ceiling_and_loudness_as_it_is_decoded(tmp_
     master.run(mix, made, told | {"subtype": "FLOAT", "dither": "off"})
     limited = soundfile.read(made["audio"], always_2d=True)[0]
     facts, found, wrong = converted(tmp_path, limited, "mp3", rate, measure="master", **told)
-    assert facts["encoded"]["passes"] > 1, "encoded as it was, its peaks are above"
+    assert 1 < facts["encoded"]["passes"] <= 3, "encoded as it was, its peaks are above"
     assert wrong == []
     assert 20 * np.log10(true_peak_oracle.exact_peak(found)) <= ceiling
     assert integrated_lufs(found, rate) == pytest.approx(-11.0, abs=0.1)
