@@ -94,7 +94,7 @@ def _handover() -> Handover:
         "gains_db": {"bass": -3.0},
         "loudness_lufs": -14.0,
         "ceiling_dbtp": -1.0,
-        "made_by": {},
+        "made_by": {"stemtasks": "sources 0"},
     }
     names = {"stems/bass": "Demo_Bass_48k_24b.wav", "master": "Demo_Master_48k_24b.wav"}
     digests = {name: {"sha256": "0" * 64, "bytes": 100} for name in names.values()}
