@@ -16,11 +16,12 @@ import pytest
 import soundfile
 import soxr
 
-from tests import loudness_oracle, true_peak_oracle
+from tests import loudness_oracle, three_stems, true_peak_oracle
 from tests.pipeline import jobs, tasks_of
 from tests.project import Project
-from tests.three_stems import ALL, SPEC, STEMS
+from tests.three_stems import ALL, STEMS
 
+SPEC = three_stems.SPEC.replace("sample_rate = 9000", "sample_rate = 16000")  # MP3 has it
 DELIVERIES = """
 [deliveries.game]
 stems = { format = "flac", subtype = "PCM_16" }
