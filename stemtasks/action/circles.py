@@ -33,14 +33,7 @@ def without_circles(songs: list[Song]) -> tuple[list[Song], list[Broken]]:
         song = next(song for song in songs if song.name == names[0])
         shown = " -> ".join(turns if len(turns) > 1 else [*turns, *turns])
         line = f"{song.path}: it is made of itself: {shown} ({', '.join(files)}); have one of them read another file"
-        broken.append(
-            Broken(
-                song.path,
-                (line,),
-                tuple(stem.name for stem in song.stems),
-                tuple(each.name for each in song.deliveries),
-            )
-        )
+        broken.append(Broken.of(song, line))
         songs = [other for other in songs if other is not song]
     return songs, broken
 

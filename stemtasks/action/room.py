@@ -36,14 +36,7 @@ def without_room(songs: list[Song], tree: Tree) -> tuple[list[Song], list[Broken
         if line is None:
             fitting.append(song)
         else:
-            broken.append(
-                Broken(
-                    song.path,
-                    (line,),
-                    tuple(stem.name for stem in song.stems),
-                    tuple(each.name for each in song.deliveries),
-                )
-            )
+            broken.append(Broken.of(song, line))
     return fitting, broken
 
 

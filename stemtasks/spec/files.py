@@ -43,7 +43,7 @@ def with_what_needs_broken(songs: list[Song], broken: list[Broken]) -> tuple[lis
                 maker = Path(path).parts[1] if is_product(path) and len(Path(path).parts) > 1 else ""
                 if maker in wrong:
                     line = f"{song.path}: {where}: {path} is made by {wrong[maker]}, which has to be mended first"
-                    found.append(Broken(song.path, (line,), tuple(stem.name for stem in song.stems)))
+                    found.append(Broken.of(song, line))
                     break
         names = {each.name for each in found}
         songs = [song for song in songs if song.name not in names]

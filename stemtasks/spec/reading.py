@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Self, TypeVar
 
 from stemtasks.errors import Mistakes, SpecError, shown
 from stemtasks.music.pitch import parse_key
@@ -57,6 +57,12 @@ class Broken:
     """The names of its stems, as far as it has any."""
     deliveries: tuple[str, ...] = ()
     """The same of its deliveries."""
+
+    @classmethod
+    def of(cls, song: Song, line: str) -> Self:
+        """Return a song that can be read and cannot be built, and why."""
+        stems, deliveries = (tuple(each.name for each in named) for named in (song.stems, song.deliveries))
+        return cls(song.path, (line,), stems, deliveries)
 
     @property
     def name(self) -> str:
