@@ -6,16 +6,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stemtasks.audio.blocks import Block
-from stemtasks.dsp.true_peak import FACTOR, LATER, TAPS, TruePeaks, kaiser, phases
+from stemtasks.dsp.true_peak import FACTOR, LATER, TAPS, Bounds, TruePeaks, columns_of, kaiser, phases
 
 # half the taps, the frames that are read at once, and from what share of the rate on meters differ
 _HALF, _WINDOW, _HIGH_FROM = 1024, 1 << 14, 0.45
+# what differs is so narrow a band that every fourth frame says how high it is between them, but for this factor
+_EVERY, _BETWEEN_EVERY = 4, 1.25
+# frames of which a bound is known
+_PART = 64
 # the steep filter's middle in shares of the Nyquist frequency, half its length and its window: as soxr's, whose stop
 # band begins at the Nyquist frequency
 _STEEP_TO, _STEEP_HALF, _STEEP_BETA = 0.956, 128, 16.0
 # what ripple makes of a wave's peak at most
 _RIPPLE = 2e-3
 _BETWEEN = FACTOR - 1  # instants from a frame to the next
+_PARTS, _BAND = (_WINDOW - 2 * _HALF) // _PART, _WINDOW // 2 // _EVERY + 1
 
 
 class TruePeakMeter:
@@ -41,8 +46,8 @@ class OtherMeters:
 
     At 8x, each of 2,048 taps: one that is flat to 0.498 of the rate, where ``TruePeaks``' ends at 0.465, and one that
     ends before 0.5, as soxr's and many converters' do. Of noise they read up to 0.7 dB more. Recordings have next to
-    nothing up there, so the filters are run only where a bound, from what a window has there, lets them read more than
-    ``enough``.
+    nothing up there, so the filters are run only where bounds let them read more than ``enough``: first what a window
+    has up there, then how far each filter's output is from ours near each of its samples.
     """
 
     def __init__(self, channels: int, own: float, enough: float) -> None:
@@ -53,7 +58,8 @@ class OtherMeters:
         own_filters[_BETWEEN, _HALF - 1] = 1.0
         differ = filters - np.concatenate((own_filters[:_BETWEEN], own_filters))
         self._most = float(np.abs(differ).sum(axis=1).max())
-        self._filters, self._high = _spectra(filters), _spectra(high[None])[0]
+        self._filters, self._high, self._differ = _spectra(filters), _band(high[None]), _band(differ)
+        self._bounds = Bounds()
         self._own, self._enough = own, enough
         self._highest = 0.0
         self._held = np.zeros((channels, 2 * _HALF), dtype=np.float32)
@@ -62,7 +68,8 @@ class OtherMeters:
         """Take the next block."""
         self._held = np.concatenate((self._held, block.T), axis=1, dtype=np.float32, casting="same_kind")
         while self._held.shape[1] >= _WINDOW:
-            self._take(self._held[:, :_WINDOW])
+            for channel in self._held:
+                self._take(channel[:_WINDOW])
             self._held = self._held[:, _WINDOW - 2 * _HALF :]
 
     def finish(self) -> float:
@@ -71,15 +78,17 @@ class OtherMeters:
         return self._highest
 
     def _take(self, frames: NDArray[np.float32]) -> None:
-        """Read a window, but for half a filter at each of its ends."""
-        inner = slice(_HALF, _WINDOW - _HALF)
-        spectra = np.fft.rfft(frames)
-        high = np.abs(np.fft.irfft(spectra * self._high)[:, inner]).max()
-        if self._own * (1 + _RIPPLE) + self._most * high <= self._enough:
+        """Read a window of one channel, but for half a filter at each of its ends."""
+        spectrum = np.fft.rfft(frames)
+        band = spectrum[-_BAND:]
+        own = self._own * (1 + _RIPPLE)
+        if own + self._most * _highest(band * self._high).max() <= self._enough:
             return
-        for response in self._filters:
-            wave = np.fft.irfft(spectra * response)[:, inner]
-            self._highest = max(self._highest, float(wave.max()), -float(wave.min()))
+        bounds = self._bounds(columns_of(frames[_HALF - TAPS // 2 + 1 :], _PART))[:_PARTS] * (1 + _RIPPLE)
+        if (np.minimum(own, bounds) + _highest(band * self._differ)).max() <= self._enough:
+            return
+        waves = np.fft.irfft(spectrum * self._filters)[:, _HALF : _WINDOW - _HALF]
+        self._highest = max(self._highest, float(waves.max()), -float(waves.min()))
 
 
 def _filters() -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -99,3 +108,21 @@ def _spectra(filters: NDArray[np.float64]) -> NDArray[np.complex64]:
     laid[:, np.arange(1 - _HALF, _HALF + 1)] = filters
     spectra: NDArray[np.complex64] = np.conj(np.fft.rfft(laid))
     return spectra
+
+
+def _band(filters: NDArray[np.float64]) -> NDArray[np.complex64]:
+    """Return the spectra of filters that pass only what is high, without the rest."""
+    return _spectra(filters)[:, -_BAND:]
+
+
+def _highest(band: NDArray[np.complex64]) -> NDArray[np.float32]:
+    """Return how high the outputs of filters get in each part of a window at most, from their high bands.
+
+    A band below half the rate is turned upside down, which changes the sign of every other frame, so that every
+    fourth frame is enough.
+    """
+    waves = np.fft.irfft(np.conj(band[:, ::-1])) * (_BETWEEN_EVERY / _EVERY)
+    inner = np.abs(waves[:, _HALF // _EVERY : -_HALF // _EVERY]).max(axis=0)
+    parts = np.pad(inner.reshape(_PARTS, _PART // _EVERY).max(axis=1), 1)
+    highest: NDArray[np.float32] = np.maximum(np.maximum(parts[:-2], parts[2:]), parts[1:-1])
+    return highest

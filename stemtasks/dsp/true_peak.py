@@ -49,20 +49,47 @@ def segment_frames(sample_rate: int) -> int:
     return max(1, round(sample_rate / 6000))
 
 
+class Bounds:
+    """What no true peak of a stretch of samples exceeds, at a hundredth of what it costs to find the peak.
+
+    It is the lower of what the highest sample allows any signal, and of the highest sample and the sharpest bend of
+    the waveform.
+    """
+
+    def __init__(self) -> None:
+        filters = phases()
+        # a hair more than exact, for float32's rounding
+        self._any, self._line, self._bend = (bound + 1e-6 for bound in (_bound(filters), *_bend_bounds(filters)))
+
+    def __call__(self, columns: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Return the bound of each column: its frames, with 31 before and 32 after them that the filters see."""
+        steps = columns[1:] - columns[:-1]
+        bends = steps[1:] - steps[:-1]
+        sharpest = np.abs(bends, out=bends).max(axis=0)
+        highest = np.abs(columns, out=np.empty_like(columns)).max(axis=0)
+        bounds: NDArray[np.float32] = np.minimum(highest * self._any, highest * self._line + sharpest * self._bend)
+        return bounds
+
+
+def columns_of(samples: NDArray[np.float32], frames: int) -> NDArray[np.float32]:
+    """Return as columns the whole parts of so many frames, each with 31 before and 32 after it: (frames + 63, parts)."""
+    shape = ((len(samples) - (TAPS - 1)) // frames, frames + TAPS - 1)
+    step = samples.strides[0]
+    return np.lib.stride_tricks.as_strided(samples, shape, (frames * step, step)).T.copy()
+
+
 class TruePeaks:
     """The true peak of each segment (``segment_frames``) over all channels, linear, from blocks of any length.
 
     A segment is its frames and the instants up to the next one's first. Peaks are computed in float32, and
-    in groups that do not depend on where blocks end. ``floor``: where an exact bound shows that no peak of 16
-    segments is above it, they are 0 and are not computed; the bound is the lower of what the highest sample
-    allows any signal, and of the highest sample and the sharpest bend of the waveform.
+    in groups that do not depend on where blocks end. ``floor``: where ``Bounds`` show that no peak of 16 segments is
+    above it, they are 0 and are not computed.
     """
 
     def __init__(self, sample_rate: int, channels: int) -> None:
         filters = phases()
         self.segment = segment_frames(sample_rate)
-        # a hair more than exact, for float32's rounding
-        self._bound, self._line, self._bend = (bound + 1e-6 for bound in (_bound(filters), *_bend_bounds(filters)))
+        self._bounds = Bounds()
         self._width = self.segment + TAPS - 1
         self._matrix = np.zeros((len(filters) * self.segment, self._width), dtype=np.float32)
         for frame in range(self.segment):
@@ -106,27 +133,16 @@ class TruePeaks:
     def _group(self, samples: NDArray[np.float32], floor: float) -> Samples:
         """Return the peaks of whole parts with 31 frames before and 32 after: shape (segments,)."""
         part = _PART * self.segment
-        shape = ((samples.shape[1] - (TAPS - 1)) // part, part + TAPS - 1)
-        peaks = np.zeros((_PART, shape[0]), dtype=np.float32)
+        count = (samples.shape[1] - (TAPS - 1)) // part
+        peaks = np.zeros((_PART, count), dtype=np.float32)
         for channel in samples:
-            step = channel.strides[0]
-            # a column holds the frames of a part, and those around it that its filters see
-            columns = np.lib.stride_tricks.as_strided(channel, shape, (part * step, step)).T.copy()
-            loud = np.flatnonzero(self._bounds(columns) > floor) if floor else np.arange(shape[0])
-            if 2 * len(loud) > shape[0]:
+            columns = columns_of(channel, part)
+            loud = np.flatnonzero(self._bounds(columns) > floor) if floor else np.arange(count)
+            if 2 * len(loud) > count:
                 np.maximum(peaks, self._peaks(columns), out=peaks)
             elif len(loud):
                 peaks[:, loud] = np.maximum(peaks[:, loud], self._peaks(columns[:, loud]))
         return peaks.T.reshape(-1).astype(np.float64)
-
-    def _bounds(self, columns: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Return what no true peak of each part exceeds: shape (parts,)."""
-        steps = columns[1:] - columns[:-1]
-        bends = steps[1:] - steps[:-1]
-        sharpest = np.abs(bends, out=bends).max(axis=0)
-        highest = np.abs(columns, out=np.empty_like(columns)).max(axis=0)
-        bounds: NDArray[np.float32] = np.minimum(highest * self._bound, highest * self._line + sharpest * self._bend)
-        return bounds
 
     def _peaks(self, columns: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return the peaks of the segments of each part: shape (_PART, parts)."""
