@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from math import log10
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from stemtasks.audio.blocks import Blocks
 from stemtasks.audio.facts import Facts, decibels, read_facts, write_facts
@@ -19,12 +19,22 @@ from stemtasks.audio.programme import Programme
 from stemtasks.audio.source import Source
 from stemtasks.audio.true_peak import OtherMeters, TruePeakMeter
 from stemtasks.audio.wav import write_wav
-from stemtasks.dsp.gain_stages import CLEAN, HARD
+from stemtasks.dsp.gain_stages import CLEAN, HARD, Manner
 from stemtasks.dsp.limiter import MARGIN_DB
 from stemtasks.links import link
 from stemtasks.progress import whole
 
-CLEAN_REDUCTION_DB, MAX_REDUCTION_DB = 12.0, 24.0
+
+class Limiter(NamedTuple):
+    """A limiter, and by how much it may turn peaks down."""
+
+    name: str
+    manner: Manner
+    reduction_db: float
+
+
+LIMITERS = (Limiter("clean", CLEAN, 12.0), Limiter("hard", HARD, 24.0))
+"""The next one is for targets that one cannot reach."""
 TOLERANCE_LU = 0.05
 _MAX_RENDERS = 4
 # so much more may other meters read at the Nyquist frequency
@@ -71,9 +81,14 @@ def master(inputs: dict[str, Path], outputs: dict[str, Path], params: dict[str, 
                 for role in ("audio", "loudness"):
                     link(inputs[role], outputs[role])
         if facts is None:
-            floor, scratch = _floor(mix_facts["peak_dbfs"], target, ceiling), Path(outputs["audio"]).parent
-            with Programme(mix, floor, scratch) as programme:
-                facts, how = _limited(programme, write, outputs["audio"], target, gain_db, ceiling)
+            for limiter in LIMITERS:
+                floor = _floor(mix_facts["peak_dbfs"], limiter.reduction_db, target, ceiling)
+                with Programme(mix, limiter.manner, floor, Path(outputs["audio"]).parent) as programme:
+                    limited = _limited(programme, limiter, write, outputs["audio"], target, gain_db, ceiling)
+                if limited is not None:
+                    facts, how = limited
+                    break
+    assert facts is not None
     how |= {"loudness_target": params["loudness_lufs"], "ceiling_dbtp": ceiling}
     write_facts(outputs["facts"], facts | {"master": how})
 
@@ -94,34 +109,36 @@ def _highest_dbtp(path: Path, facts: Facts, ceiling: float) -> float:
     return float(max(facts["true_peak_dbtp"], decibels(others.finish())))
 
 
-def _floor(peak_dbfs: float, target: float | None, ceiling: float) -> float:
+def _floor(peak_dbfs: float, reduction_db: float, target: float | None, ceiling: float) -> float:
     """Return a true peak that no gain of this master lifts to the limiter's threshold: what is below is not computed.
 
     With a target no peak matters that is further below the highest than the limiter may reduce. Without one the
     gain is 0 dB; a few renders may lower the threshold, each by what the one before was over.
     """
-    floor_db = peak_dbfs - MAX_REDUCTION_DB - 0.1
+    floor_db = peak_dbfs - reduction_db - 0.1
     return 10 ** ((floor_db if target is not None else max(floor_db, ceiling - MARGIN_DB - _OTHERS_DB)) / 20)
 
 
 def _limited(
     programme: Programme,
+    limiter: Limiter,
     write: Callable[[Blocks], Facts],
     made: Path,
     target: float | None,
     gain_db: float,
     ceiling: float,
-) -> tuple[Facts, dict[str, Any]]:
-    """Render through the limiter until loudness and ceiling hold on the file itself; return its facts and how."""
+) -> tuple[Facts, dict[str, Any]] | None:
+    """Render through the limiter until loudness and ceiling hold on the file itself; return its facts and how.
+
+    None where the target asks for more reduction than this limiter may give, and there is another.
+    """
     limit_dbtp, correction, wanted_db, passes = ceiling - MARGIN_DB, 0.0, gain_db, 0
     while True:
-        reduction_db = CLEAN_REDUCTION_DB if programme.manner is CLEAN else MAX_REDUCTION_DB
-        highest_db = limit_dbtp + reduction_db - 20 * log10(programme.true_peak)
+        highest_db = limit_dbtp + limiter.reduction_db - 20 * log10(programme.true_peak)
         if target is not None:
             wanted_db = programme.gain_db_for(target + correction, wanted_db, highest_db, limit_dbtp)
-            if wanted_db >= highest_db and programme.manner is CLEAN:
-                programme.manner = HARD
-                continue
+            if wanted_db >= highest_db and limiter is not LIMITERS[-1]:
+                return None
         facts = write(programme.rendered(wanted_db, limit_dbtp))
         passes += 1
         at_limit = target is not None and wanted_db >= highest_db
@@ -138,6 +155,6 @@ def _limited(
         "max_reduction_db": round(max(0.0, reduction_db), 3),
         "passes": passes,
         "at_limit": at_limit,
-        "limiter": "clean" if programme.manner is CLEAN else "hard",
+        "limiter": limiter.name,
         "limiter_distortion_db": programme.distortion_db(wanted_db, limit_dbtp),
     }

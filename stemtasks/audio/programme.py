@@ -11,7 +11,7 @@ import numpy as np
 from stemtasks.audio.blocks import BLOCK_FRAMES, Block, Blocks
 from stemtasks.audio.source import Source
 from stemtasks.audio.spill import Spill
-from stemtasks.dsp.gain_stages import CLEAN
+from stemtasks.dsp.gain_stages import Manner
 from stemtasks.dsp.limiter import GainCurve, gained
 from stemtasks.dsp.loudness import channel_weights, gated_loudness, k_weighting, window_powers
 from stemtasks.dsp.sections import Filter
@@ -24,11 +24,12 @@ _MAX_TRIALS = 12
 class Programme:
     """What a limiter has to know of the mix, kept on disk: two numbers a segment of about 1/6 ms."""
 
-    def __init__(self, mix: Source, floor: float, scratch: Path) -> None:
+    def __init__(self, mix: Source, manner: Manner, floor: float, scratch: Path) -> None:
+        """``floor`` is a true peak below which none is computed, because no gain lifts it to the threshold."""
         self._mix = mix
         self._floor = floor
+        self._manner = manner
         self.true_peak = 0.0
-        self.manner = CLEAN
         self._detector = TruePeaks(mix.sample_rate, mix.channels)
         self._segment = self._detector.segment
         self._energies = _SegmentEnergies(mix, self._segment)
@@ -59,7 +60,7 @@ class Programme:
 
     def _curve(self, gain_db: float, limit_dbtp: float) -> Iterator[Block]:
         """Yield the limiter's gains for the mix times ``gain_db``."""
-        curve = GainCurve(self._mix.sample_rate, 10 ** ((limit_dbtp - gain_db) / 20), self.manner)
+        curve = GainCurve(self._mix.sample_rate, 10 ** ((limit_dbtp - gain_db) / 20), self._manner)
         count = BLOCK_FRAMES // self._segment  # so that the audio it is for comes in blocks too
         for start in range(0, self._spill.frames, count):
             yield curve(self._spill.read(start, count)[:, 0])

@@ -8,9 +8,12 @@ from numpy.typing import NDArray
 from stemtasks.audio.blocks import Block
 from stemtasks.dsp.true_peak import FACTOR, LATER, TAPS, Bounds, TruePeaks, columns_of, kaiser, phases
 
-# half the taps, the frames that are read at once, and from what share of the rate on meters differ
-_HALF, _WINDOW, _HIGH_FROM = 1024, 1 << 14, 0.45
-# what differs is so narrow a band that every fourth frame says how high it is between them, but for this factor
+# half the taps, the frames that are read at once
+_HALF, _WINDOW = 1024, 1 << 14
+# meters differ well above this share of the rate, and so many differences of differences leave little of what is below
+_HIGH_FROM, _STEPS = 0.42, 8
+# what differs is so narrow a band below half the rate that every fourth frame, its sign changed where it is every
+# other's, says how high it is between them, but for this factor
 _EVERY, _BETWEEN_EVERY = 4, 1.25
 # frames of which a bound is known
 _PART = 64
@@ -46,19 +49,20 @@ class OtherMeters:
 
     At 8x, each of 2,048 taps: one that is flat to 0.498 of the rate, where ``TruePeaks``' ends at 0.465, and one that
     ends before 0.5, as soxr's and many converters' do. Of noise they read up to 0.7 dB more. Recordings have next to
-    nothing up there, so the filters are run only where bounds let them read more than ``enough``: first what a window
-    has up there, then how far each filter's output is from ours near each of its samples.
+    nothing up there, so the filters are run only where bounds let them read more than ``enough``: first what the
+    eighth differences of a window say it has up there, then how far each filter's output is from ours near each of
+    its samples.
     """
 
     def __init__(self, channels: int, own: float, enough: float) -> None:
         """``own`` is what ``TruePeaks`` reads of the whole file at most."""
-        filters, high = _filters()
+        filters = _filters()
         own_filters = np.zeros((FACTOR, 2 * _HALF))
         own_filters[:_BETWEEN, _HALF - TAPS // 2 : _HALF + TAPS // 2] = phases()[:_BETWEEN]
         own_filters[_BETWEEN, _HALF - 1] = 1.0
         differ = filters - np.concatenate((own_filters[:_BETWEEN], own_filters))
-        self._most = float(np.abs(differ).sum(axis=1).max())
-        self._filters, self._high, self._differ = _spectra(filters), _band(high[None]), _band(differ)
+        self._most = _most(differ)
+        self._filters, self._differ = _spectra(filters), _upside_down(_spectra(differ * (_BETWEEN_EVERY / _EVERY)))
         self._bounds = Bounds()
         self._own, self._enough = own, enough
         self._highest = 0.0
@@ -79,27 +83,26 @@ class OtherMeters:
 
     def _take(self, frames: NDArray[np.float32]) -> None:
         """Read a window of one channel, but for half a filter at each of its ends."""
-        spectrum = np.fft.rfft(frames)
-        band = spectrum[-_BAND:]
         own = self._own * (1 + _RIPPLE)
-        if own + self._most * _highest(band * self._high).max() <= self._enough:
+        if own + self._most * np.abs(np.diff(frames, _STEPS)).max() <= self._enough:
             return
+        spectrum = np.fft.rfft(frames).astype(np.complex64, copy=False)
         bounds = self._bounds(columns_of(frames[_HALF - TAPS // 2 + 1 :], _PART))[:_PARTS] * (1 + _RIPPLE)
-        if (np.minimum(own, bounds) + _highest(band * self._differ)).max() <= self._enough:
-            return
-        waves = np.fft.irfft(spectrum * self._filters)[:, _HALF : _WINDOW - _HALF]
-        self._highest = max(self._highest, float(waves.max()), -float(waves.min()))
+        highest = np.minimum(own, bounds) + _highest(_upside_down(spectrum) * self._differ)
+        too_much = self._filters[highest.max(axis=1) > self._enough]
+        if len(too_much):
+            waves = np.fft.irfft(spectrum * too_much)[:, _HALF : _WINDOW - _HALF]
+            self._highest = max(self._highest, float(waves.max()), -float(waves.min()))
 
 
-def _filters() -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return the long and the steep filters, shape (15, 2048), and one that passes what is above ``_HIGH_FROM``."""
+def _filters() -> NDArray[np.float64]:
+    """Return the long and the steep filters, shape (15, 2048)."""
     offsets = np.arange(1 - _HALF, _HALF + 1)
     later = LATER[:_BETWEEN, None] - offsets
     long = np.sinc(later) * kaiser(later / _HALF)
     later = np.concatenate((later, -1.0 * offsets[None]))
     steep = _STEEP_TO * np.sinc(_STEEP_TO * later) * kaiser(later / _STEEP_HALF, _STEEP_BETA)
-    low = 2 * _HIGH_FROM * np.sinc(2 * _HIGH_FROM * offsets) * kaiser(offsets / _HALF)
-    return np.concatenate((long, steep)), (offsets == 0) - low
+    return np.concatenate((long, steep))
 
 
 def _spectra(filters: NDArray[np.float64]) -> NDArray[np.complex64]:
@@ -110,19 +113,28 @@ def _spectra(filters: NDArray[np.float64]) -> NDArray[np.complex64]:
     return spectra
 
 
-def _band(filters: NDArray[np.float64]) -> NDArray[np.complex64]:
-    """Return the spectra of filters that pass only what is high, without the rest."""
-    return _spectra(filters)[:, -_BAND:]
+def _most(differ: NDArray[np.float64]) -> float:
+    """Return how high the outputs of filters that pass only what is high get, for eighth differences up to 1."""
+    shares = np.fft.rfftfreq(_WINDOW)
+    differences = (2 * np.sin(np.pi * np.maximum(shares, _HIGH_FROM))) ** _STEPS
+    high = np.clip((shares - _HIGH_FROM) / 0.03, 0.0, 1.0)
+    taps = np.fft.irfft(np.fft.rfft(differ, _WINDOW) * (high / differences))
+    return float(np.abs(taps).sum(axis=1).max())
 
 
-def _highest(band: NDArray[np.complex64]) -> NDArray[np.float32]:
-    """Return how high the outputs of filters get in each part of a window at most, from their high bands.
+def _upside_down(spectra: NDArray[np.complex64]) -> NDArray[np.complex64]:
+    """Return the high bands of waves as those that every other sign being changed makes low ones of."""
+    turned: NDArray[np.complex64] = np.conj(spectra[..., : -_BAND - 1 : -1])
+    return turned
 
-    A band below half the rate is turned upside down, which changes the sign of every other frame, so that every
-    fourth frame is enough.
-    """
-    waves = np.fft.irfft(np.conj(band[:, ::-1])) * (_BETWEEN_EVERY / _EVERY)
-    inner = np.abs(waves[:, _HALF // _EVERY : -_HALF // _EVERY]).max(axis=0)
-    parts = np.pad(inner.reshape(_PARTS, _PART // _EVERY).max(axis=1), 1)
-    highest: NDArray[np.float32] = np.maximum(np.maximum(parts[:-2], parts[2:]), parts[1:-1])
+
+def _highest(bands: NDArray[np.complex64]) -> NDArray[np.float32]:
+    """Return how high waves get in each part of a window at most, from their bands: shape (waves, parts)."""
+    waves = np.fft.irfft(bands)
+    inner = np.abs(waves, out=waves)[:, _HALF // _EVERY : -_HALF // _EVERY]
+    while inner.shape[1] > _PARTS:  # many times as quick as a maximum over 16
+        inner = np.maximum(inner[:, ::2], inner[:, 1::2])
+    parts = np.zeros((len(waves), _PARTS + 2), dtype=np.float32)
+    parts[:, 1:-1] = inner
+    highest: NDArray[np.float32] = np.maximum(np.maximum(parts[:, :-2], parts[:, 2:]), parts[:, 1:-1])
     return highest

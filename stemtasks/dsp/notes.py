@@ -60,8 +60,8 @@ def window_frames(sample_rate: int) -> int:
 def notes(windows: Samples, sample_rate: int) -> Notes:
     """Return the notes in windows, shape (windows, ``window_frames``); a note too soft to matter is 0 or nearly so."""
     first, atoms, gram, shape = _atoms(sample_rate)
-    spectra = np.abs(np.fft.rfft(windows * shape.astype(windows.dtype))[:, first : first + len(atoms)])
-    sought: Array = atoms.T @ spectra.T.astype(np.float64)
+    spectra = np.abs(np.fft.rfft(windows * shape)[:, first : first + len(atoms)])
+    sought: Array = atoms.T @ spectra.T
     if not sought.any():
         return Notes(np.zeros((HIGHEST - LOWEST + 1, len(windows))), 0.0)
     floor = 1e-12 * float(sought.max())

@@ -72,7 +72,7 @@ class Bounds:
 
 
 def columns_of(samples: NDArray[np.float32], frames: int) -> NDArray[np.float32]:
-    """Return as columns the whole parts of so many frames, each with 31 before and 32 after it: (frames + 63, parts)."""
+    """Return as columns the whole parts of so many frames, each with the 63 around it: (frames + 63, parts)."""
     shape = ((len(samples) - (TAPS - 1)) // frames, frames + TAPS - 1)
     step = samples.strides[0]
     return np.lib.stride_tricks.as_strided(samples, shape, (frames * step, step)).T.copy()
