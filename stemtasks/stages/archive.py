@@ -14,7 +14,7 @@ from stemtasks.job import Job
 from stemtasks.spec import parts
 
 if TYPE_CHECKING:
-    from stemtasks.spec.song import Named, Song, Stem
+    from stemtasks.spec.song import Song
 
 MADE_BY_STAGES = ("stem", "align", "process", "mix", "master")
 
@@ -46,7 +46,7 @@ def job(song: Song) -> Job:
         "subtype": song.song.subtype,
         "sample_rate": song.song.sample_rate,
         "channels": song.song.channels,
-        "stems": {stem.name: _described(stem) for stem in song.stems},
+        "stems": {stem.name: stem.described for stem in song.stems},
         "gains_db": song.gains_db,
         "loudness_lufs": song.loudness_lufs,
         "ceiling_dbtp": song.master.ceiling_dbtp,
@@ -67,25 +67,6 @@ def job(song: Song) -> Job:
         parts={f"delivery/{each.name}": each.reference for each in song.formats},
         where=song.where("archive"),
     )
-
-
-def _described(stem: Stem) -> dict[str, Any]:
-    """Return what the spec says of a stem, for the archive's contents."""
-    return {
-        "title": stem.table.title or None,
-        "kind": stem.kind,
-        "generator": stem.generator.name,
-        "arguments": stem.generator.arguments,
-        "align": {"strategy": stem.align.name, "arguments": stem.align.arguments},
-        "effects": _chain(stem.effects),
-        "gain_db": stem.table.gain_db,
-        "pan": stem.table.pan,
-        **({"mend": _chain(stem.mend)} if stem.mend else {}),
-    }
-
-
-def _chain(effects: tuple[Named, ...]) -> list[dict[str, Any]]:
-    return [{"effect": effect.name, "arguments": effect.arguments} for effect in effects]
 
 
 def _made_by(song: Song) -> dict[str, str]:
