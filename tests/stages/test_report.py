@@ -85,7 +85,7 @@ def test_it_is_well_formed_and_every_id_is_one(page):
 
 
 def test_it_refers_to_nothing_but_files_that_are_beside_it(page, template):
-    assert not re.search(r"https?:|//\w|@import|url\(", page)
+    assert not re.search(r"https?:|//\w|@import|url\(", re.sub(r"base64,[\w+/=]+", "", page))
     tree = Tree(page)
     named = {attrs[name] for _, attrs in tree.elements for name in ("src", "href") if name in attrs}
     files = {name for name in named if not name.startswith(("#", "data:"))}
@@ -109,13 +109,11 @@ def test_every_stem_has_a_row_and_what_was_measured_is_said(page, template):
     assert "0:16.000" in text
     assert "120 bpm" in text
     assert "lowpass: cutoff_hz = 800" in text
-    align = facts(template, "aligned/drums")["align"]
     seams = [attrs for attrs in tree.all("g") if attrs.get("class") == "seam"]
     places = [float(attrs["data-at"]) for attrs in seams]
-    expected = [
-        seam["frame"] / 16_000 for stem in STEMS for seam in facts(template, f"aligned/{stem}")["align"]["seam_list"]
-    ]
-    assert align["seams"] > 0
+    fitted = [facts(template, f"aligned/{stem}")["align"] for stem in STEMS]
+    expected = [seam["frame"] / 16_000 for each in fitted for seam in each["seam_list"]]
+    assert len(expected) > 3
     assert places == pytest.approx(expected)
     for frame in (0, 128_000):
         assert tree.all("button", data_at=f"{frame / 16_000:.6f}", type="button")
