@@ -541,7 +541,10 @@ def test_every_format_is_a_stem_of_one_song(tmp_path_factory, recordings):
     fine = [name for name in names if name not in REFUSED_FORMATS]
     assert len(fine) == 19
     ran = [task for task in tasks_of("formats", fine) if not task.startswith(("mix", "master", "archive", "report"))]
-    assert run.tasks("ran") == ran
+    # what sounds the same in two formats is drawn once
+    drawn = run.tasks("restored")
+    assert sorted([*run.tasks("ran"), *drawn]) == ran
+    assert all(task.startswith("picture:") for task in drawn)
     song_of_folder(project, recordings, "formats", without=REFUSED_FORMATS)
     assert project.build().done == {"ran": ["archive:formats", "master:formats", "mix:formats", "report:formats"]}
     stems, master, manifest = delivered(project, "formats")
