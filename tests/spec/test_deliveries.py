@@ -70,7 +70,7 @@ WRONG = {
     ),
     "an unknown delivery format": (
         '[deliveries.x]\nformats = ["manifset"]',
-        "deliveries.x.formats[0]: unknown delivery format 'manifset'; known: manifest, ",
+        "deliveries.x.formats[0]: unknown delivery format 'manifset'; known: dawproject, manifest, ",
     ),
     "names that tell nothing apart": (
         '[deliveries.x]\nfields = ["song", "rate"]',
