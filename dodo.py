@@ -1,4 +1,4 @@
-"""Every song in spec/ becomes verified stems, a mix, a master and an archive: one task a file, top to bottom."""
+"""Every song in spec/ becomes verified stems, a mix, a master, an archive and a report: one task a file."""
 
 from stemtasks.graph import DOIT_CONFIG, tasks
 
@@ -16,4 +16,6 @@ def task_songs():
     yield tasks("mix", "sum the processed stems at the faders' gains")
     yield tasks("master", "bring the mix to its loudness, under the true-peak ceiling")
     yield tasks("convert", "bring what a delivery has in another form to its sample rate, subtype and format")
+    yield tasks("picture", "draw a processed stem's waveform and spectrogram, for the report")
     yield tasks("archive", "check everything once more, then zip stems, master, manifest and track sheet")
+    yield tasks("report", "write a page on the song: what it is, what was checked, players and pictures")

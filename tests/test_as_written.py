@@ -102,7 +102,7 @@ def test_without_a_limit_a_wrong_key_is_in_the_record_alone_and_a_limit_renders_
     song.edit("[verify]", "[verify]\nin_key = 0.6")
     run = song.doit()
     assert run.done["FAILED"] == ["archive:song"]
-    assert "ran" not in run.done
+    assert run.done["ran"] == ["report:song"]
     said = run.lines("FAILED")["archive:song"]
     assert "stem riff: in 2 of 2 sections, most in 's" in said
     assert "at least 60% is asked" in said
@@ -112,6 +112,7 @@ def test_without_a_limit_a_wrong_key_is_in_the_record_alone_and_a_limit_renders_
     song.edit(RIFF, f"{RIFF}verify = {{ in_key = 0.0 }}\n")
     done = song.build().done
     assert done == {
+        "ran": ["report:song"],
         "restored": ["archive:song"],
         "verified": ["align:song/riff", "process:song/riff", "stem:song/riff"],
     }

@@ -62,7 +62,7 @@ def test_a_fader_rebuilds_the_mix_and_no_stem(built):
 
 def test_the_masters_loudness_rebuilds_the_master_and_not_the_mix(built):
     built.edit("[verify]", "[master]\nloudness_lufs = -16.0\n[verify]")
-    assert built.build().done == {"ran": ["archive:song", "master:song"]}
+    assert built.build().done == {"ran": ["archive:song", "master:song", "report:song"]}
 
 
 def test_a_comment_a_touched_file_and_a_reordered_table_rebuild_nothing(built):
@@ -92,9 +92,10 @@ def test_a_changed_limit_verifies_again_and_renders_nothing(built):
     before = built.products()
     built.edit("dc_offset = 0.02", "dc_offset = 0.03")
     run = built.build()
-    assert list(run.done) == ["verified"]
+    assert run.done["ran"] == ["report:song"], "it shows the limits"
+    assert run.done.keys() == {"ran", "verified"}
     assert "stem:song/bass" in run.tasks("verified")
-    assert built.products() == before
+    assert {name for name, data in built.products().items() if data != before[name]} == {"song/report.html"}
 
 
 def test_a_file_outside_its_limits_is_kept_for_listening_and_never_used(built):
@@ -288,7 +289,7 @@ def test_forgetting_all_tasks_restores_them(built):
 def test_an_ignored_task_stays_ignored(built):
     assert built.doit("ignore", "archive:song").code == 0
     built.edit("[verify]", "[master]\nloudness_lufs = -16.0\n[verify]")
-    assert built.build().done == {"ran": ["master:song"]}
+    assert built.build().done == {"ran": ["master:song", "report:song"]}
 
 
 def test_a_reference_of_the_same_duration_stops_the_rebuild_at_once(project):
@@ -330,7 +331,7 @@ def test_equal_tasks_of_two_songs_are_made_once_also_at_the_same_time(project):
     run = project.doit("-n", "2")
     assert run.code == 0, run.err
     assert log.read_text() == "x"
-    # each archive has its song's name in it
-    pairs = {task.replace("two", "one") for task in run.done["ran"]} - {"archive:one"}
-    assert len(run.done["ran"]) == len(pairs) + 2
+    # each archive and each report has its song's name in it
+    pairs = {task.replace("two", "one") for task in run.done["ran"]} - {"archive:one", "report:one"}
+    assert len(run.done["ran"]) == len(pairs) + 4
     assert len(run.done["restored"]) == len(pairs)

@@ -43,7 +43,9 @@ STAGES = {
     "process": ("build/song/aligned/take.wav", "build/song/processed/take.wav"),
     "mix": ("build/song/processed/take.wav", "build/song/mix.wav"),
     "master": ("build/song/mix.wav", "build/song/master.wav"),
+    "picture": ("build/song/processed/take.wav", "build/song/pictures/take.png"),
     "archive": ("build/song/master.wav", "build/song/archive.json"),
+    "report": ("build/song/master.wav", "build/song/report.html"),
 }
 """A stage's input and output: what is changed, and what must be right."""
 SOURCE = {stage: "ref" if stage in ("reference", "timing") else "take" for stage in STAGES}
@@ -205,7 +207,8 @@ def test_an_input_changed_while_its_action_runs(built, clean, hold, stage):
     out, err = process.communicate(timeout=60)
     assert process.returncode == 1
     assert err == b""
-    (line,) = (line for line in out.decode().splitlines() if line.startswith("FAILED"))
+    failed = [line for line in out.decode().splitlines() if line.startswith("FAILED")]
+    (line,) = (line for line in failed if f"{stage}:" in line)
     assert line.endswith(f"{STAGES[stage][0]}: changed while it was being read; run doit again")
     assert_no_output(built, stage)
     built.build()

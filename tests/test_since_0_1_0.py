@@ -53,7 +53,8 @@ def facts_of(build: Path) -> dict[str, list[str]]:
 def test_a_dodo_file_and_a_spec_of_0_1_0_build(project):
     (project.folder / "dodo.py").write_text(DODO)
     project.spec(SPEC)
-    assert project.build().done == {"ran": ALL}
+    later = ("picture:", "report:")
+    assert project.build().done == {"ran": [task for task in ALL if not task.startswith(later)]}
 
 
 def test_every_fact_of_0_1_0_has_its_name(built):

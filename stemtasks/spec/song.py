@@ -57,6 +57,25 @@ class Stem:
         """Return the kind that the spec says, or that follows from the generator."""
         return self.table.kind or ("drums" if self.generator.name == "drums" else None)
 
+    @property
+    def described(self) -> dict[str, Any]:
+        """Return what the spec says of it, as plain data for a reader of what is delivered."""
+        return {
+            "title": self.table.title or None,
+            "kind": self.kind,
+            "generator": self.generator.name,
+            "arguments": self.generator.arguments,
+            "align": {"strategy": self.align.name, "arguments": self.align.arguments},
+            "effects": _chain(self.effects),
+            "gain_db": self.table.gain_db,
+            "pan": self.table.pan,
+            **({"mend": _chain(self.mend)} if self.mend else {}),
+        }
+
+
+def _chain(effects: tuple[Named, ...]) -> list[dict[str, Any]]:
+    return [{"effect": effect.name, "arguments": effect.arguments} for effect in effects]
+
 
 @dataclass(frozen=True)
 class Song:

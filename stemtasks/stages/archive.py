@@ -16,7 +16,7 @@ from stemtasks.spec.deliveries import delivered_file, is_converted
 
 if TYPE_CHECKING:
     from stemtasks.spec.deliveries import Delivery
-    from stemtasks.spec.song import Named, Song, Stem
+    from stemtasks.spec.song import Song, Stem
 
 CORRECT_STEMS = "correct its stems with align = { sync = true }"
 MADE_BY_STAGES = ("stem", "align", "process", "mix", "master")
@@ -54,7 +54,7 @@ def job(song: Song, delivery: Delivery) -> Job:
     params = {
         **song.archive_params(delivery),
         "channels": song.song.channels,
-        "stems": {stem.name: _described(stem) for stem in stems},
+        "stems": {stem.name: stem.described for stem in stems},
         "gains_db": song.gains_db,
         "loudness_lufs": song.loudness_lufs if own else song.loudness_of(delivery),
         "ceiling_dbtp": song.master.ceiling_dbtp if own else song.ceiling_of(delivery),
@@ -96,25 +96,6 @@ def _limits(song: Song, delivery: Delivery, stems: tuple[Stem, ...]) -> dict[str
         if part in delivery.forms:
             limits[name] = song.delivered_limits(delivery, part)
     return limits
-
-
-def _described(stem: Stem) -> dict[str, Any]:
-    """Return what the spec says of a stem, for the archive's contents."""
-    return {
-        "title": stem.table.title or None,
-        "kind": stem.kind,
-        "generator": stem.generator.name,
-        "arguments": stem.generator.arguments,
-        "align": {"strategy": stem.align.name, "arguments": stem.align.arguments},
-        "effects": _chain(stem.effects),
-        "gain_db": stem.table.gain_db,
-        "pan": stem.table.pan,
-        **({"mend": _chain(stem.mend)} if stem.mend else {}),
-    }
-
-
-def _chain(effects: tuple[Named, ...]) -> list[dict[str, Any]]:
-    return [{"effect": effect.name, "arguments": effect.arguments} for effect in effects]
 
 
 def _made_by(song: Song, delivery: Delivery) -> dict[str, str]:

@@ -6,6 +6,7 @@ import time
 
 import pytest
 
+from tests.pipeline import tasks_of
 from tests.project import Project
 
 SONG = """
@@ -29,7 +30,6 @@ duration = 0.5
 generator = "file"
 file = "../build/two/master.wav"
 """
-STAGES = ("reference", "timing", "mix", "master", "archive")
 
 
 @pytest.fixture(scope="module")
@@ -50,9 +50,7 @@ def album(built):
 
 def tasks(song):
     """Return the names of all tasks of a song."""
-    return sorted([f"{stage}:{song}" for stage in STAGES]) + sorted(
-        f"{stage}:{song}/{stem}" for stage in ("stem", "align", "process") for stem in "ab"
-    )
+    return tasks_of(song, "ab")
 
 
 def failed_lines(run):
@@ -79,8 +77,8 @@ def test_a_wrong_spec_is_one_line_and_the_other_songs_are_built(album, mistake, 
     (line,) = failed_lines(run)
     assert line.startswith(f"FAILED      spec/two.toml: {said}")
     assert (run.code, run.err) == (1, "")
-    assert run.done["ran"] == ["align:three/a", "archive:three", "master:three", "mix:three", "process:three/a",
-                               "stem:three/a"]  # fmt: skip
+    assert run.done["ran"] == ["align:three/a", "archive:three", "master:three", "mix:three", "picture:three/a",
+                               "process:three/a", "report:three", "stem:three/a"]  # fmt: skip
     after = album.products()
     assert {path: data for path, data in after.items() if path.startswith("two/")} == {
         path: data for path, data in before.items() if path.startswith("two/")
@@ -177,5 +175,5 @@ def test_cache_pull_fetches_the_other_songs(album, tmp_path):
     command = [sys.executable, "-m", "stemtasks.cli", "cache", "pull"]
     done = subprocess.run(command, cwd=album.folder, capture_output=True, text=True, check=False)
     assert done.returncode == 1
-    assert "has 22 of 22 tasks" in done.stdout
+    assert "has 28 of 28 tasks" in done.stdout
     assert done.stderr.startswith("ERROR: spec/two.toml: is not TOML")

@@ -32,12 +32,12 @@ def store_of(project):
 def test_stats_counts_both_stores(built, folder):
     run = command(built, "stats", env={})
     blobs = len(set(built.products().values()))
-    assert run.out.splitlines()[0].startswith(f"local   build/.stemtasks/store: {blobs} blobs, 8 entries, ")
+    assert run.out.splitlines()[0].startswith(f"local   build/.stemtasks/store: {blobs} blobs, 10 entries, ")
     assert run.out.splitlines()[1] == "shared  none"
     command(built, "push", env=folder)
     run = command(built, "stats", env={**folder, "STEMTASKS_CACHE_KEY": "k" * 32, "STEMTASKS_CACHE_MODE": "read"})
     line = run.out.splitlines()[1]
-    assert line.startswith(f"shared  {folder['STEMTASKS_CACHE']}: {blobs} blobs, 8 entries, ")
+    assert line.startswith(f"shared  {folder['STEMTASKS_CACHE']}: {blobs} blobs, 10 entries, ")
     assert line.endswith("; read, signed")
     line = command(built, "stats", env={"STEMTASKS_CACHE": "/dev/null/no"}).out.splitlines()[1]
     assert line == "shared  /dev/null/no: not reachable; readwrite, not signed"
@@ -89,19 +89,19 @@ def test_gc_keeps_what_the_current_build_uses(built):
 def test_push_then_pull_fills_a_fresh_clones_local_store_before_anything_is_built(built, folder):
     assert not Path(folder["STEMTASKS_CACHE"]).exists()
     run = command(built, "push", env=folder)
-    assert run.out == f"{folder['STEMTASKS_CACHE']}: 8 tasks are there\n"
+    assert run.out == f"{folder['STEMTASKS_CACHE']}: 10 tasks are there\n"
     other = clone(built, "clone")
     run = command(other, "pull", env=folder)
-    assert run.out == "build/.stemtasks/store: has 8 of 8 tasks; run doit\n"
+    assert run.out == "build/.stemtasks/store: has 10 of 10 tasks; run doit\n"
     shutil.rmtree(folder["STEMTASKS_CACHE"])
-    assert len(other.build().tasks("restored")) == 8
+    assert len(other.build().tasks("restored")) == 10
 
 
 def test_pull_fetches_what_is_there_and_counts_the_rest(built, folder):
     command(built, "push", env=folder)
     other = clone(built, "clone")
     other.edit("cutoff_hz = 800", "cutoff_hz = 900")
-    assert command(other, "pull", env=folder).out == "build/.stemtasks/store: has 4 of 8 tasks; run doit\n"
+    assert command(other, "pull", env=folder).out == "build/.stemtasks/store: has 4 of 10 tasks; run doit\n"
     assert sorted(other.build(env=folder).done) == ["ran", "restored"]
 
 
@@ -131,7 +131,7 @@ def test_push_where_only_reading_is_allowed_and_where_nobody_is_are_one_line(bui
     run = command(built, "push", env={"STEMTASKS_CACHE": str(tmp_path / "file/x")})
     assert run.code == 1
     assert len(run.err.splitlines()) == 1
-    assert "8 of 8 tasks were not sent" in run.err
+    assert "10 of 10 tasks were not sent" in run.err
 
 
 def test_outside_a_songs_folder_nothing_is_made(built, tmp_path):

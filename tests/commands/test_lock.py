@@ -38,7 +38,7 @@ def working(project, hold):
     """Return a song whose build is under way, held up in its mix."""
     project.spec(SPEC)
     hold.mark("mix")
-    process = project.start("-n", "2", env=hold.env)
+    process = project.start("-n", "2", "archive:song", env=hold.env)
     hold.wait("mix", process)
     yield project, process
     process.kill()
@@ -53,9 +53,9 @@ def owner(process, command):
 
 def test_a_second_build_says_for_whom_it_waits_and_then_has_nothing_to_do(working, hold):
     project, process = working
-    second = project.start()
+    second = project.start("archive:song")
     line = second.stderr.readline().decode()
-    assert re.fullmatch(owner(process, r"__main__\.py -n 2") + "; waiting for it to end\n", line)
+    assert re.fullmatch(owner(process, r"__main__\.py -n 2 archive:song") + "; waiting for it to end\n", line)
     assert second.poll() is None
     hold.release("mix")
     out, err = process.communicate(timeout=60)
@@ -105,7 +105,7 @@ def test_a_lock_of_damaged_text_is_a_lock(working):
 
 def test_a_build_folder_removed_while_another_waits_is_built_anew(working):
     project, _ = working
-    second = project.start()
+    second = project.start("archive:song")
     second.stderr.readline()
     shutil.rmtree(project.folder / "build")
     out, err = second.communicate(timeout=60)
@@ -162,12 +162,12 @@ def stopped(process, number=signal.SIGINT):
 def test_a_signal_ends_a_running_build_with_a_line_and_what_was_finished_is_kept(project, hold, number, threads):
     project.spec(SPEC)
     hold.mark("mix", how="half")
-    process = project.start("-n", threads, env=hold.env)
+    process = project.start("-n", threads, "archive:song", env=hold.env)
     hold.wait("mix", process)
     assert stopped(process, number) == [f"stopped while running mix:song; {STOPPED}"]
     project.assert_clean()
     hold.release("mix")
-    assert project.build().done == {"ran": ["archive:song", "master:song", "mix:song"]}
+    assert project.build("archive:song").done == {"ran": ["archive:song", "master:song", "mix:song"]}
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
@@ -244,7 +244,7 @@ def test_worker_processes_end_with_the_build(project, hold, number):
     dodo = project.folder / "dodo.py"
     dodo.write_text(dodo.read_text() + POOL)
     hold.mark("mix")
-    process = project.start("-n", "2", env=hold.env)
+    process = project.start("-n", "2", "archive:song", env=hold.env)
     hold.wait("mix", process)
     begun = time.monotonic()
     # as a terminal does: to all processes of the group
@@ -258,4 +258,4 @@ def test_worker_processes_end_with_the_build(project, hold, number):
     assert lines == ([f"stopped while running mix:song; {STOPPED}"] if number == signal.SIGINT else [])
     hold.release("mix")
     dodo.write_bytes(DODO.read_bytes())
-    assert project.build("--no-wait").done == {"ran": ["archive:song", "master:song", "mix:song"]}
+    assert project.build("--no-wait", "archive:song").done == {"ran": ["archive:song", "master:song", "mix:song"]}

@@ -1,0 +1,1 @@
+"""The report of a song: one HTML page for a person."""

@@ -1,0 +1,87 @@
+"""What a report is made of, read once: the timeline, what every file measures, what it was held against."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from stemtasks.audio.facts import Facts, read_facts
+from stemtasks.audio.picture import grid
+from stemtasks.report import checks
+from stemtasks.report.drawing import Axis
+from stemtasks.timeline import Timeline
+
+FACTS = {"stem": "stem_facts", "aligned": "align_facts", "processed": "facts", "sync": "sync"}
+"""Of a stem: what they are called here, and the role of the file that has them."""
+
+
+@dataclass(frozen=True)
+class StemMaterial:
+    """One stem: what the spec says of it (``Stem.described``), and its facts by stage."""
+
+    name: str
+    described: dict[str, Any]
+    facts: dict[str, Facts]
+
+    @property
+    def title(self) -> str:
+        """Return its title, or its name in the spec."""
+        return str(self.described["title"] or self.name)
+
+    @property
+    def align(self) -> dict[str, Any]:
+        """Return how it was aligned."""
+        fitted: dict[str, Any] = self.facts["aligned"]["align"]
+        return fitted
+
+    @property
+    def seams(self) -> str:
+        """Return how many seams it has, as text that goes on a line, nothing for none."""
+        count = self.align.get("seams")
+        return f", {count} seam{'s' if count > 1 else ''}" if count else ""
+
+
+class Material:
+    """All of a song that its report shows; ``inputs`` and ``params`` are the stage's."""
+
+    def __init__(self, inputs: dict[str, Path], params: dict[str, Any]) -> None:
+        self.inputs, self.params = inputs, params
+        self.timeline = Timeline.load(inputs["timing"])
+        self.mix, self.master = read_facts(inputs["mix_facts"]), read_facts(inputs["master_facts"])
+        self.stems = [StemMaterial(name, params["stems"][name], self._facts(name)) for name in params["order"]]
+        self.limits: dict[str, Any] = params["limits"]
+        frames, rate = self.timeline.delivered_frames, self.timeline.sample_rate
+        sections = tuple((each.name, each.start_frame, each.end_frame) for each in self.timeline.sections)
+        self.axis = Axis(frames, rate, grid(frames, rate).column_frames, sections)
+        self.checks = list(self._checks())
+
+    @property
+    def target_lufs(self) -> float | None:
+        """Return the loudness asked of the master."""
+        target: float | None = self.limits["master"]["loudness_lufs"]
+        return target
+
+    def read(self, role: str) -> dict[str, Any]:
+        """Return an input that is JSON."""
+        return read_facts(self.inputs[role])
+
+    def _facts(self, name: str) -> dict[str, Facts]:
+        there = {called: f"{role}/{name}" for called, role in FACTS.items()}
+        return {called: self.read(role) for called, role in there.items() if role in self.inputs}
+
+    def _checks(self) -> Iterator[tuple[str, list[checks.Check]]]:
+        """Yield the checks of each file, by what it is called on the page."""
+        yield "Master", list(checks.of_master(self.master, self.limits["master"]))
+        yield "Mix", list(checks.of_mix(self.mix, self.limits["mix"]))
+        for stem in self.stems:
+            facts, before, after = stem.facts, self.limits["stems"][stem.name], self.limits["processed"][stem.name]
+            aligned = list(checks.of_aligned(facts["aligned"], before))
+            processed = list(checks.of_processed(facts["processed"], after))
+            if "sync" in facts:
+                aligned += checks.of_sync(facts["sync"]["aligned"], before, polarity=True)
+                processed += checks.of_sync(facts["sync"]["processed"], after, polarity=False)
+            yield f"{stem.title}, as rendered", list(checks.of_rendered(facts["stem"], before))
+            yield f"{stem.title}, aligned", aligned
+            yield f"{stem.title}, as delivered", processed

@@ -1,0 +1,145 @@
+"""The timeline of the report: sections, a row a stem, the mix, the master, and its gain reduction and loudness."""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import quote
+
+from stemtasks.audio.facts import Facts
+from stemtasks.audio.reduction import gain_reduction
+from stemtasks.report import drawing
+from stemtasks.report.markup import at, level, number, table, text
+from stemtasks.report.material import Material, StemMaterial
+from stemtasks.report.pictures import picture_of
+from stemtasks.timeline import clock
+
+NOTE = (
+    "A click goes there. Waveforms show the highest and lowest sample and, darker, the RMS; heights are the square "
+    "root of the amplitude, so that soft parts are seen. Dotted lines are seams."
+)
+SPECTRUM = "40 Hz to 20 kHz or half the sample rate, octaves equally high; a step of colour is 6 dB."
+SEAM_FIGURES = (
+    ("dip_db", "Dip dB"),
+    ("rise_db", "Rise dB"),
+    ("level_step_db", "Step dB"),
+    ("jump_ratio", "Jump"),
+    ("beat_error_ms", "Beat error ms"),
+    ("onset_error_ms", "Onset error ms"),
+    ("onset_offset_ms", "Onset offset ms"),
+)
+
+
+def timeline(song: Material) -> str:
+    """Return all rows, one above the other over the same time."""
+    stems = "".join(_stem(song, stem, place) for place, stem in enumerate(song.stems, 1))
+    return (
+        f'<section aria-labelledby="timeline">\n<h2 id="timeline">Timeline</h2>\n<p class="note">{NOTE}</p>\n'
+        f'<div class="row"><div class="head"><h3>Sections</h3></div>\n<div>{drawing.ruler(song.axis)}</div></div>\n'
+        f"{stems}{_whole(song, 'mix', song.mix)}{_whole(song, 'master', song.master)}{_reduction(song)}"
+        f"{_loudness(song)}</section>\n"
+    )
+
+
+def _stem(song: Material, stem: StemMaterial, place: int) -> str:
+    picture, listed = song.read(f"picture/{stem.name}"), stem.align.get("seam_list", [])
+    marks = [(seam["frame"], _seam_said(seam, song.axis.sample_rate)) for seam in listed]
+    gain = song.mix["gains"][stem.name] / max(1.0, *song.mix["gains"].values())
+    file = f"{stem.name}.wav"
+    more = (
+        _spectrum(stem.title, picture, song.inputs[f"spectrogram/{stem.name}"].read_bytes())
+        + (_seams(stem, song.axis.sample_rate) if listed else "")
+        + _audio(f"{stem.title}, as delivered", f"processed/{file}", together=True)
+        + _audio(f"{stem.title}, aligned", f"aligned/{file}")
+        + _audio(f"{stem.title}, as rendered", f"stems/{file}")
+    )
+    fit = "fits as it is" if stem.align["strategy"] == "none" else text(stem.align["strategy"])
+    return _row(
+        f'data-track="stem" data-stem="{text(stem.name)}" data-gain="{gain:.6f}"',
+        f"stem-{place}",
+        stem.title,
+        f"{fit}{stem.seams}, peak {level(stem.facts['processed']['peak_dbfs'], 'dBFS')}",
+        "".join(
+            f'<button type="button" data-set="{does}" aria-pressed="false" aria-label="{says} {text(stem.title)}">'
+            f"{says}</button>"
+            for does, says in (("solo", "Solo"), ("mute", "Mute"))
+        ),
+        drawing.waveform(song.axis, picture, f"Waveform of {stem.title}{stem.seams}", marks),
+        more,
+    )
+
+
+def _whole(song: Material, kind: str, facts: Facts) -> str:
+    """Return the row of the mix or the master."""
+    picture, image = picture_of(song.inputs[kind])
+    return _row(
+        f'data-track="{kind}" data-gain="1"',
+        kind,
+        kind.capitalize(),
+        f"{level(facts['lufs'], 'LUFS')}, peak {level(facts['peak_dbfs'], 'dBFS')}",
+        f'<button type="button" data-hear>Hear the {kind}</button>',
+        drawing.waveform(song.axis, picture, f"Waveform of the {kind}"),
+        _spectrum(f"the {kind}", picture, image) + _audio(f"The {kind}", f"{kind}.wav", together=True),
+    )
+
+
+def _row(data: str, name: str, title: str, about: str, buttons: str, drawn: str, more: str) -> str:
+    return (
+        f'<div class="row" role="group" aria-labelledby="{name}" {data}>\n'
+        f'<div class="head"><h3 id="{name}">{text(title)}</h3><span class="buttons" data-live hidden>{buttons}</span>'
+        f'<p class="soft">{about}</p></div>\n<div class="lane">{drawn}</div>\n'
+        f'<details class="more"><summary>Spectrogram, figures and files</summary>\n{more}</details>\n</div>\n'
+    )
+
+
+def _spectrum(what: str, picture: dict[str, Any], image: bytes) -> str:
+    drawn = drawing.spectrogram(picture, image, f"Spectrogram of {what}")
+    return f"<figure>{drawn}<figcaption>{SPECTRUM}</figcaption></figure>\n"
+
+
+def _audio(what: str, file: str, together: bool = False) -> str:
+    place, marked = quote(file), " data-together" if together else ""
+    return (
+        f'<figure><figcaption>{text(what)}: <a href="{place}">{text(file)}</a></figcaption>'
+        f'<audio controls preload="none" src="{place}"{marked}></audio></figure>\n'
+    )
+
+
+def _seams(stem: StemMaterial, rate: int) -> str:
+    listed, count = stem.align["seam_list"], stem.align["seams"]
+    first = "Seams" if len(listed) == count else f"The first {len(listed)} of {count} seams"
+    rows = [
+        (
+            at(seam["frame"] / rate),
+            number(seam["overlap_frames"] * 1000 / rate, 1),
+            *(number(seam.get(name), 2) for name, _ in SEAM_FIGURES),
+        )
+        for seam in listed
+    ]
+    head = ("At", "Overlap ms", *(says for _, says in SEAM_FIGURES))
+    return table(f"{first} of {stem.title}", head, rows, range(1, len(head)))
+
+
+def _seam_said(seam: dict[str, Any], rate: int) -> str:
+    figures = [f"{says.rpartition(' ')[0] or says} {seam[name]:g}" for name, says in SEAM_FIGURES if seam.get(name)]
+    return ", ".join([f"Seam at {clock(seam['frame'] * 1000 / rate)}", *figures])
+
+
+def _reduction(song: Material) -> str:
+    gain_db = song.master.get("master", {}).get("gain_db", 0.0)
+    taken = gain_reduction(song.inputs["mix"], song.inputs["master"], gain_db)
+    about = f"gain {gain_db:+.2f} dB, at most {max(taken, default=0.0):.1f} dB taken away"
+    return _curve("Gain reduction", f'<p class="soft">{about}</p>', drawing.reduction(song.axis, taken))
+
+
+def _loudness(song: Material) -> str:
+    curves = {name: song.read(f"{name}_loudness") for name in ("mix", "master")}
+    colours = {"master": "master", "mix": "mix"}
+    if song.target_lufs is not None:
+        colours["target"] = f"target {song.target_lufs:g}"
+    key = "".join(f'<span><i style="color:var(--{name})"></i>{says}</span>' for name, says in colours.items())
+    about = f'<p class="soft">short-term (3 s), LUFS</p><p class="key soft">{key}</p>'
+    return _curve("Loudness", about, drawing.loudness(song.axis, curves, song.target_lufs))
+
+
+def _curve(title: str, about: str, drawn: str) -> str:
+    return f'<div class="row"><div class="head"><h3>{title}</h3>{about}</div>\n<div class="lane">{drawn}</div></div>\n'
