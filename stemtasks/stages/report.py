@@ -32,8 +32,8 @@ def job(song: Song) -> Job:
         inputs[f"align_facts/{stem.name}"] = song.product("aligned", f"{stem.name}.json")
         inputs[f"picture/{stem.name}"] = song.product("pictures", f"{stem.name}.json")
         inputs[f"spectrogram/{stem.name}"] = song.product("pictures", f"{stem.name}.png")
-    for stem in song.each("compared"):
-        inputs[f"sync/{stem.name}"] = song.product("sync", f"{stem.name}.json")
+    for compared in song.each("compared"):
+        inputs[f"sync/{compared.name}"] = song.product("sync", f"{compared.name}.json")
     return Job(
         task=f"report:{song.name}",
         stage="report",
