@@ -89,10 +89,7 @@ def _write_song(song: Song, results: list[Result], builds: dict[str, Build]) -> 
         if not isinstance(record, dict):
             continue
         before = build.before if isinstance(build.before, dict) and build.before.get("key") != record["key"] else None
-        reasons: tuple[str, ...] = ()
-        if before is not None and "content" in before:
-            content = json.loads(json.dumps(record["content"]))
-            reasons = tuple(changes(build.job, tree(), before["content"], content, makers)) or ("its sources",)
+        reasons = () if before is None else _reasons(build.job, before, record, makers)
         if build.job.stage == "report":
             reports = _kept(before, "page"), _read(build.job.outputs["page"])
         made.append(
@@ -111,6 +108,15 @@ def _write_song(song: Song, results: list[Result], builds: dict[str, Build]) -> 
     row = _row(song, own, [result_of[name] for name in own if name in result_of])
     tree().records.put(ROWS, song.name, row)
     _replace(BUILD / song.name / PAGE, plugins.load(f"{PAGES}:song_page")(row, made, *reports))
+
+
+def _reasons(job: Job, before: Any, record: Any, makers: dict[str, str]) -> tuple[str, ...]:
+    """Return what differs between two records; one that another version wrote, or nobody, says nothing."""
+    try:
+        content = json.loads(json.dumps(record["content"]))
+        return tuple(changes(job, tree(), before["content"], content, makers)) or ("its sources",)
+    except (AttributeError, KeyError, TypeError):
+        return ()
 
 
 def _row(song: Song, builds: dict[str, Build], results: list[Result]) -> dict[str, Any]:
