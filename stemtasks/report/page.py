@@ -101,7 +101,7 @@ def _player(song: Material) -> str:
         f'<input type="range" id="position" min="0" max="{seconds:.3f}" step="0.01" value="0" '
         'aria-label="Position in the song">\n'
         f"<fieldset><legend>Hear the</legend>{radios}</fieldset>\n"
-        '<button type="button" id="clear">Clear solo and mute</button>\n<p id="said" role="status"></p>\n</div>\n'
+        '<button type="button" id="clear">Clear solo/mute</button>\n<p id="said" role="status"></p>\n</div>\n'
         '<noscript><p class="note live">Playing files together needs JavaScript. Without it, each file has a player of '
         "its own below.</p></noscript>\n"
         f'<details class="keys" data-live hidden><summary>Keys</summary><ul>{keys}</ul>'

@@ -1,8 +1,8 @@
 """The report's player: it plays the files beside the page together, from where it is told to.
 
 The browser's own audio elements play, which also works from a folder on disk, where a page may not read files. All are
-started at once when all can play. One that is 2.5 ms or more from the first is played up to 5 % slower or faster until
-it is not. One that is further than ``FAR_S`` from it, as it had to wait for its file, starts all again. Files from a
+started at once when all can play. One that is ``APART_S`` from the first is played up to 5 % slower or faster until it is
+``NEAR_S``. One that is further than ``FAR_S`` from it, as it had to wait for its file, starts all again. Files from a
 web server are loaded whole first: a browser keeps about six of them open and no more, and a server need not be able to
 send a part of a file.
 
@@ -12,6 +12,7 @@ The mix and the master, once heard, play on in silence with the stems, so that c
 PLAYER = """
 "use strict";
 (() => {
+  const APART_S = 0.008, NEAR_S = 0.0025;  // from the first: steered from here, and until there
   const FAR_S = 0.05;  // further from the first than this, and all are started again
   const SETTLING_MS = 2000;  // what was started settles as long before it may be started again
   const NEAR_PX = 6;  // a click on a waveform that is as near to a seam goes to the seam
@@ -107,19 +108,20 @@ PLAYER = """
 
   function follow(mine) {
     if (mine !== turn) return;
-    const [first, ...others] = together().map((track) => track.audio);
+    const [{ audio: first } = {}, ...others] = together();
     if (!first) return stop();
     at = Math.min(duration, first.currentTime);
     if (first.ended) {
       at = 0;
       return stop();
     }
-    if ([first, ...others].some((audio) => audio.paused && !audio.ended)) return stop();
+    if (together().some(({ audio }) => audio.paused && !audio.ended)) return stop();
     let far = false;
-    for (const audio of others) {
-      const apart = audio.currentTime - first.currentTime;
+    for (const track of others) {
+      const apart = track.audio.currentTime - first.currentTime;
       far ||= Math.abs(apart) > FAR_S;
-      audio.playbackRate = 1 - Math.max(-5, Math.min(5, Math.round(200 * apart))) / 100;
+      track.steered = Math.abs(apart) > (track.steered ? NEAR_S : APART_S);
+      track.audio.playbackRate = track.steered ? 1 - Math.max(-5, Math.min(5, Math.round(200 * apart))) / 100 : 1;
     }
     show();
     if (far && performance.now() > started + SETTLING_MS) return start();

@@ -38,7 +38,7 @@ span.good, span.bad { font-weight: 600; white-space: nowrap; }
 dl { margin: 0; }
 dd { margin: 0; overflow-wrap: anywhere; }
 .verdict { border-left: .375rem solid; padding-left: .75rem; margin-top: 1rem; }
-.verdict h2 { margin: 0; font-size: 1.5rem; }
+.verdict h2 { margin: 0; font-size: clamp(1.125rem, 4.8vw, 1.5rem); }
 .verdict > :not(h2) { color: var(--ink); }
 .remarks { margin: .5rem 0 0; padding-left: 1.25rem; font-size: .875rem; }
 .glance { display: grid; grid-template-columns: repeat(auto-fill, minmax(8.75rem, 1fr)); gap: .5rem; margin-top: 1rem; }
@@ -131,10 +131,14 @@ footer { margin-top: 2.5rem; border-top: 1px solid var(--line); padding-top: .75
 
 @media (max-width: 30rem) {
   .section { padding: 0 0 0 1px; font-size: .6875rem; letter-spacing: -.02em; }
-  #player legend { position: absolute; left: -99rem; }
-  #clear { font-size: .8125rem; }
+  #player { column-gap: .5rem; font-size: .875rem; }
+  #player fieldset { gap: .375rem; }
+  #clear { padding: .2rem .375rem; font-size: .75rem; }
   table { font-size: .8125rem; }
   th, td { padding-right: .5rem; }
+}
+@media (max-width: 50rem) {
+  #player legend { position: absolute; left: -99rem; }
 }
 @media (min-width: 50rem) {
   .glance { grid-template-columns: repeat(5, 1fr); }
@@ -142,6 +146,7 @@ footer { margin-top: 2.5rem; border-top: 1px solid var(--line); padding-top: .75
   .row > .more { grid-column: 2; }
   .row > .head { align-content: flex-start; }
 }
+@page { margin: 15mm; }
 @media print {
   :root { --page: #fff; --card: #fff; --ink: #000; --soft: #333; --line: #999; --tint: #fff; --wave: #777; --rms: #000;
     --seam: #000; --target: #000; --master: #000; --mix: #777; --reduction: #000; --good: #000; --bad: #000;
@@ -150,6 +155,7 @@ footer { margin-top: 2.5rem; border-top: 1px solid var(--line); padding-top: .75
   body { max-width: none; padding: 0; }
   #player, .skip, .buttons, .lane::after, audio, .keys, .live { display: none !important; }
   details::details-content { display: block; content-visibility: visible; block-size: auto; }
+  .spectrum { print-color-adjust: exact; -webkit-print-color-adjust: exact; }
   .wide, .more .wide { overflow: visible; max-height: none; }
   .row, tr, figure, .glance div { break-inside: avoid; }
   h2 { break-after: avoid; }
