@@ -22,10 +22,14 @@ PLAYER = """
   const tracks = [...document.querySelectorAll("[data-track]")].map((row) => ({
     row, kind: row.dataset.track, gain: Number(row.dataset.gain), audio: row.querySelector("audio[data-together]"),
     solo: false, mute: false, lost: false,
-  }));
+  })).filter(({ row, audio }) => {
+    if (!audio) for (const live of row.querySelectorAll("[data-live]")) live.remove();
+    return audio;
+  });
   const stems = tracks.filter((track) => track.kind === "stem");
+  const there = ["stem", "mix", "master"].filter((kind) => tracks.some((track) => track.kind === kind));
   const kinds = new Set();
-  let at = 0, playing = false, hear = "stem", turn = 0, started = 0;
+  let at = 0, playing = false, hear = there[0], turn = 0, started = 0;
 
   const clock = (seconds) => {
     const tenths = Math.floor(seconds * 10 + 1e-6);
@@ -163,8 +167,10 @@ PLAYER = """
   byId("play").addEventListener("click", () => (playing ? stop() : start()));
   byId("position").addEventListener("input", (event) => seek(Number(event.target.value)));
   byId("clear").addEventListener("click", clear);
-  for (const radio of document.querySelectorAll('[name="hear"]'))
+  for (const radio of document.querySelectorAll('[name="hear"]')) {
+    radio.disabled = !there.includes(radio.value);
     radio.addEventListener("change", () => listen(radio.value));
+  }
   document.addEventListener("play", (event) => {
     if (playing && !together().some((track) => track.audio === event.target)) stop();
   }, true);
@@ -174,10 +180,10 @@ PLAYER = """
     if (place) return seek(Number(place.dataset.at));
     if (!lane) return;
     const second = duration / lane.clientWidth;
-    const there = (event.clientX - lane.getBoundingClientRect().left - lane.clientLeft) * second;
+    const spot = (event.clientX - lane.getBoundingClientRect().left - lane.clientLeft) * second;
     const marks = [...lane.querySelectorAll("[data-at]")].map((mark) => Number(mark.dataset.at));
-    const near = marks.filter((mark) => Math.abs(mark - there) < NEAR_PX * second);
-    seek(near.sort((one, other) => Math.abs(one - there) - Math.abs(other - there))[0] ?? there);
+    const near = marks.filter((mark) => Math.abs(mark - spot) < NEAR_PX * second);
+    seek(near.sort((one, other) => Math.abs(one - spot) - Math.abs(other - spot))[0] ?? spot);
   });
   document.addEventListener("keydown", (event) => {
     const own = event.target.closest("button, input, summary, audio, a, .wide");
@@ -185,7 +191,7 @@ PLAYER = """
     const digit = /^[0-9]$/.test(event.key) ? Number(event.key) : null;
     if (digit === 0) clear();
     else if (digit && stems[digit - 1]) set(stems[digit - 1], "solo", !stems[digit - 1].solo);
-    else if (event.key === "x") listen({ stem: "mix", mix: "master", master: "stem" }[hear]);
+    else if (event.key === "x") listen(there[(there.indexOf(hear) + 1) % there.length]);
     else if (own) return;
     else if (event.key === " ") playing ? stop() : start();
     else if (event.key === "ArrowLeft") seek(at - 5);
@@ -194,7 +200,7 @@ PLAYER = """
     else return;
     event.preventDefault();
   });
-  balance();
+  if (there.length) listen(hear); else player.hidden = true;
   show();
 })();
 """
