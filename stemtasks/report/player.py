@@ -1,10 +1,10 @@
 """The report's player: it plays the files beside the page together, from where it is told to.
 
 The browser's own audio elements play, which also works from a folder on disk, where a page may not read files. All are
-started at once when all can play. One that is ``APART_S`` from the first is played up to 5 % slower or faster until it is
-``NEAR_S``. One that is further than ``FAR_S`` from it, as it had to wait for its file, starts all again. Files from a
-web server are loaded whole first: a browser keeps about six of them open and no more, and a server need not be able to
-send a part of a file.
+started at once when all can play. One that is ``APART_S`` from the first is played up to 5 % slower or faster until it
+is ``NEAR_S``. One that is further than ``FAR_S`` from it, as it had to wait for its file, starts all again. Files from
+a web server are loaded whole first: a browser keeps about six of them open and no more, and a server need not be able
+to send a part of a file.
 
 The mix and the master, once heard, play on in silence with the stems, so that changing between them leaves no gap.
 """
@@ -28,6 +28,7 @@ PLAYER = """
   });
   const stems = tracks.filter((track) => track.kind === "stem");
   const there = ["stem", "mix", "master"].filter((kind) => tracks.some((track) => track.kind === kind));
+  if (!there.length) return;
   const kinds = new Set();
   let at = 0, playing = false, hear = there[0], turn = 0, started = 0;
 
@@ -200,7 +201,7 @@ PLAYER = """
     else return;
     event.preventDefault();
   });
-  if (there.length) listen(hear); else player.hidden = true;
+  listen(hear);
   show();
 })();
 """

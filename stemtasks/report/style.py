@@ -95,8 +95,8 @@ path { fill: none; vector-effect: non-scaling-stroke; stroke-width: 1px; }
 .target { stroke: var(--target); stroke-width: 2px; stroke-dasharray: 6 4; }
 .master { stroke: var(--master); stroke-width: 2px; }
 .mix { stroke: var(--mix); stroke-width: 1.5px; }
-.label { position: absolute; left: .25rem; transform: translateY(-50%); font-size: .6875rem; line-height: 1.2; color: var(--soft);
-  background: var(--card); padding: 0 .2rem; pointer-events: none; }
+.label { position: absolute; left: .25rem; transform: translateY(-50%); font-size: .6875rem; line-height: 1.2;
+  color: var(--soft); background: var(--card); padding: 0 .2rem; pointer-events: none; }
 .spectrum .label { color: #fff; background: #0a091c; }
 .label.first { transform: none; }
 .label.last { transform: translateY(-100%); }
