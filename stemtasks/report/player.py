@@ -128,7 +128,7 @@ PLAYER = """
       track.steered = Math.abs(apart) > (track.steered ? NEAR_S : APART_S);
       track.audio.playbackRate = track.steered ? 1 - Math.max(-5, Math.min(5, Math.round(200 * apart))) / 100 : 1;
     }
-    show();
+    if (byId("clock").textContent !== clock(at)) show();
     if (far && performance.now() > started + SETTLING_MS) return start();
     requestAnimationFrame(() => follow(mine));
   }
