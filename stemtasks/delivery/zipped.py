@@ -1,16 +1,11 @@
-"""The archive: one zip of stems, master and what the delivery formats write, after the last checks.
-
-The zip is stored, not deflated (float audio shrinks by 8 % for 40 times the time), and is the same bytes for
-the same inputs: members in a fixed order, one fixed date and mode, nothing in it of the clock or the machine.
-"""
+"""The archive: one zip of stems, master and what the delivery formats write, after the last checks."""
 
 from __future__ import annotations
 
-import zipfile
 from collections.abc import Iterator
 from hashlib import sha256
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 from stemtasks.audio.facts import Facts, read_facts, write_facts
 from stemtasks.audio.musical import OF_A_MIX, OF_A_STEM, measure_music
@@ -20,14 +15,12 @@ from stemtasks.delivery.contents import contents_of
 from stemtasks.delivery.delivered import at_rate
 from stemtasks.delivery.handover import Handover
 from stemtasks.delivery.names import file_names, folder_name
-from stemtasks.delivery.wav_chunks import chunks_of, header_of
-from stemtasks.delivery.zip_entry import entry
+from stemtasks.delivery.storing import stored
+from stemtasks.delivery.wav_chunks import chunks_of
 from stemtasks.errors import VerificationError
 from stemtasks.plugins import call
-from stemtasks.progress import on_final, on_frames
 from stemtasks.timeline import Timeline
 
-COPY_BYTES = 1 << 20
 WITHOUT_NOTES = ("drums", "fx")
 """Kinds of stems whose key is not judged: real drums ring on some pitch or other."""
 
@@ -73,20 +66,12 @@ def write_archive(inputs: dict[str, Path], outputs: dict[str, Path], params: dic
         for each in handed["files"]
         if params["wav_chunks"] and each["name"].endswith(".wav")
     }
-    try:
-        with (
-            outputs["archive"].open("wb") as file,
-            zipfile.ZipFile(file, "w", zipfile.ZIP_STORED, allowZip64=True) as archive,
-        ):
-            digests |= _copy(file, archive, folder, sources, delivered.delivered_frames, chunks)
-            for each in handed["files"]:
-                each.update(digests[each["name"]])
-            for name, content in _written(handed, {name: found["sha256"] for name, found in digests.items()}, params):
-                archive.writestr(entry(f"{folder}/{name}"), content)
-    except BaseException:
-        # zipfile closes an interrupted archive into a whole one that lacks files
-        outputs["archive"].unlink(missing_ok=True)
-        raise
+    with stored(outputs["archive"], folder) as archive:
+        digests |= archive.copy(sources, delivered.delivered_frames, chunks)
+        for each in handed["files"]:
+            each.update(digests[each["name"]])
+        for name, content in _written(handed, {name: found["sha256"] for name, found in digests.items()}, params):
+            archive.write(name, content)
     write_facts(outputs["facts"], handed)
 
 
@@ -127,50 +112,6 @@ def _written(handed: dict[str, Any], sha256_of: dict[str, str], params: dict[str
                 )
             sha256_of[name] = sha256(content).hexdigest()
             yield name, content
-
-
-def _copy(
-    file: BinaryIO,
-    archive: zipfile.ZipFile,
-    folder: str,
-    sources: dict[str, Path],
-    frames: int,
-    chunks: dict[str, bytes],
-) -> dict[str, dict[str, Any]]:
-    """Store files in blocks, each read once; what is stored can be read by others before the rest is.
-
-    Return digest and size of those that have ``chunks`` behind their audio.
-    """
-    found = {}
-    tick, final = on_frames.get(), on_final.get()
-    total, copied, stored = sum(path.stat().st_size for path in sources.values()), 0, 0
-    buffer = memoryview(bytearray(COPY_BYTES))
-    for name, path in sources.items():
-        end = chunks.get(name, b"")
-        head = header_of(path, len(end)) if end else b""
-        size, digest = path.stat().st_size + len(end), sha256(head)
-        with (
-            path.open("rb", buffering=0) as source,
-            archive.open(entry(f"{folder}/{name}", size), "w") as member,
-        ):
-            member.write(head)
-            copied += source.seek(len(head))
-            while count := source.readinto(buffer):
-                member.write(buffer[:count])
-                if end:
-                    digest.update(buffer[:count])
-                copied += count
-                if tick is not None:
-                    tick(frames * copied // total)
-            member.write(end)
-        if end:
-            digest.update(end)
-            found[name] = {"sha256": digest.hexdigest(), "bytes": size}
-        file.flush()
-        if final is not None:
-            final(Path(file.name), stored, file.tell())
-            stored = file.tell()
-    return found
 
 
 def _stem_facts(inputs: dict[str, Path], name: str) -> Facts:
