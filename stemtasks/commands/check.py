@@ -78,8 +78,7 @@ def said(names: list[str]) -> tuple[list[str], list[str], dict[str, int]]:
             found = check(spec)
             mistakes += found.mistakes
             remarks += found.remarks
-    albums = {spec.name for spec in specs if not isinstance(spec, Song)} | {
-        each.name for each in broken if each.is_album
-    }
+    albums = {spec.name for spec in specs if not isinstance(spec, Song)}
+    albums |= {each.name for each in broken if each.is_album}
     count = sum(name in albums for name in asked)
     return mistakes, remarks, {"song": len(asked) - count, "album": count}

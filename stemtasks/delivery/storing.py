@@ -33,8 +33,8 @@ class Stored:
     def copy(self, sources: Mapping[str, Path], frames: int, chunks: Mapping[str, bytes]) -> dict[str, dict[str, Any]]:
         """Store files in blocks, each read once; what is stored can be read by others before the rest is.
 
-        Return digest and size of those that have ``chunks`` behind their audio. ``frames`` are those of all that is told
-        to who looks on.
+        Return digest and size of those that have ``chunks`` behind their audio. ``frames`` are what a person who looks
+        on is told of at the end.
         """
         found = {}
         tick, final = on_frames.get(), on_final.get()

@@ -45,12 +45,10 @@ def _album(path: Path, songs: list[Song], broken: list[Broken]) -> Album:
         if key not in ALBUM_TABLES:
             mistakes.append(schema.unknown("table", key, ALBUM_TABLES))
         elif not isinstance(value, dict):
-            mistakes.append(f"{key}: expected a table; write [{key}]")
+            raise SpecError(f"{path}: {key}: expected a table; write [{key}]")
     given = data.get("album", {})
     with mistakes:
-        table = AlbumTable(
-            **schema.bind(schema.of_table(AlbumTable), given if isinstance(given, dict) else {}, "album")
-        )
+        table = AlbumTable(**schema.bind(schema.of_table(AlbumTable), given, "album"))
     if "gain" in given and table is not None and table.loudness_lufs == "off":
         mistakes.append("album.gain: there is no loudness to bring the songs to; give loudness_lufs, or leave gain out")
     chosen = _songs(table.songs, songs, broken, mistakes) if table is not None else []

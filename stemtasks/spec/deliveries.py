@@ -137,7 +137,7 @@ def own_masters(song: Song, deliveries: Iterable[Delivery]) -> Iterator[Mastered
 
 
 def own_master(song: Song, delivery: Delivery) -> bool:
-    """Return whether a delivery's master is not the song's: by loudness, ceiling, subtype, sample rate, an album's gain.
+    """Return whether a delivery's master is not the song's: by loudness, ceiling, subtype, rate, or an album's gain.
 
     What is encoded with losses is made of a master in the song's subtype.
     """

@@ -51,10 +51,8 @@ def with_what_needs_broken(specs: list[Song | Album], broken: list[Broken]) -> t
 def _needs(spec: Song | Album, wrong: dict[str, Path]) -> str:
     """Return what a song or an album first needs of those that are wrong, or nothing."""
     if isinstance(spec, Album):
-        names = (track.song.name for track in spec.tracks)
-        return next(
-            (f"album.songs[{at}]: {needed(name, wrong[name])}" for at, name in enumerate(names) if name in wrong), ""
-        )
+        found = (name for name in spec.table.songs if name in wrong)
+        return next((f"album.songs: {needed(name, wrong[name])}" for name in found), "")
     for where, path in files_of(spec):
         maker = Path(path).parts[1] if is_product(path) and len(Path(path).parts) > 1 else ""
         if maker in wrong:
