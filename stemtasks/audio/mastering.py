@@ -55,7 +55,7 @@ def master(inputs: dict[str, Path], outputs: dict[str, Path], params: dict[str, 
     mix_facts = read_facts(inputs["facts"])
     asked, ceiling = params["loudness_lufs"], params["ceiling_dbtp"]
     if "gain" in inputs and mix_facts["lufs"] is not None:
-        asked = (mix_facts["lufs"] if asked is None else asked) + read_facts(inputs["gain"])["gain_db"]
+        asked = round((mix_facts["lufs"] if asked is None else asked) + read_facts(inputs["gain"])["gain_db"], 3)
     target = None if mix_facts["lufs"] is None else asked
     gain_db = 0.0 if target is None else target - mix_facts["lufs"]
     with Source(inputs["audio"]) as mix:

@@ -150,7 +150,7 @@ def parsed_file(path: Path, empty: str) -> dict[str, Any]:
     except OSError as error:
         raise SpecError(f"{path}: cannot be read ({error.strerror})") from None
     if len(raw) > MOST_BYTES:
-        raise SpecError(f"{path}: has more than {MOST_BYTES} bytes, so it is no spec; take it out of {path.parent}/")
+        raise SpecError(f"{path}: has more than {MOST_BYTES} bytes, so it is no spec; take it out of spec/")
     try:
         text = raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:

@@ -84,8 +84,8 @@ def _loudness_failures(facts: dict[str, Any], limits: dict[str, Any]) -> list[st
     lufs, wanted, tolerance = facts["lufs"], limits["loudness_lufs"], limits["loudness_tolerance_lu"]
     if wanted is not None and (lufs is None or abs(lufs - wanted) > tolerance):
         found.append(
-            f"its songs are at {level(lufs, 'LUFS')} together, wanted {wanted} +-{tolerance}: the limiter changed how "
-            "loud they are to each other; lower loudness_lufs, or raise loudness_tolerance_lu"
+            f"its songs are at {level(lufs, 'LUFS')} together, {wanted} +-{tolerance} is asked: raise "
+            "loudness_tolerance_lu"
         )
     spread, most = facts["loudness_spread_lu"], limits["loudness_spread_lu"]
     if most is not None and spread is not None and spread > most:
