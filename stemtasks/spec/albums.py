@@ -72,7 +72,7 @@ def _songs(names: list[str], songs: list[Song], broken: list[Broken], mistakes: 
     for index, name in enumerate(names):
         where = f"album.songs[{index}]"
         if name in names[:index]:
-            mistakes.append(f"{where}: '{name}' is there twice; a song is one track, so take one out")
+            mistakes.append(f"{where}: '{name}' is there twice; take one out")
         elif name in wrong:
             mistakes.append(f"album.songs: {needed(name, wrong[name])}")
         elif name not in known:
@@ -95,7 +95,9 @@ def _check_alike(table: AlbumTable, songs: list[Song], mistakes: Mistakes) -> No
             found.setdefault(value(song), []).append(song.name)
         if given is None and len(found) > 1:
             listed = "; ".join(f"{each} in {', '.join(names)}" for each, names in found.items())
-            mend = "give all songs the same channels" if key == "channels" else f"give the album a {key}"
+            mend = f"give the album a {key}"
+            if key == "channels":
+                mend = "give all songs the same channels"
             mistakes.append(f"album: its songs have not one {key} ({listed}); {mend}")
 
 

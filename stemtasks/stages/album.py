@@ -91,7 +91,7 @@ def _loudness_failures(facts: dict[str, Any], limits: dict[str, Any]) -> list[st
     if most is not None and spread is not None and spread > most:
         quietest, loudest = (_said(facts, which) for which in ("quietest", "loudest"))
         found.append(
-            f"from {quietest} to {loudest} are {spread:.1f} LU, {most:g} are allowed: bring [master] loudness_lufs of "
+            f"from {quietest} to {loudest} are {spread:.1f} LU, {most:g} are allowed: set [master] loudness_lufs of "
             f'both closer, raise loudness_spread_lu, or write gain = "song" and a loudness_lufs'
         )
     return found

@@ -22,7 +22,7 @@ def job(levelled: Album) -> Job:
         stage="level",
         inputs=masters | {f"facts/{song.name}": song.product("master.json") for song in songs},
         outputs={"gain": levelled.product(GAIN), "facts": levelled.product("level.json")},
-        params={"songs": [song.name for song in songs], "loudness_lufs": levelled.loudness_lufs},
+        params={"songs": sorted(song.name for song in songs), "loudness_lufs": levelled.loudness_lufs},
         where=levelled.where,
     )
 

@@ -60,7 +60,7 @@ WRONG = {
     ),
     "a song twice": (
         f'{HEAD}["dusk", "noon", "dusk"]',
-        "album.songs[2]: 'dusk' is there twice; a song is one track, so take one out",
+        "album.songs[2]: 'dusk' is there twice; take one out",
         THREE,
     ),
     "no songs": (f"{HEAD}[]", "album.songs: is empty; name the songs in the order of their tracks", THREE),
