@@ -14,7 +14,13 @@ import pytest
 import soundfile
 import soxr
 
+from stemtasks.action import room
+from stemtasks.action.circles import read_buildable
+from stemtasks.action.tree import Tree
+from stemtasks.paths import SPEC, STATE
+from stemtasks.spec.album import Album
 from tests import loudness_oracle
+from tests.action.test_room import USAGE
 from tests.album_songs import ALBUM, OF_ALBUM, OF_SONGS, ORDER, RATE, SONGS, write_album, write_songs
 from tests.project import Project
 
@@ -259,3 +265,22 @@ def test_a_second_album_is_built_where_there_was_nothing_to_do_and_is_gone_with_
     write_album(album.folder / "spec", ALBUM.replace('"noon", ', ""))
     assert "master:light/noon" in album.build().tasks("removed")
     assert not (album.folder / "build/light/master/noon.wav").exists()
+
+
+def test_an_album_that_does_not_fit_on_the_disk_is_one_line(album, monkeypatch):
+    monkeypatch.chdir(album.folder)
+    specs, _ = read_buildable(SPEC)
+    (spec,) = (each for each in specs if isinstance(each, Album))
+    sizes = room.sizes_of_album(spec)
+    made = [path for path in (album.folder / "build/light").rglob("*") if path.suffix in (".wav", ".zip")]
+    assert sum(sizes.values()) == pytest.approx(sum(path.stat().st_size for path in made), rel=0.05)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: USAGE(0, 0, 0))
+    assert room.without_room([spec], Tree(STATE)) == ([spec], [])  # all is there
+    shutil.rmtree(album.folder / "build")
+    _, (broken,) = room.without_room([spec], Tree(STATE))
+    assert re.fullmatch(
+        r"spec/albums/light.toml: its files would take \d\.\d MB more, build/ has 0.0 MB free; free some space",
+        broken.line,
+    )
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: USAGE(0, 0, sum(sizes.values())))
+    assert room.without_room([spec], Tree(STATE)) == ([spec], [])

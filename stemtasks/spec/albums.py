@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -64,8 +65,9 @@ def _album(path: Path, songs: list[Song], broken: list[Broken]) -> Album:
 
 
 def _songs(names: list[str], songs: list[Song], broken: list[Broken], mistakes: Mistakes) -> list[Song]:
-    """Return the songs of a track list, noting what is wrong with it."""
-    known, wrong = {song.name: song for song in songs}, {each.name: each.path for each in broken}
+    """Return the songs of a track list, noting what is wrong with it; macOS writes accents in file names in its way."""
+    names = list(map(_composed, names))
+    known, wrong = {_composed(song.name): song for song in songs}, {_composed(each.name): each.path for each in broken}
     if not names:
         mistakes.append("album.songs: is empty; name the songs in the order of their tracks")
     chosen: dict[str, Song] = {}
@@ -80,6 +82,10 @@ def _songs(names: list[str], songs: list[Song], broken: list[Broken], mistakes: 
         else:
             chosen[name] = known[name]
     return list(chosen.values())
+
+
+def _composed(name: str) -> str:
+    return unicodedata.normalize("NFC", name)
 
 
 def needed(song: str, path: Path) -> str:

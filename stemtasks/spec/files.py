@@ -51,7 +51,7 @@ def with_what_needs_broken(specs: list[Song | Album], broken: list[Broken]) -> t
 def _needs(spec: Song | Album, wrong: dict[str, Path]) -> str:
     """Return what a song or an album first needs of those that are wrong, or nothing."""
     if isinstance(spec, Album):
-        found = (name for name in spec.table.songs if name in wrong)
+        found = (track.song.name for track in spec.tracks if track.song.name in wrong)
         return next((f"album.songs: {needed(name, wrong[name])}" for name in found), "")
     for where, path in files_of(spec):
         maker = Path(path).parts[1] if is_product(path) and len(Path(path).parts) > 1 else ""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import tomllib
+import unicodedata
 from pathlib import Path
 
 import pytest
@@ -202,6 +203,13 @@ def test_the_artist_is_the_one_that_all_songs_have(here):
     assert said()[0][0].artist is None
     path.write_text(f'{ALBUM}artist = "Various Artists"')
     assert said()[0][0].artist == "Various Artists"
+
+
+def test_a_song_is_found_however_its_files_name_writes_an_accent(here):
+    (here / "spec/dusk.toml").rename(here / f"spec/{unicodedata.normalize('NFD', 'été')}.toml")
+    write_album(here / "spec", f'{HEAD}["noon", "été"]')
+    ((album,), mistakes) = said()
+    assert (len(album.tracks), mistakes) == (2, [])
 
 
 def test_the_tracks_are_in_the_order_of_the_list(here):
