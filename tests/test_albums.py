@@ -119,6 +119,7 @@ def test_one_gain_brings_all_songs_together_to_the_loudness_and_keeps_them_apart
 
 
 def test_what_a_person_reads_has_order_lengths_loudness_and_codes(album):
+    write_album(album.folder / "spec", f'{ALBUM}upc = "036000291452"')
     album.edit('title = "Dawn"', 'title = "Dawn \\"I\\""\nisrc = "GB-AYE-68-00011"', "dawn")
     run = album.build("album:light")
     assert run.done == {"ran": ["album:light"]}
@@ -139,6 +140,8 @@ def test_what_a_person_reads_has_order_lengths_loudness_and_codes(album):
     assert re.findall(r'FILE "(.*)" WAVE', cue) == [name for name in files if name.endswith(".wav")]
     assert re.findall(r'TITLE "(.*)"', cue) == ["First Light", "Dusk", "High Noon", "Dawn 'I'"]
     assert re.findall(r"ISRC (.*)", cue) == ["GBAYE6800011"]
+    assert cue.startswith("CATALOG 0036000291452\n")
+    assert re.search(r"(?m)^UPC +036000291452$", sheet)
 
 
 def test_a_change_makes_its_own_parts_and_the_album_again_and_undone_all_is_restored(album):

@@ -29,7 +29,10 @@ def sheet(contents: dict[str, Any]) -> str:
 def _album(contents: dict[str, Any]) -> Iterator[tuple[str, str]]:
     if contents["artist"]:
         yield "Artist", contents["artist"]
-    yield "Length", f"{clock(contents['duration_s'] * 1000)}, {len(contents['tracks'])} tracks"
+    if contents["upc"]:
+        yield "UPC", contents["upc"]
+    count = len(contents["tracks"])
+    yield "Length", f"{clock(contents['duration_s'] * 1000)}, {count} track{'s' if count != 1 else ''}"
     files = [{"role": "track", "measurements": track["measurements"]} for track in contents["tracks"]]
     yield "Format", format_of(contents, files)
     wanted = contents["loudness_lufs"]
@@ -57,7 +60,8 @@ def _tracks(contents: dict[str, Any]) -> Iterator[list[str]]:
 
 def cue_sheet(contents: dict[str, Any]) -> str:
     """Return the cue sheet of an album's contents: a file a track, each from its beginning."""
-    lines = [*_said("", contents)]
+    code = contents["upc"]
+    lines = [*([f"CATALOG {code:0>13}"] if code else []), *_said("", contents)]
     for track in contents["tracks"]:
         lines += [f'FILE "{track["name"]}" WAVE', f"  TRACK {track['number']:02} AUDIO", *_said("    ", track)]
         if track["isrc"]:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from stemtasks.errors import Mistakes, SpecError
+from stemtasks.errors import Mistakes, SpecError, shown
 from stemtasks.paths import BUILD
 from stemtasks.spec import schema
 from stemtasks.spec.album import GAIN, Album, Track
@@ -18,6 +19,7 @@ from stemtasks.spec.tables import ALBUM_TABLES, AlbumTable, DeliveryTable, Files
 
 FOLDER = "albums"
 """Inside the folder of songs."""
+UPC = re.compile(r"[0-9]{12,13}")
 EMPTY = "an album needs [album] with 'songs', their names in the order of the tracks"
 
 
@@ -52,6 +54,10 @@ def _album(path: Path, songs: list[Song], broken: list[Broken]) -> Album:
         table = AlbumTable(**schema.bind(schema.of_table(AlbumTable), given, "album"))
     if "gain" in given and table is not None and table.loudness_lufs == "off":
         mistakes.append("album.gain: there is no loudness to bring the songs to; give loudness_lufs, or leave gain out")
+    if table is not None and table.upc is not None and not _is_upc(table.upc):
+        mistakes.append(
+            f"album.upc: {shown(table.upc)} is no UPC of 12 digits or EAN of 13, of which the last is a check digit"
+        )
     chosen = _songs(table.songs, songs, broken, mistakes) if table is not None else []
     if table is not None and not mistakes:
         _check_alike(table, chosen, mistakes)
@@ -91,6 +97,14 @@ def _composed(name: str) -> str:
 def needed(song: str, path: Path) -> str:
     """Return what is said of an album whose song is broken."""
     return f"'{song}' is {path.as_posix()}, which has to be mended first"
+
+
+def _is_upc(text: str) -> bool:
+    """Return whether a text is a UPC-A or an EAN-13 with its check digit (GS1 General Specifications, 7.9)."""
+    if not UPC.fullmatch(text):
+        return False
+    digits = [int(digit) for digit in reversed(text)]
+    return (sum(digits[::2]) + 3 * sum(digits[1::2])) % 10 == 0
 
 
 def _check_alike(table: AlbumTable, songs: list[Song], mistakes: Mistakes) -> None:

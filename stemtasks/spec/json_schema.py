@@ -19,7 +19,7 @@ from typing import Annotated, Any, Literal
 from stemtasks.music.pitch import SCALES
 from stemtasks.spec import parts, schema
 from stemtasks.spec.reading import ISRC, NAME_BYTES, SIGNATURE, UNSAFE
-from stemtasks.spec.tables import ALBUM_TABLES, INSIDE, LISTED, NAMED, TABLES, SectionTable, SongTable
+from stemtasks.spec.tables import ALBUM_TABLES, INSIDE, LISTED, NAMED, TABLES, AlbumTable, SectionTable, SongTable
 from stemtasks.units import (
     DURATION,
     NOTE,
@@ -48,6 +48,7 @@ WRITTEN = {
     (SongTable, "time_signature"): f"^(?:{SIGNATURE.pattern})$",
     (SongTable, "key"): KEY,
     (SongTable, "isrc"): f"^(?:{ISRC.pattern})$",
+    (AlbumTable, "upc"): "^[0-9]{12,13}$",
     (SectionTable, "key"): KEY,
 }
 """How texts are written that the reader takes apart by itself."""

@@ -373,6 +373,8 @@ class AlbumTable:
         The title in the archive; the file's name if not given.
     artist
         The artist in the archive; the songs' if they have one in common.
+    upc
+        Its Universal Product Code, 12 digits, or EAN, 13 digits, which the archive writes down.
     loudness_lufs
         What the songs are brought to; 'off' leaves their masters as loud as they are.
     gain
@@ -395,6 +397,7 @@ class AlbumTable:
     songs: Annotated[list[Name], Longest(MOST_TRACKS, "songs")]
     title: Name = ""
     artist: Name = ""
+    upc: Name | None = None
     loudness_lufs: Annotated[float, Range(-60.0, -5.0, "LUFS")] | Literal["off"] = "off"
     gain: Literal["album", "song"] = "album"
     ceiling_dbtp: Annotated[float, Range(-20.0, 0.0, "dBTP")] | None = None

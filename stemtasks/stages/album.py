@@ -28,6 +28,7 @@ def job(album: Album) -> Job:
         "album": album.name,
         "title": album.title,
         "artist": album.artist,
+        "upc": table.upc,
         "sample_rate": form.sample_rate,
         "subtype": form.subtype,
         "format": form.format,

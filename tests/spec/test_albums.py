@@ -196,6 +196,25 @@ def test_an_isrc_has_its_form(here, isrc, is_right):
     ] * (not is_right)
 
 
+@pytest.mark.parametrize(
+    ("upc", "is_right"),
+    # the first two are the examples of a UPC-A and an EAN-13 that are shown everywhere
+    [
+        ("036000291452", True),
+        ("4006381333931", True),
+        ("036000291453", False),
+        ("4006381333913", False),
+        ("1234", False),
+    ],
+)
+def test_a_upc_has_its_digits_and_the_last_is_right(here, upc, is_right):
+    write_album(here / "spec", f'{ALBUM}upc = "{upc}"')
+    line = (
+        f"spec/albums/light.toml: album.upc: '{upc}' is no UPC of 12 digits or EAN of 13, of which the last is a check"
+    )
+    assert said()[1] == [f"{line} digit"] * (not is_right)
+
+
 def test_the_artist_is_the_one_that_all_songs_have(here):
     path = write_album(here / "spec")
     assert said()[0][0].artist == "Ada"
