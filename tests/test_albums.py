@@ -23,6 +23,7 @@ from tests import loudness_oracle
 from tests.action.test_room import USAGE
 from tests.album_songs import ALBUM, OF_ALBUM, OF_SONGS, ORDER, RATE, SONGS, write_album, write_songs
 from tests.project import Project
+from tests.test_deliveries import metadata_by_ffmpeg
 
 NEEDED = [
     *(f"{stage}:{song}" for stage in ("reference", "timing", "mix", "master") for song in SONGS),
@@ -120,7 +121,8 @@ def test_one_gain_brings_all_songs_together_to_the_loudness_and_keeps_them_apart
 
 def test_what_a_person_reads_has_order_lengths_loudness_and_codes(album):
     write_album(album.folder / "spec", f'{ALBUM}upc = "036000291452"')
-    album.edit('title = "Dawn"', 'title = "Dawn \\"I\\""\nisrc = "GB-AYE-68-00011"', "dawn")
+    album.edit('title = "Dawn"', 'title = "Dawn \\"I\\""', "dawn")
+    album.edit("[master]", '[tags]\nisrc = "GB-AYE-68-00011"\n[master]', "dawn")
     run = album.build("album:light")
     assert run.done == {"ran": ["album:light"]}
     said = run.lines("ran")["album:light"]
@@ -133,7 +135,7 @@ def test_what_a_person_reads_has_order_lengths_loudness_and_codes(album):
     assert rows == [
         ("1", "0:00.000", "0:04.000", "-", "Dusk"),
         ("2", "0:04.000", "0:02.000", "-", "High Noon"),
-        ("3", "0:06.000", "0:03.000", "GB-AYE-68-00011", 'Dawn "I"'),
+        ("3", "0:06.000", "0:03.000", "GBAYE6800011", 'Dawn "I"'),
     ]
     assert "LUFS together (target -18.00, one gain for all songs)" in sheet
     cue = files["FirstLight.cue"].decode()
@@ -163,7 +165,8 @@ def test_a_change_makes_its_own_parts_and_the_album_again_and_undone_all_is_rest
 def test_each_song_by_itself_is_brought_to_the_loudness_as_it_is_delivered(album):
     form = 'format = "flac"\nsubtype = "PCM_16"\nsample_rate = 24000\nceiling_dbtp = -3\ngain = "song"\n'
     write_album(album.folder / "spec", ALBUM + form)
-    run = album.build()
+    album.edit("[master]", '[tags]\ntrack = 9\ngenre = "Folk"\n[master]', "dusk")
+    run = album.build("album:light")
     made = [f"convert:light/{song}/{part}" for song in SONGS for part in ("master", "premaster")]
     assert run.tasks("ran") == sorted([*made, *(f"master:light/{song}" for song in SONGS), "album:light"])
     assert "level:light" in run.tasks("removed")
@@ -172,6 +175,8 @@ def test_each_song_by_itself_is_brought_to_the_loudness_as_it_is_delivered(album
         assert loudness_oracle.integrated_lufs(samples, 24_000) == pytest.approx(-18.0, abs=0.1)
         assert loudness_oracle.true_peak_dbtp(samples, 24_000) <= -3.0 + 0.05
     name = next(iter(held(album)))
+    tags = {"title": "Dusk", "artist": "Ada", "album": "First Light", "track": "1", "genre": "Folk", "bpm": "120"}
+    assert metadata_by_ffmpeg(held(album)[name]) | tags == metadata_by_ffmpeg(held(album)[name])
     with soundfile.SoundFile(io.BytesIO(held(album)[name])) as track:
         assert (name, track.format, track.subtype, track.samplerate) == (
             "01_Dusk_24k_16b.flac",

@@ -22,6 +22,7 @@ from stemtasks.errors import StemtasksError
 from stemtasks.paths import SPEC, STATE
 from stemtasks.spec.files import with_what_needs_broken
 from stemtasks.spec.reading import Broken
+from stemtasks.spec.song import Song
 
 _executors: list[Callable[[], Executor]] = []
 _broken: list[Broken] = []
@@ -51,6 +52,11 @@ def specs() -> tuple[Spec, ...]:
         raise InvalidDodoFile(str(error)) from None
     options.goes_on = bool(_broken)
     return tuple(read)
+
+
+def songs() -> tuple[Song, ...]:
+    """Return every song of ``spec/`` that can be built."""
+    return tuple(spec for spec in specs() if isinstance(spec, Song))
 
 
 def broken() -> list[Broken]:

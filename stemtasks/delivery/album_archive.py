@@ -14,6 +14,7 @@ from stemtasks.audio.together import measure_together
 from stemtasks.delivery.album_names import track_names
 from stemtasks.delivery.album_sheets import cue_sheet, sheet
 from stemtasks.delivery.checks import header_disagreements
+from stemtasks.delivery.dressing import Dressed, dressed_of
 from stemtasks.delivery.handover import Handover
 from stemtasks.delivery.names import folder_name, song_field
 from stemtasks.delivery.sha256sums import sha256sums
@@ -38,14 +39,15 @@ def write_album(inputs: dict[str, Path], outputs: dict[str, Path], params: dict[
         raise VerificationError("nothing is delivered: " + "; ".join(wrong))
     names = track_names(params)
     contents = _contents(params, facts, names, measure_together([inputs[f"master/{song}"] for song in songs]))
-    for track in contents["tracks"]:
-        role = f"master/{track['song']}"
-        track |= {"sha256": params["sha256"][role], "bytes": inputs[role].stat().st_size}
     folder = folder_name(params | {"song": params["album"]})
     sources = {name: inputs[f"master/{song}"] for name, song in zip(names, songs, strict=True)}
-    digests = {track["name"]: track["sha256"] for track in contents["tracks"]}
+    dressed = {track["name"]: _dressed(sources[track["name"]], track, contents) for track in contents["tracks"]}
     with stored(outputs["archive"], folder) as archive:
-        archive.copy(sources, sum(measured["frames"] for measured in facts.values()), {})
+        own = archive.copy(sources, contents["frames"], dressed)
+        for track, path in zip(contents["tracks"], sources.values(), strict=True):
+            as_it_is = {"sha256": params["sha256"][f"master/{track['song']}"], "bytes": path.stat().st_size}
+            track.update(own.get(track["name"], as_it_is))
+        digests = {track["name"]: track["sha256"] for track in contents["tracks"]}
         title = song_field(params | {"song": params["album"]})
         written = {
             "manifest.json": as_json(contents).encode(),
@@ -56,6 +58,12 @@ def write_album(inputs: dict[str, Path], outputs: dict[str, Path], params: dict[
         for name, content in [*written.items(), *sha256sums(Handover(contents, digests))]:
             archive.write(name, content)
     write_facts(outputs["facts"], contents)
+
+
+def _dressed(path: Path, track: dict[str, Any], contents: dict[str, Any]) -> Dressed | None:
+    """Return the tags of a track, where its file has any: those of its song, and its place on this album."""
+    tags = track["tags"] | {"album": contents["title"], "track": track["number"]}
+    return dressed_of(path, {"role": "master"}, {"song": track | {"tags": tags}}, [])
 
 
 def _contents(params: dict[str, Any], facts: dict[str, Facts], names: list[str], lufs: float | None) -> dict[str, Any]:

@@ -65,7 +65,7 @@ def cue_sheet(contents: dict[str, Any]) -> str:
     for track in contents["tracks"]:
         lines += [f'FILE "{track["name"]}" WAVE', f"  TRACK {track['number']:02} AUDIO", *_said("    ", track)]
         if track["isrc"]:
-            lines.append(f"    ISRC {track['isrc'].replace('-', '')}")
+            lines.append(f"    ISRC {track['isrc']}")
         lines.append("    INDEX 01 00:00:00")
     return "\n".join(lines) + "\n"
 

@@ -13,7 +13,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from stemtasks.delivery.wav_chunks import header_of
+from stemtasks.delivery.dressing import AS_IT_IS, Dressed
 from stemtasks.delivery.zip_entry import entry
 from stemtasks.progress import on_final, on_frames
 
@@ -30,10 +30,12 @@ class Stored:
         """Store a file of a content."""
         self._archive.writestr(entry(f"{self._folder}/{name}"), content)
 
-    def copy(self, sources: Mapping[str, Path], frames: int, chunks: Mapping[str, bytes]) -> dict[str, dict[str, Any]]:
+    def copy(
+        self, sources: Mapping[str, Path], frames: int, dressed: Mapping[str, Dressed | None]
+    ) -> dict[str, dict[str, Any]]:
         """Store files in blocks, each read once; what is stored can be read by others before the rest is.
 
-        Return digest and size of those that have ``chunks`` behind their audio. ``frames`` are what a person who looks
+        Return digest and size of those that are ``dressed``. ``frames`` are what a person who looks
         on is told of at the end.
         """
         found = {}
@@ -41,24 +43,24 @@ class Stored:
         total, copied, stored = sum(path.stat().st_size for path in sources.values()), 0, 0
         buffer = memoryview(bytearray(COPY_BYTES))
         for name, path in sources.items():
-            end = chunks.get(name, b"")
-            head = header_of(path, len(end)) if end else b""
-            size, digest = path.stat().st_size + len(end), sha256(head)
+            own = dressed[name]
+            head, skipped, end = own or AS_IT_IS
+            size, digest = path.stat().st_size + len(head) - skipped + len(end), sha256(head)
             with (
                 path.open("rb", buffering=0) as source,
                 self._archive.open(entry(f"{self._folder}/{name}", size), "w") as member,
             ):
                 member.write(head)
-                copied += source.seek(len(head))
+                copied += source.seek(skipped)
                 while count := source.readinto(buffer):
                     member.write(buffer[:count])
-                    if end:
+                    if own:
                         digest.update(buffer[:count])
                     copied += count
                     if tick is not None:
                         tick(frames * copied // total)
                 member.write(end)
-            if end:
+            if own:
                 digest.update(end)
                 found[name] = {"sha256": digest.hexdigest(), "bytes": size}
             self._file.flush()

@@ -18,7 +18,7 @@ from typing import Annotated, Any, Literal
 
 from stemtasks.music.pitch import SCALES
 from stemtasks.spec import parts, schema
-from stemtasks.spec.reading import ISRC, NAME_BYTES, SIGNATURE, UNSAFE
+from stemtasks.spec.reading import NAME_BYTES, SIGNATURE, UNSAFE
 from stemtasks.spec.tables import ALBUM_TABLES, INSIDE, LISTED, NAMED, TABLES, AlbumTable, SectionTable, SongTable
 from stemtasks.units import (
     DURATION,
@@ -47,7 +47,6 @@ KEY = rf"^\s*[A-G][#b]? (?:{'|'.join(SCALES)})\s*$"
 WRITTEN = {
     (SongTable, "time_signature"): f"^(?:{SIGNATURE.pattern})$",
     (SongTable, "key"): KEY,
-    (SongTable, "isrc"): f"^(?:{ISRC.pattern})$",
     (AlbumTable, "upc"): "^[0-9]{12,13}$",
     (SectionTable, "key"): KEY,
 }

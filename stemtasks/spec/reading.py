@@ -33,6 +33,7 @@ from stemtasks.spec.tables import (
     SectionTable,
     SongTable,
     StemTable,
+    TagsTable,
     VerifyTable,
 )
 from stemtasks.spec.toml import parsed
@@ -42,9 +43,10 @@ if TYPE_CHECKING:
 
 UNSAFE = re.compile(r'[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff/\\:*?"<>|=]')
 NAME_BYTES = 150
+ISRC = re.compile(r"[A-Z]{2}[A-Z0-9]{3}[0-9]{7}")
+DATE = re.compile(r"[0-9]{4}(-(0[1-9]|1[0-2])(-(0[1-9]|[12][0-9]|3[01]))?)?")
 SIGNATURE = re.compile(r"(?!00?/)[0-9]{1,2}/(?:1|2|4|8|16|32)")
 EMPTY = "a song needs [song], [reference] and at least one [stems.NAME]"
-ISRC = re.compile(r"[A-Z]{2}-?[A-Z0-9]{3}-?[0-9]{2}-?[0-9]{5}")
 MOST_BYTES = 1 << 20
 """Of a spec: 100 times the demo's."""
 Table = TypeVar("Table")
@@ -200,13 +202,46 @@ def _song(path: Path, data: dict[str, Any]) -> Song:
         for index, value in enumerate(archive.formats):
             with mistakes:
                 formats.append(_named("delivery", "format", value, f"archive.formats[{index}]", rate))
+    tags: dict[str, Any] = {}
+    with mistakes:
+        tags = _tags(data)
     mistakes.settle()
     assert song and reference and mix and master and archive and verify  # noqa: PT018 - what is None was a mistake
     chunks = tuple(dict.fromkeys(archive.wav_chunks))
-    whole = Song(path.stem, path, song, reference, sections, stems, mix, master, tuple(formats), verify, chunks)
+    whole = Song(
+        path.stem,
+        path,
+        song,
+        reference,
+        sections,
+        stems,
+        mix,
+        master,
+        tuple(formats),
+        verify,
+        wav_chunks=chunks,
+        tags=tags,
+        report=archive.report,
+    )
     deliveries = tuple(_deliveries(whole, data, mistakes))
     mistakes.settle()
     return replace(whole, deliveries=deliveries)
+
+
+def _tags(data: dict[str, Any]) -> dict[str, Any]:
+    """Return the tags that are given."""
+    found = {name: value for name, value in vars(_table(TagsTable, data, "tags")).items() if value}
+    if "isrc" in found:
+        found["isrc"] = found["isrc"].replace("-", "").upper()
+        if not ISRC.fullmatch(found["isrc"]):
+            given = data["tags"]["isrc"]
+            raise SpecError(
+                f"tags.isrc: {given!r} is no ISRC: two letters, three letters or digits, and seven digits, "
+                "such as 'DE-A12-26-00001'"
+            )
+    if "date" in found and not DATE.fullmatch(found["date"]):
+        raise SpecError(f"tags.date: {found['date']!r} is no date; write '2026' or '2026-11-26'")
+    return found
 
 
 def _names_in(data: dict[str, Any], tables: str) -> tuple[str, ...]:
@@ -237,11 +272,6 @@ def _song_table(data: dict[str, Any]) -> SongTable:
         _check_signature(song.time_signature)
     with mistakes:
         _check_key(song.key, "song.key")
-    if song.isrc is not None and not ISRC.fullmatch(song.isrc):
-        mistakes.append(
-            f"song.isrc: {shown(song.isrc)} is not one such as 'GB-AYE-68-00011' (ISO 3901): two capitals, three "
-            "capitals or digits, two digits of a year, five digits"
-        )
     mistakes.settle()
     return song
 

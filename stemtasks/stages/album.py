@@ -39,7 +39,10 @@ def job(album: Album) -> Job:
                 "song": track.song.name,
                 "title": track.song.title,
                 "artist": track.song.song.artist or None,
-                "isrc": track.song.song.isrc,
+                "isrc": track.song.tags.get("isrc"),
+                "bpm": track.song.song.bpm,
+                "key": track.song.song.key,
+                "tags": track.song.tags,
                 "ceiling_dbtp": track.song.ceiling_of(track.delivery),
             }
             for track in album.tracks

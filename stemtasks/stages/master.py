@@ -28,7 +28,7 @@ def job(song: Song, mastered: Mastered) -> Job:
     loudness_lufs, ceiling_dbtp = song.loudness_lufs, song.master.ceiling_dbtp
     if delivery is not None:
         made, where, task = delivery.product(song, "master"), delivery.where(song), delivery.called(song, mastered.name)
-        if delivery.forms["master"].sample_rate != song.song.sample_rate:
+        if delivery.mastered and delivery.mastered.sample_rate != song.song.sample_rate:
             source = delivery.product(song, "converted", PREMASTER)
         ceiling_dbtp, subtype = song.ceiling_of(delivery), master_subtype(song, delivery)
         if delivery.gain is None:

@@ -179,24 +179,6 @@ def test_a_song_that_is_made_of_its_album_is_a_circle_that_is_named(here):
 
 
 @pytest.mark.parametrize(
-    ("isrc", "is_right"),
-    [
-        ("GB-AYE-68-00011", True),
-        ("GBAYE6800011", True),
-        ("gb-aye-68-00011", False),
-        ("GB-AYE-68-0001", False),
-        ("12-AYE-68-00011", False),
-    ],
-)
-def test_an_isrc_has_its_form(here, isrc, is_right):
-    edit("dusk", "bpm = 120", f'bpm = 120\nisrc = "{isrc}"')
-    mistakes = said()[1]
-    assert [line.partition(" (ISO")[0] for line in mistakes] == [
-        f"spec/dusk.toml: song.isrc: '{isrc}' is not one such as 'GB-AYE-68-00011'"
-    ] * (not is_right)
-
-
-@pytest.mark.parametrize(
     ("upc", "is_right"),
     # the first two are the examples of a UPC-A and an EAN-13 that are shown everywhere
     [
