@@ -12,7 +12,7 @@ from stemtasks import durable, loading, seen
 from stemtasks.action.leftovers import remove_leftovers
 from stemtasks.action.pipeline import task_names
 from stemtasks.commands import note, pages
-from stemtasks.commands.project import broken, songs, tree
+from stemtasks.commands.project import broken, songs, specs, tree
 from stemtasks.commands.reporter import Reporter, line
 from stemtasks.errors import one_line
 from stemtasks.paths import STATE
@@ -23,7 +23,7 @@ def begin(tasks: list[Any]) -> tuple[list[str], list[str]]:
     seen.stop()
     products = {target for task in tasks for target in task.targets}
     tree().targets = frozenset(products | pages.pages_of(song.name for song in songs()))
-    removed, foreign = remove_leftovers(tree(), task_names(songs()), {each.name for each in broken()})
+    removed, foreign = remove_leftovers(tree(), task_names(specs()), {each.name for each in broken()})
     for path in foreign:
         sys.stderr.write(f"WARNING: {one_line(path)}: was not made here and is of no task; keep it in another folder\n")
     return removed, foreign
