@@ -195,6 +195,7 @@ def test_without_a_loudness_the_songs_own_masters_are_checked_and_too_far_apart_
     assert sorted(file.name for file in path.parents[2].glob("build/light/*")) == [
         "FirstLight_22.05k_24bit.zip",
         "album.json",
+        "build.html",
     ]
     for song, samples in tracks(album).items():
         assert np.array_equal(samples, soundfile.read(album.folder / f"build/{song}/master.wav")[0])
