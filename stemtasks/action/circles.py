@@ -8,16 +8,17 @@ from pathlib import Path
 
 from stemtasks.action.pipeline import all_jobs
 from stemtasks.job import Job
-from stemtasks.spec.files import files_of, is_product
+from stemtasks.spec.files import files_of, is_product, without_drafts
 from stemtasks.spec.reading import Broken, read_all
 from stemtasks.spec.song import Song
 
 
 def read_buildable(folder: Path) -> tuple[list[Song], list[Broken]]:
-    """Return the songs of a folder that can be read and are of no circle, and the others."""
+    """Return the songs of a folder that can be read, are of no circle and of no draft, and the others."""
     songs, broken = read_all(folder)
+    songs, of_drafts = without_drafts(songs)
     songs, circles = without_circles(songs)
-    return songs, broken + circles
+    return songs, broken + of_drafts + circles
 
 
 def without_circles(songs: list[Song]) -> tuple[list[Song], list[Broken]]:

@@ -8,14 +8,18 @@ from functools import cache
 
 from stemtasks import plugins
 from stemtasks.job import Job
-from stemtasks.spec import parts
+from stemtasks.paths import DRAFT_PREFIX, STAGES_OF_DRAFTS
+from stemtasks.spec import draft, parts
 from stemtasks.spec.song import Song
 
 
 def jobs_of(stage: str, song: Song) -> Iterator[Job]:
     """Yield a stage's jobs of one song."""
+    if song.is_draft and stage not in STAGES_OF_DRAFTS:
+        return
     make, what = plugins.load(parts.stage(stage, "job")), per(stage)
-    yield from (make(song),) if what is None else (make(song, each) for each in song.each(what))
+    jobs = (make(song),) if what is None else (make(song, each) for each in song.each(what))
+    yield from map(draft.of_draft, jobs) if song.is_draft else jobs
 
 
 def all_jobs(songs: Iterable[Song]) -> Iterator[Job]:
@@ -36,8 +40,9 @@ def task_names(songs: Iterable[Song]) -> set[str]:
     """Return the names of all tasks of some songs, without making a job of each."""
     asked = {stage: per(stage) for stage in parts.stages()}
     return {
-        f"{stage}:{name}"
+        f"{DRAFT_PREFIX if song.is_draft else ''}{stage}:{name}"
         for song in songs
         for stage, what in asked.items()
+        if stage in STAGES_OF_DRAFTS or not song.is_draft
         for name in ([song.name] if what is None else [song.called(each.name) for each in song.each(what)])
     }

@@ -47,6 +47,8 @@ class Tree:
         writes: bool = True,
     ) -> None:
         self.state = state
+        self.folder = state.parent
+        """Where its products lie."""
         self.executor = executor
         self.settings = settings or Settings()
         self.store = local_store(state, self.settings)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from stemtasks.paths import BUILD
+from stemtasks.paths import BUILD, DRAFTS, within
 from stemtasks.spec import schema
 from stemtasks.spec.reading import Broken
 from stemtasks.spec.song import Song
@@ -28,6 +28,19 @@ def is_product(path: str) -> bool:
     return Path(path).parts[: len(BUILD.parts)] == BUILD.parts
 
 
+def without_drafts(songs: list[Song]) -> tuple[list[Song], list[Broken]]:
+    """Return the songs that are made of no draft's file, and the others: a draft is not what is delivered."""
+    broken = []
+    for song in songs:
+        for where, path in files_of(song):
+            if Path(path).is_relative_to(DRAFTS):
+                line = f"{song.path}: {where}: {path} is of a draft, which no song may be made of; name another file"
+                broken.append(Broken.of(song, line))
+                break
+    names = {each.name for each in broken}
+    return [song for song in songs if song.name not in names], broken
+
+
 def with_what_needs_broken(songs: list[Song], broken: list[Broken]) -> tuple[list[Song], list[Broken]]:
     """Return the songs that need nothing of a broken one, and the broken ones and those that do.
 
@@ -40,7 +53,7 @@ def with_what_needs_broken(songs: list[Song], broken: list[Broken]) -> tuple[lis
         found = []
         for song in songs:
             for where, path in files_of(song):
-                maker = Path(path).parts[1] if is_product(path) and len(Path(path).parts) > 1 else ""
+                maker = _maker(path, song)
                 if maker in wrong:
                     line = f"{song.path}: {where}: {path} is made by {wrong[maker]}, which has to be mended first"
                     found.append(Broken.of(song, line))
@@ -49,3 +62,8 @@ def with_what_needs_broken(songs: list[Song], broken: list[Broken]) -> tuple[lis
         songs = [song for song in songs if song.name not in names]
         broken = [*broken, *found]
     return songs, broken
+
+
+def _maker(path: str, song: Song) -> str:
+    """Return the name of the song that makes a file of the same build, or nothing."""
+    return next(iter(within(Path(path), DRAFTS if song.is_draft else BUILD)), "")
