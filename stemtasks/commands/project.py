@@ -7,6 +7,7 @@ import shutil
 import sys
 from collections.abc import Callable
 from concurrent.futures import Executor
+from dataclasses import replace
 from functools import cache
 
 from doit.exceptions import InvalidDodoFile
@@ -65,7 +66,10 @@ def tree() -> Tree:
     if options.writes:
         _take_turn()
     executor = _executors[0] if _executors else None
-    return Tree(variables.state(), executor, settings.load(), writes=options.writes)
+    said = settings.load()
+    if variables.is_draft():  # which is made for whoever is about to listen
+        said = replace(said, cache=replace(said.cache, shared=""))
+    return Tree(variables.state(), executor, said, writes=options.writes)
 
 
 def _take_turn() -> None:

@@ -121,8 +121,8 @@ def in_draft(name: str, names: Iterable[str]) -> str | None:
 def _refuse(name: str) -> NoReturn:
     stage = name.partition(":")[0]
     raise InvalidCommand(
-        f"{name}: a draft has no {stage}, and is not delivered; run '{name}' without draft=true, or ask for "
-        f"{' or '.join(f'{DRAFT_PREFIX}{stage}' for stage in ('mix', 'master'))} to listen to the draft"
+        f"{name}: a draft has no {stage}, because it is not delivered; run doit without draft=true for that, or "
+        "'doit draft=true master' to listen to the draft"
     )
 
 
