@@ -8,10 +8,7 @@ from typing import Any
 
 from stemtasks.action.pipeline import jobs_of, per
 from stemtasks.action.workers import processes
-from stemtasks.commands import (
-    stoppable,  # noqa: F401 - and Ctrl-C is a line from here on
-    variables,
-)
+from stemtasks.commands import stoppable, variables  # noqa: F401 - and Ctrl-C is a line from here on
 from stemtasks.commands.broken import tasks_of_broken
 from stemtasks.commands.build import BuildReporter
 from stemtasks.commands.database import Checker

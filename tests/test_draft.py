@@ -272,6 +272,8 @@ def test_no_song_is_made_of_a_draft_or_called_so(tmp_path, monkeypatch):
         "spec/song.toml: stems.take.file: build/draft/other/draft-mix.wav is of a draft, which no song may be made of; "
         "name another file"
     )
+    song(HIGH, tmp_path)
+    assert [each.name for each in read_buildable(Path("spec"))[0]] == ["song"]
     shutil.move("spec/song.toml", "spec/Draft.toml")
     _, (broken,) = read_all(Path("spec"))
     assert broken.line == (

@@ -18,7 +18,7 @@ from stemtasks.action.records import Records
 from stemtasks.cache.settings import Settings
 from stemtasks.cache.store import Restored, Store
 from stemtasks.errors import CacheError, WorkerError
-from stemtasks.paths import STATE, STATE_OF_DRAFTS
+from stemtasks.paths import BUILD, DRAFTS, STATE, STATE_OF_DRAFTS
 
 if TYPE_CHECKING:
     from stemtasks.cache.shared import Shared
@@ -48,7 +48,7 @@ class Tree:
         writes: bool = True,
     ) -> None:
         self.state = state
-        self.folder = state.parent
+        self.folder = DRAFTS if state == STATE_OF_DRAFTS else BUILD
         """Where its products lie."""
         self.executor = executor
         self.settings = settings or Settings()
