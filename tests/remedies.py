@@ -1323,9 +1323,15 @@ DELIVERIES = [
         HEAD + TONE + X + "stems = false\nmaster = false\n",
         "nothing is in it",
         {
-            "give it stems, mix or master": way(("stems = false", "stems = true")),
+            "give it stems, mix, master or previews": way(("stems = false", "stems = true")),
             "leave the table out": way((f"{X}stems = false\nmaster = false\n", "")),
         },
+    ),
+    Case(
+        "a date of no calendar",
+        HEAD + TONE + '[tags]\ndate = "26.11.2026"\n',
+        "tags.date",
+        {"write '2026' or '2026-11-26'": way(("26.11.2026", "{0}"), read=r"or '([0-9-]+)'")},
     ),
     Case(
         "a loudness of no master",

@@ -176,9 +176,10 @@ def test_both_builds_share_a_store_and_restore_nothing_of_each_other(tmp_path, t
 
 
 def test_neither_build_answers_for_the_other_and_each_removes_its_own_alone(built):
-    real = products(built)
+    real, index = products(built), (built.folder / "build" / "index.html").stat()
     assert built.build(DRAFT).done == {"ran": TASKS}
     assert products(built, of_draft=False) == real
+    assert (built.folder / "build" / "index.html").stat() == index
     time.sleep(SETTLED)
     ask(built), ask(built, DRAFT)  # which leave their notes
     run, noted = ask(built)

@@ -11,7 +11,7 @@ from typing import Any
 from stemtasks import durable, loading, seen
 from stemtasks.action.leftovers import remove_leftovers
 from stemtasks.action.pipeline import task_names
-from stemtasks.commands import note, variables
+from stemtasks.commands import note, pages, variables
 from stemtasks.commands.project import broken, songs, tree
 from stemtasks.commands.reporter import Reporter, line
 from stemtasks.errors import one_line
@@ -20,7 +20,8 @@ from stemtasks.errors import one_line
 def begin(tasks: list[Any]) -> tuple[list[str], list[str]]:
     """Begin a build of a project with these tasks; return what was removed, and what is there of no task."""
     seen.stop()
-    tree().targets = frozenset(target for task in tasks for target in task.targets)
+    products = {target for task in tasks for target in task.targets}
+    tree().targets = frozenset(products | pages.pages_of(song.name for song in songs()))
     removed, foreign = remove_leftovers(tree(), task_names(songs()), {each.name for each in broken()})
     for path in foreign:
         sys.stderr.write(f"WARNING: {one_line(path)}: was not made here and is of no task; keep it in another folder\n")
@@ -28,7 +29,8 @@ def begin(tasks: list[Any]) -> tuple[list[str], list[str]]:
 
 
 def end() -> None:
-    """End a build whose reporter is one of doit's own."""
+    """End a build whose reporter is one of doit's own, which knows nothing to write pages of."""
+    pages.remove(song.name for song in songs())
     for said in tree().finish():
         sys.stderr.write(f"{said}\n")
 
@@ -46,10 +48,17 @@ class BuildReporter(Reporter):
 
     def complete_run(self) -> None:
         """End the build, and note what it rests on if every task there is came out right."""
+        builds = {task.name: task.meta["build"] for task in self.tasks if task.meta and "build" in task.meta}
+        pages.write(self.results, builds)
         super().complete_run()
         gc.freeze()  # Python's end looks through all objects that are not
         if {task.name for task in self.tasks} == self.right and not self.foreign:
             _note({task.name: task.meta["build"] for task in self.tasks}, self.width)
+
+    def _stopped(self) -> str:
+        """Leave no page that says what was so before."""
+        pages.remove(song.name for song in songs())
+        return super()._stopped()
 
 
 def _note(builds: dict[str, Any], width: int) -> None:
@@ -73,7 +82,8 @@ def _note(builds: dict[str, Any], width: int) -> None:
     recorded = {name: build.recorded() for name, build in builds.items()}
     lines = "".join(line("up to date", name, width, summary) for name, (summary, _) in recorded.items())
     said = note.Said(lines, len(builds), sum(seconds for _, seconds in recorded.values()))
-    note.leave(variables.state(), {**known, **read}, loading.looks_at_environment(), said)
+    index = {path: seen.stamp(path) for path in pages.index()}
+    note.leave(variables.state(), {**known, **read, **index}, loading.looks_at_environment(), said)
 
 
 def _read() -> dict[str, seen.Stamp | None]:

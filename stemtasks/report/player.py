@@ -11,7 +11,10 @@ PLAYER = """
 (() => {
   const byId = (id) => document.getElementById(id);
   const player = byId("player"), duration = Number(player.dataset.duration);
-  const tracks = [...document.querySelectorAll("[data-track]")].map((row) => ({
+  const rows = [...document.querySelectorAll("[data-track]")];
+  const silentRows = rows.filter((row) => !row.querySelector("audio[data-together]"));
+  for (const row of silentRows) for (const live of row.querySelectorAll("[data-live]")) live.remove();
+  const tracks = rows.filter((row) => !silentRows.includes(row)).map((row) => ({
     row, kind: row.dataset.track, gain: Number(row.dataset.gain), audio: row.querySelector("audio[data-together]"),
     solo: false, mute: false, lost: false,
   }));

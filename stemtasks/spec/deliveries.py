@@ -14,7 +14,7 @@ from stemtasks.spec.tables import DeliveryTable, FilesTable, VerifyTable
 if TYPE_CHECKING:
     from stemtasks.spec.song import Named, Song, Stem
 
-PARTS = ("stems", "mix", "master")
+PARTS = ("stems", "mix", "master", "previews")
 MP3_RATES = (8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000)
 """MPEG-1, 2 and 2.5 layer III have no others."""
 ENDINGS = {"wav": "wav", "rf64": "wav", "flac": "flac", "mp3": "mp3"}
@@ -49,10 +49,15 @@ class Delivery:
     name: str
     table: DeliveryTable
     forms: dict[str, Form]
-    """By part, ``stems``, ``mix`` and ``master``; what is not delivered is not in it."""
+    """By part, ``stems``, ``mix``, ``master`` and ``previews``; what is not delivered is not in it."""
     formats: tuple[Named, ...]
     verify: dict[str, Any]
     """Limits that it says itself."""
+
+    @property
+    def mastered(self) -> Form | None:
+        """Return the form of its master, or of the preview that stands for it, whose sample rate that is made at."""
+        return self.forms.get("master") or self.forms.get("previews")
 
     @property
     def is_the_songs(self) -> bool:
@@ -99,7 +104,7 @@ def own_master(song: Song, delivery: Delivery) -> bool:
 
     What is encoded with losses is made of a master in the song's subtype.
     """
-    form = delivery.forms.get("master")
+    form = delivery.mastered
     if form is None:
         return False
     found = song.loudness_of(delivery), song.ceiling_of(delivery), master_subtype(song, delivery), form.sample_rate
@@ -108,15 +113,15 @@ def own_master(song: Song, delivery: Delivery) -> bool:
 
 def master_subtype(song: Song, delivery: Delivery) -> str:
     """Return the subtype of the WAV that a delivery's master is, or is encoded from."""
-    form = delivery.forms["master"]
-    return song.song.subtype if form.is_lossy else form.subtype
+    form = delivery.forms.get("master")
+    return song.song.subtype if form is None or form.is_lossy else form.subtype
 
 
 def is_converted(song: Song, delivery: Delivery, part: str) -> bool:
     """Return whether the files of a part are not those that the song has."""
     form = delivery.forms[part]
-    if part == "master":
-        return form.format != "wav"
+    if part in ("master", "previews"):
+        return form.format != "wav" or part == "previews"
     return form != Form("wav", "FLOAT" if part == "mix" else song.song.subtype, song.song.sample_rate)
 
 
@@ -146,9 +151,10 @@ def converted(song: Song) -> Iterator[Converted]:
     """Yield each file that deliveries have in another form than the song's."""
     rate = song.song.sample_rate
     for delivery in song.deliveries:
+        mastered = delivery.mastered
+        if mastered is not None and mastered.sample_rate != rate:
+            yield Converted(delivery, PREMASTER, Form("wav", "FLOAT", mastered.sample_rate))
         for part, form in delivery.forms.items():
-            if part == "master" and own_master(song, delivery) and form.sample_rate != rate:
-                yield Converted(delivery, PREMASTER, Form("wav", "FLOAT", form.sample_rate))
             if is_converted(song, delivery, part):
                 stems = song.delivered if part == "stems" else (None,)
                 yield from (Converted(delivery, part, form, stem) for stem in stems)
@@ -187,11 +193,11 @@ def _delivery(song: Song, name: str, given: Any, named: Callable[..., Named]) ->
             form = _form(song, table, part, where)
             if form is not None:
                 forms[part] = form
-    asked = [part for part in PARTS if getattr(table, part) is not False]
+    asked = [part for part in PARTS if getattr(table, part) not in (False, None)]
     if not asked or (asked == ["stems"] and not song.delivered):
-        mistakes.append(f"{where}: nothing is in it; give it stems, mix or master, or leave the table out")
+        mistakes.append(f"{where}: nothing is in it; give it stems, mix, master or previews, or leave the table out")
     for key in ("loudness_lufs", "ceiling_dbtp"):
-        if table.master is False and getattr(table, key) is not None:
+        if table.master is False and table.previews is False and getattr(table, key) is not None:
             mistakes.append(f"{where}.{key}: it has no master; leave {key} out, or write master = true")
     if len(set(table.fields)) < len(table.fields) or "part" not in table.fields:
         mistakes.append(f"{where}.fields: each may be there once, and 'part' must, which tells the files apart")
@@ -212,8 +218,13 @@ def _form(song: Song, table: DeliveryTable, part: str, where: str) -> Form | Non
     if given is False or (part == "stems" and not song.delivered):
         return None
     where = f"{where}.{part}"
-    files = FilesTable(**schema.bind(schema.of_table(FilesTable), {} if given is True else given, where))
+    given = {} if given is True else given
+    if part == "previews":
+        given = {"format": "mp3"} | given
+    files = FilesTable(**schema.bind(schema.of_table(FilesTable), given, where))
     rate = table.sample_rate or song.song.sample_rate
+    if part == "previews" and files.format == "mp3" and rate > max(MP3_RATES):
+        rate = 44_100 if rate % 44_100 == 0 else 48_000
     # the mix is float whatever the song delivers, so that nothing in it is cut off
     subtype = files.subtype or ("FLOAT" if part == "mix" else song.song.subtype)
     if files.format == "mp3":

@@ -33,12 +33,15 @@ from stemtasks.spec.tables import (
     SectionTable,
     SongTable,
     StemTable,
+    TagsTable,
     VerifyTable,
 )
 from stemtasks.spec.toml import parsed
 
 UNSAFE = re.compile(r'[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff/\\:*?"<>|=]')
 NAME_BYTES = 150
+ISRC = re.compile(r"[A-Z]{2}[A-Z0-9]{3}[0-9]{7}")
+DATE = re.compile(r"[0-9]{4}(-(0[1-9]|1[0-2])(-(0[1-9]|[12][0-9]|3[01]))?)?")
 SIGNATURE = re.compile(r"(?!00?/)[0-9]{1,2}/(?:1|2|4|8|16|32)")
 MOST_BYTES = 1 << 20
 """Of a spec: 100 times the demo's."""
@@ -176,13 +179,46 @@ def _song(path: Path, data: dict[str, Any]) -> Song:
         for index, value in enumerate(archive.formats):
             with mistakes:
                 formats.append(_named("delivery", "format", value, f"archive.formats[{index}]", rate))
+    tags: dict[str, Any] = {}
+    with mistakes:
+        tags = _tags(data)
     mistakes.settle()
     assert song and reference and mix and master and archive and verify  # noqa: PT018 - what is None was a mistake
     chunks = tuple(dict.fromkeys(archive.wav_chunks))
-    whole = Song(path.stem, path, song, reference, sections, stems, mix, master, tuple(formats), verify, chunks)
+    whole = Song(
+        path.stem,
+        path,
+        song,
+        reference,
+        sections,
+        stems,
+        mix,
+        master,
+        tuple(formats),
+        verify,
+        wav_chunks=chunks,
+        tags=tags,
+        report=archive.report,
+    )
     deliveries = tuple(_deliveries(whole, data, mistakes))
     mistakes.settle()
     return replace(whole, deliveries=deliveries)
+
+
+def _tags(data: dict[str, Any]) -> dict[str, Any]:
+    """Return the tags that are given."""
+    found = {name: value for name, value in vars(_table(TagsTable, data, "tags")).items() if value}
+    if "isrc" in found:
+        found["isrc"] = found["isrc"].replace("-", "").upper()
+        if not ISRC.fullmatch(found["isrc"]):
+            given = data["tags"]["isrc"]
+            raise SpecError(
+                f"tags.isrc: {given!r} is no ISRC: two letters, three letters or digits, and seven digits, "
+                "such as 'DE-A12-26-00001'"
+            )
+    if "date" in found and not DATE.fullmatch(found["date"]):
+        raise SpecError(f"tags.date: {found['date']!r} is no date; write '2026' or '2026-11-26'")
+    return found
 
 
 def _names_in(data: dict[str, Any], tables: str) -> tuple[str, ...]:

@@ -6,7 +6,7 @@ import contextlib
 import hashlib
 import os
 import unicodedata
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -93,6 +93,10 @@ class Song:
     verify: VerifyTable
     wav_chunks: tuple[str, ...] = ()
     """What delivered WAVs say of themselves."""
+    tags: dict[str, Any] = field(default_factory=dict)
+    """What delivered FLACs and MP3s say, beside the song's title and the like."""
+    report: bool = False
+    """Whether archives have the report that do not say it themselves."""
     deliveries: tuple[Delivery, ...] = ()
     is_draft: bool = False
 
@@ -230,6 +234,11 @@ class Song:
         asked = delivery.table.ceiling_dbtp
         return self.master.ceiling_dbtp if asked is None else asked
 
+    def has_report(self, delivery: Delivery) -> bool:
+        """Return whether a delivery's archive has the song's report."""
+        asked = delivery.table.report
+        return self.report if asked is None else asked
+
     def archive_params(self, delivery: Delivery) -> dict[str, Any]:
         """Return what the names of a delivery's archive and files follow from (``delivery/names.py``)."""
         params: dict[str, Any] = {
@@ -239,6 +248,8 @@ class Song:
             "subtype": self.song.subtype,
             "sample_rate": self.song.sample_rate,
         }
+        if self.tags:
+            params["tags"] = self.tags
         if delivery.is_the_songs:
             return params
         table = delivery.table
@@ -248,7 +259,12 @@ class Song:
                 "name": delivery.name,
                 "order": [stem.name for stem in self.delivered] if "stems" in delivery.forms else [],
                 "parts": {
-                    part: {"format": form.format, "ending": form.ending, "subtype": form.subtype}
+                    part: {
+                        "format": form.format,
+                        "ending": form.ending,
+                        "subtype": form.subtype,
+                        **({"sample_rate": form.sample_rate} if part == "previews" else {}),
+                    }
                     for part, form in delivery.forms.items()
                 },
                 "fields": table.fields,
@@ -281,11 +297,8 @@ class Song:
         """Return the limits of the WAV that a delivery's master is, or is encoded from."""
         from stemtasks.spec.deliveries import master_subtype  # noqa: PLC0415 - it needs what a song is
 
-        form = delivery.forms["master"]
-        return self.delivered_limits(delivery, "master") | {
-            "subtype": master_subtype(self, delivery),
-            "sample_rate": form.sample_rate,
-        }
+        part = "master" if "master" in delivery.forms else "previews"
+        return self.delivered_limits(delivery, part) | {"subtype": master_subtype(self, delivery)}
 
     def delivered_limits(self, delivery: Delivery, part: str, stem: Stem | None = None) -> dict[str, Any]:
         """Return the limits of a file as it is in a delivery: the song's or the stem's, and over them its own."""
@@ -293,7 +306,7 @@ class Song:
         form = delivery.forms[part]
         limits = self.limits(table, self.song.channels, form.subtype) | delivery.verify
         limits["sample_rate"] = form.sample_rate
-        if part == "master":
+        if part in ("master", "previews"):
             limits |= {"loudness_lufs": self.loudness_of(delivery), "ceiling_dbtp": self.ceiling_of(delivery)}
         return limits
 

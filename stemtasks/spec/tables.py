@@ -219,6 +219,8 @@ class ArchiveTable:
     wav_chunks
         What each WAV says of itself behind its audio: 'bext' (version 2, with the master's loudness), 'ixml', 'cue'
         (the sections, with their names as labels), 'smpl' (the song without its tail as a loop).
+    report
+        Whether it has the song's report, which plays the files beside it.
     """
 
     formats: Annotated[
@@ -228,6 +230,38 @@ class ArchiveTable:
     wav_chunks: Annotated[list[Literal["bext", "ixml", "cue", "smpl"]], Longest(4, "chunks")] = field(
         default_factory=list
     )
+    report: bool = False
+
+
+@dataclass(frozen=True)
+class TagsTable:
+    """What delivered FLAC and MP3 files say of themselves, beside title, artist, tempo and key of the song.
+
+    Attributes
+    ----------
+    album
+        The album's title.
+    track
+        The song's number on it, of the master.
+    date
+        Of its release: '2026' or '2026-11-26'.
+    isrc
+        Of the master, such as 'DE-A12-26-00001' (ISO 3901).
+    genre
+        The genre.
+    composer
+        The composer.
+    copyright
+        Who owns it, such as '2026 First Light Records'.
+    """
+
+    album: Name = ""
+    track: Annotated[int, Range(1, 999)] | None = None
+    date: Name = ""
+    isrc: Name = ""
+    genre: Name = ""
+    composer: Name = ""
+    copyright: Name = ""
 
 
 @dataclass(frozen=True)
@@ -258,6 +292,8 @@ class DeliveryTable:
         Whether it has the mix before the master, or a table as for stems.
     master
         Whether it has the master, or a table as for stems.
+    previews
+        Whether it has an MP3 of the master, to listen to, or a table as for stems.
     sample_rate
         Of its files; the song's if not given.
     loudness_lufs
@@ -268,6 +304,8 @@ class DeliveryTable:
         Delivery formats, if not those of [archive].
     fields
         What the names of its files are made of, in this order.
+    report
+        Whether it has the song's report; as in [archive] if not given.
     numbers
         Whether names begin with the place of the file: stems in the order of the spec, then mix and master.
     verify
@@ -277,6 +315,7 @@ class DeliveryTable:
     stems: bool | Table = True
     mix: bool | Table = False
     master: bool | Table = True
+    previews: bool | Table = False
     sample_rate: Annotated[int, Range(8000, 384_000, "Hz")] | None = None
     loudness_lufs: Annotated[float, Range(-60.0, -5.0, "LUFS")] | Literal["off"] | None = None
     ceiling_dbtp: Annotated[float, Range(-20.0, 0.0, "dBTP")] | None = None
@@ -287,6 +326,7 @@ class DeliveryTable:
         list[Literal["song", "delivery", "part", "bpm", "key", "rate", "bits"]],
         Longest(7, "fields"),
     ] = field(default_factory=lambda: ["song", "part", "rate", "bits"])
+    report: bool | None = None
     numbers: bool = False
     verify: Table = field(default_factory=dict)
 
@@ -367,6 +407,7 @@ TABLES = {
     "mix": MixTable,
     "master": MasterTable,
     "archive": ArchiveTable,
+    "tags": TagsTable,
     "deliveries": DeliveryTable,
     "verify": VerifyTable,
 }
@@ -377,6 +418,6 @@ NAMED = {"stems": MOST_STEMS, "deliveries": MOST_DELIVERIES}
 INSIDE: dict[tuple[type, str], type] = {
     (StemTable, "verify"): VerifyTable,
     (DeliveryTable, "verify"): VerifyTable,
-    **{(DeliveryTable, part): FilesTable for part in ("stems", "mix", "master")},
+    **{(DeliveryTable, part): FilesTable for part in ("stems", "mix", "master", "previews")},
 }
 """Keys that hold the keys of another table."""

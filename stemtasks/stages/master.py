@@ -26,7 +26,7 @@ def job(song: Song, mastered: Mastered) -> Job:
     else:
         where, folder = f"deliveries.{delivery.name}", ["deliveries", delivery.name]
         made = [*folder, "master"]
-        if delivery.forms["master"].sample_rate != song.song.sample_rate:
+        if delivery.mastered and delivery.mastered.sample_rate != song.song.sample_rate:
             source = [*folder, "converted", PREMASTER]
         loudness_lufs, ceiling_dbtp = song.loudness_of(delivery), song.ceiling_of(delivery)
         subtype = master_subtype(song, delivery)

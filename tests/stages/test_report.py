@@ -112,7 +112,7 @@ def test_every_stem_has_a_row_and_what_was_measured_is_said(page, template):
     seams = [attrs for attrs in tree.all("g") if attrs.get("class") == "seam"]
     places = [float(attrs["data-at"]) for attrs in seams]
     fitted = [facts(template, f"aligned/{stem}")["align"] for stem in STEMS]
-    expected = [seam["frame"] / 16_000 for each in fitted for seam in each["seam_list"]]
+    expected = [seam["frame"] / 9_000 for each in fitted for seam in each["seam_list"]]
     assert len(expected) > 3
     assert places == pytest.approx(expected)
     for frame in (0, 128_000):
