@@ -10,6 +10,7 @@ import struct
 from pathlib import Path
 
 from stemtasks.audio.chunks import FAMILIES, chunks
+from stemtasks.audio.wav import RIFF_LIMIT_BYTES
 from stemtasks.progress import whole
 
 TEXTS = {b"INAM": b"draft", b"ICMT": b"a draft at a lower sample rate: not to be delivered"}
@@ -21,11 +22,13 @@ def mark(path: Path) -> None:
         found = {chunk.name: chunk for chunk in chunks(file, FAMILIES[b"RIFF"])}
     if b"LIST" in found:
         return
-    added = _info()
+    added, is_large = _info(), b"ds64" in found
+    form_bytes = path.stat().st_size + len(added) - 8
+    if form_bytes > RIFF_LIMIT_BYTES and not is_large:
+        return  # a few bytes below 4 GiB; its name says it
     with open(path, "r+b") as file:
-        form_bytes = file.seek(0, os.SEEK_END) + len(added) - 8
+        file.seek(0, os.SEEK_END)
         file.write(added)
-        is_large = b"ds64" in found
         file.seek(found[b"ds64"].start if is_large else 4)
         file.write(struct.pack("<Q" if is_large else "<I", form_bytes))
     whole(path)
