@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import cache
 from itertools import pairwise
 from math import ceil, copysign, floor
 from typing import Any
@@ -86,6 +87,7 @@ def waveform(axis: Axis, picture: dict[str, Any], title: str, seams: Sequence[tu
     return _svg(axis, height, title, drawn, f"wave of{channels}")
 
 
+@cache  # of a few thousand figures, asked for ten thousand times
 def _height(figure: int) -> int:
     return round(copysign(48 * (abs(figure) / FULL_SCALE) ** 0.5, figure))
 
