@@ -1401,6 +1401,8 @@ TYPED = (
     "'verify --repair' removes it",
     "a plain type or a name of stemtasks.units as its annotation",
     "correct the path",
+    "run doit without draft=true for that, or 'doit draft=true master' to listen to the draft",
+    "write one of them",
     "give 1 or more",
     "give it a default",
     "give the song a name: 'stemtasks new my-song'",
@@ -1459,6 +1461,7 @@ ELSEWHERE = {
     "free some space": (
         "test_failures.py::test_a_full_or_read_only_disk_is_one_line_and_with_room_the_next_build_is_right"
     ),
+    "name another file": "test_draft.py::test_no_song_is_made_of_a_draft_or_called_so",
     "leave the name out": "spec/test_json_schema.py::test_the_schema_is_of_a_whole_song",
     "leave it out, or use -r json": (
         "commands/test_results.py::test_what_a_reporter_of_doits_own_does_not_write_is_refused"

@@ -11,11 +11,10 @@ from typing import Any
 from stemtasks import durable, loading, seen
 from stemtasks.action.leftovers import remove_leftovers
 from stemtasks.action.pipeline import task_names
-from stemtasks.commands import note, pages
+from stemtasks.commands import note, pages, variables
 from stemtasks.commands.project import broken, specs, tree
 from stemtasks.commands.reporter import Reporter, line
 from stemtasks.errors import one_line
-from stemtasks.paths import STATE
 
 
 def begin(tasks: list[Any]) -> tuple[list[str], list[str]]:
@@ -71,7 +70,7 @@ def _note(builds: dict[str, Any], width: int) -> None:
     """
     jobs = [build.job for build in builds.values()]
     known = {path: tree().digests.known(path) for job in jobs for path in (*job.inputs.values(), *job.outputs.values())}
-    if seen.unsure or not all(known.values()):
+    if seen.unsure or not variables.are_known() or not all(known.values()):
         return
     read = _read()
     there = [(path, at) for path, at in read.items() if at]
@@ -84,8 +83,8 @@ def _note(builds: dict[str, Any], width: int) -> None:
     recorded = {name: build.recorded() for name, build in builds.items()}
     lines = "".join(line("up to date", name, width, summary) for name, (summary, _) in recorded.items())
     said = note.Said(lines, len(builds), sum(seconds for _, seconds in recorded.values()))
-    index = {str(pages.INDEX): seen.stamp(str(pages.INDEX))}
-    note.leave(STATE, {**known, **read, **index}, loading.looks_at_environment(), said)
+    index = {path: seen.stamp(path) for path in pages.index()}
+    note.leave(variables.state(), {**known, **read, **index}, loading.looks_at_environment(), said)
 
 
 def _read() -> dict[str, seen.Stamp | None]:
@@ -94,7 +93,7 @@ def _read() -> dict[str, seen.Stamp | None]:
     What is in our own state is not among it. Of what is installed only sources that are digested are: a library that
     changes changes its folder.
     """
-    state = os.path.abspath(STATE)
+    state = os.path.abspath(variables.state())
     folders = {folder: seen.stamp(folder) for folder in note.folders_of_imports()}
     return folders | {
         path: stamp

@@ -1,6 +1,7 @@
 """What a build leaves for a person who looks: ``index.html`` over all songs, ``SONG/build.html`` of its last changes.
 
-They are made of records and facts, at the end of a build that did anything. Nothing is built from them.
+They are made of records and facts, at the end of a build that did anything. Nothing is built from them. A draft has
+none, and leaves those of the real build as they are.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from typing import Any
 from stemtasks import plugins
 from stemtasks.action.forecast import changes
 from stemtasks.action.pipeline import Spec
+from stemtasks.commands import variables
 from stemtasks.commands.project import broken, specs, tree
 from stemtasks.commands.reporter import Result
 from stemtasks.commands.task import Build
@@ -49,14 +51,19 @@ EMPTY: dict[str, Any] = {
 
 def pages_of(named: Iterable[str]) -> set[str]:
     """Return the paths of the pages of some songs."""
-    return {(BUILD / name / PAGE).as_posix() for name in named}
+    return set() if variables.is_draft() else {(BUILD / name / PAGE).as_posix() for name in named}
+
+
+def index() -> list[str]:
+    """Return the path of the index, where there is to be one."""
+    return [] if variables.is_draft() else [str(INDEX)]
 
 
 def remove(named: Iterable[str]) -> None:
     """Remove the index, and the pages of some songs, which would say what is not so any more."""
-    for path in (INDEX, *map(Path, pages_of(named))):
+    for path in (*index(), *pages_of(named)):
         with contextlib.suppress(OSError):
-            path.unlink()
+            os.unlink(path)
 
 
 def remove_of_gone(kept: set[str]) -> None:
@@ -71,6 +78,8 @@ def remove_of_gone(kept: set[str]) -> None:
 
 def write(results: list[Result], builds: dict[str, Build]) -> None:
     """Write the pages of the songs and albums that a build did anything for, and the index."""
+    if variables.is_draft():
+        return
     done = {_song(result.task) for result in results if result.how != "up to date"}
     known = {spec.name: spec for spec in specs()}
     if INDEX.exists() and not done:
