@@ -12,7 +12,7 @@ from stemtasks import durable, loading, seen
 from stemtasks.action.leftovers import remove_leftovers
 from stemtasks.action.pipeline import task_names
 from stemtasks.commands import note, pages
-from stemtasks.commands.project import broken, songs, tree
+from stemtasks.commands.project import broken, specs, tree
 from stemtasks.commands.reporter import Reporter, line
 from stemtasks.errors import one_line
 from stemtasks.paths import STATE
@@ -22,8 +22,9 @@ def begin(tasks: list[Any]) -> tuple[list[str], list[str]]:
     """Begin a build of a project with these tasks; return what was removed, and what is there of no task."""
     seen.stop()
     products = {target for task in tasks for target in task.targets}
-    tree().targets = frozenset(products | pages.pages_of(song.name for song in songs()))
-    removed, foreign = remove_leftovers(tree(), task_names(songs()), {each.name for each in broken()})
+    tree().targets = frozenset(products | pages.pages_of(spec.name for spec in specs()))
+    pages.remove_of_gone({each.name for each in (*specs(), *broken())})
+    removed, foreign = remove_leftovers(tree(), task_names(specs()), {each.name for each in broken()})
     for path in foreign:
         sys.stderr.write(f"WARNING: {one_line(path)}: was not made here and is of no task; keep it in another folder\n")
     return removed, foreign
@@ -31,7 +32,7 @@ def begin(tasks: list[Any]) -> tuple[list[str], list[str]]:
 
 def end() -> None:
     """End a build whose reporter is one of doit's own, which knows nothing to write pages of."""
-    pages.remove(song.name for song in songs())
+    pages.remove(spec.name for spec in specs())
     for said in tree().finish():
         sys.stderr.write(f"{said}\n")
 
@@ -58,7 +59,7 @@ class BuildReporter(Reporter):
 
     def _stopped(self) -> str:
         """Leave no page that says what was so before."""
-        pages.remove(song.name for song in songs())
+        pages.remove(spec.name for spec in specs())
         return super()._stopped()
 
 

@@ -216,7 +216,7 @@ class Clean(_InTurn, Selecting, DoitClean):  # type: ignore[misc]
         if not params["dryrun"]:
             from stemtasks.commands import pages, project  # noqa: PLC0415 - not in a build with nothing to do
 
-            pages.remove(song.name for song in project.songs())
+            pages.remove(spec.name for spec in project.specs())
         return done
 
 

@@ -99,12 +99,13 @@ def _fields(params: dict[str, Any], delivery: dict[str, Any], role: str, word: s
         "bpm": "" if bpm is None else f"{bpm:g}bpm",
         "key": field(delivery.get("key") or "", "-").strip("-"),
         "rate": rate_label(part.get("sample_rate") or params["sample_rate"]),
-        "bits": _depth(part["subtype"]) if part["subtype"] in BITS else "",
+        "bits": file_depth(part["subtype"]) if part["subtype"] in BITS else "",
     }
     yield from (said[name] for name in delivery["fields"] if said[name])
 
 
-def _depth(subtype: str) -> str:
+def file_depth(subtype: str) -> str:
+    """Return the bits of a subtype: ``24b``, and ``32f`` for float."""
     return BITS[subtype] + ("f" if subtype == "FLOAT" else "b")
 
 

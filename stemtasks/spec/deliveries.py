@@ -1,13 +1,18 @@
-"""What is handed over: each ``[deliveries.NAME]`` of a song, bound, and the files that are made for it alone."""
+"""What is handed over: each ``[deliveries.NAME]`` of a song, bound, and the files that are made for it alone.
+
+What an album asks of one of its songs, its master in a form and at a loudness, is a delivery of that song too, with no
+archive of its own.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from stemtasks.delivery.names import archive_name, same_name
 from stemtasks.errors import Mistakes, SpecError
+from stemtasks.paths import BUILD
 from stemtasks.spec import schema
 from stemtasks.spec.tables import DeliveryTable, FilesTable, VerifyTable
 
@@ -43,8 +48,20 @@ class Form:
 
 
 @dataclass(frozen=True)
+class OfAlbum:
+    """The album that asks for a delivery: its name, its place in the spec, and the file that has its gain, if any."""
+
+    name: str
+    where: str
+    gain: str | None = None
+
+
+@dataclass(frozen=True)
 class Delivery:
-    """One archive: its table, bound, what its parts' files are, and what it writes beside them."""
+    """One archive: its table, bound, what its parts' files are, and what it writes beside them.
+
+    That of an album has the song's name, and lies with the album.
+    """
 
     name: str
     table: DeliveryTable
@@ -53,6 +70,26 @@ class Delivery:
     formats: tuple[Named, ...]
     verify: dict[str, Any]
     """Limits that it says itself."""
+    album: OfAlbum | None = None
+
+    @property
+    def gain(self) -> str | None:
+        """Return the file that has the album's gain, where one for all of its songs is asked."""
+        return self.album.gain if self.album else None
+
+    def called(self, song: Song, name: str) -> str:
+        """Return what a task of it is called behind its stage."""
+        return f"{self.album.name}/{name}" if self.album else song.called(name)
+
+    def where(self, song: Song) -> str:
+        """Return its place in a spec, for messages."""
+        return self.album.where if self.album else song.where(f"deliveries.{self.name}")
+
+    def product(self, song: Song, *parts: str) -> str:
+        """Return the path of a file that is built for it, without ending."""
+        if self.album:
+            return "/".join((BUILD.name, self.album.name, *parts, song.name))
+        return song.product("deliveries", self.name, *parts)
 
     @property
     def mastered(self) -> Form | None:
@@ -96,17 +133,22 @@ def the_songs(formats: tuple[Named, ...]) -> Delivery:
 def mastered(song: Song) -> Iterator[Mastered]:
     """Yield the song's master, and one for each delivery that asks for another."""
     yield Mastered("")
-    yield from (Mastered(each.name, each) for each in song.deliveries if own_master(song, each))
+    yield from own_masters(song, song.deliveries)
+
+
+def own_masters(song: Song, deliveries: Iterable[Delivery]) -> Iterator[Mastered]:
+    """Yield the masters of those deliveries that ask for another than the song's."""
+    yield from (Mastered(each.name, each) for each in deliveries if own_master(song, each))
 
 
 def own_master(song: Song, delivery: Delivery) -> bool:
-    """Return whether a delivery's master is not the song's: by loudness, ceiling, subtype or sample rate.
+    """Return whether a delivery's master is not the song's: by loudness, ceiling, subtype, rate, or an album's gain.
 
     What is encoded with losses is made of a master in the song's subtype.
     """
     form = delivery.mastered
-    if form is None:
-        return False
+    if form is None or delivery.gain is not None:
+        return form is not None
     found = song.loudness_of(delivery), song.ceiling_of(delivery), master_subtype(song, delivery), form.sample_rate
     return found != (song.loudness_lufs, song.master.ceiling_dbtp, song.song.subtype, song.song.sample_rate)
 
@@ -127,14 +169,14 @@ def is_converted(song: Song, delivery: Delivery, part: str) -> bool:
 
 def converted_file(song: Song, delivery: Delivery, form: Form, *names: str) -> dict[str, str]:
     """Return the paths of a file that is made for a delivery, by role."""
-    made = song.product("deliveries", delivery.name, "converted", *names)
+    made = delivery.product(song, "converted", *names)
     return {"audio": f"{made}.{form.ending}", "facts": f"{made}.json"}
 
 
 def master_file(song: Song, delivery: Delivery) -> dict[str, str]:
     """Return the paths of the WAV that a delivery's master is, or is encoded from."""
-    names = ("deliveries", delivery.name, "master") if own_master(song, delivery) else ("master",)
-    return song.audio(*names) | {"loudness": song.product(*names) + ".loudness.json"}
+    made = delivery.product(song, "master") if own_master(song, delivery) else song.product("master")
+    return {"audio": f"{made}.wav", "facts": f"{made}.json", "loudness": f"{made}.loudness.json"}
 
 
 def delivered_file(song: Song, delivery: Delivery, part: str, stem: Stem | None = None) -> dict[str, str]:
@@ -147,10 +189,10 @@ def delivered_file(song: Song, delivery: Delivery, part: str, stem: Stem | None 
     return song.audio("mix") if stem is None else song.audio("processed", stem.name)
 
 
-def converted(song: Song) -> Iterator[Converted]:
+def converted(song: Song, deliveries: Iterable[Delivery]) -> Iterator[Converted]:
     """Yield each file that deliveries have in another form than the song's."""
     rate = song.song.sample_rate
-    for delivery in song.deliveries:
+    for delivery in deliveries:
         mastered = delivery.mastered
         if mastered is not None and mastered.sample_rate != rate:
             yield Converted(delivery, PREMASTER, Form("wav", "FLOAT", mastered.sample_rate))
@@ -226,18 +268,24 @@ def _form(song: Song, table: DeliveryTable, part: str, where: str) -> Form | Non
     if part == "previews" and files.format == "mp3" and rate > max(MP3_RATES):
         rate = 44_100 if rate % 44_100 == 0 else 48_000
     # the mix is float whatever the song delivers, so that nothing in it is cut off
-    subtype = files.subtype or ("FLOAT" if part == "mix" else song.song.subtype)
+    subtype = "FLOAT" if part == "mix" else song.song.subtype
+    return form_of(files, rate, subtype, where)
+
+
+def form_of(files: FilesTable, sample_rate: int, subtype: str, where: str) -> Form:
+    """Return what files are, ``subtype`` where their table says none; raises ``SpecError`` where none can be so."""
     if files.format == "mp3":
         if files.subtype is not None:
             raise SpecError(f"{where}.subtype: MP3 has none; leave it out")
-        if rate not in MP3_RATES:
+        if sample_rate not in MP3_RATES:
             raise SpecError(
-                f"{where}.format: MP3 has no {rate} Hz, only {', '.join(map(str, MP3_RATES))}; give the delivery a "
-                "sample_rate of these"
+                f"{where}.format: MP3 has no {sample_rate} Hz, only {', '.join(map(str, MP3_RATES))}; give the "
+                "delivery a sample_rate of these"
             )
-        return Form("mp3", MP3_SUBTYPE, rate)
+        return Form("mp3", MP3_SUBTYPE, sample_rate)
+    subtype = files.subtype or subtype
     if files.format == "flac":
         if files.subtype == "FLOAT":
             raise SpecError(f"{where}.subtype: FLAC holds no FLOAT; write PCM_24 or PCM_16, or format = 'wav'")
         subtype = "PCM_24" if subtype == "FLOAT" else subtype
-    return Form(files.format, subtype, rate)
+    return Form(files.format, subtype, sample_rate)

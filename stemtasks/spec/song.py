@@ -19,7 +19,7 @@ from stemtasks.timeline import frames_of_beats
 from stemtasks.units import duration_of
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
     from fractions import Fraction
 
     from stemtasks.spec.deliveries import Converted, Delivery, Mastered
@@ -112,8 +112,19 @@ class Song:
         if what == "mastered":
             return tuple(deliveries.mastered(self))
         if what == "converted":
-            return tuple(deliveries.converted(self))
-        return self.stems if what == "stem" or self.reference.file is not None else ()
+            return tuple(deliveries.converted(self, self.deliveries))
+        return self.stems if what == "stem" or (what == "compared" and self.reference.file is not None) else ()
+
+    def arguments(self, what: str | None) -> Iterator[tuple[object, ...]]:
+        """Yield what the ``job`` of a stage takes, for each file that it makes of the song; what has no name is one."""
+        if what is None:
+            yield (self,)
+        else:
+            yield from ((self, each) for each in self.each(what))
+
+    def names(self, what: str | None) -> list[str]:
+        """Return what the tasks of a stage are called behind it."""
+        return [self.name] if what is None else [self.called(each.name) for each in self.each(what)]
 
     def called(self, name: str) -> str:
         """Return what a task is called behind its stage: for what has no name of its own as the song."""
@@ -221,7 +232,9 @@ class Song:
         return None if self.master.loudness_lufs == "off" else self.master.loudness_lufs
 
     def loudness_of(self, delivery: Delivery) -> float | None:
-        """Return the loudness asked of a delivery's master, or None where the mix's is kept."""
+        """Return the loudness asked of a delivery's master, None where the mix's is kept or an album's gain decides."""
+        if delivery.gain is not None:
+            return None
         asked = delivery.table.loudness_lufs
         return self.loudness_lufs if asked is None else None if asked == "off" else asked
 

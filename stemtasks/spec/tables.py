@@ -15,6 +15,8 @@ Subtype = Literal["FLOAT", "PCM_24", "PCM_16"]
 MOST_STEMS = 1000
 MOST_DELIVERIES = 100
 MOST_SECTIONS = 1000
+MOST_TRACKS = 99
+"""Of an album: more has no medium, and no cue sheet."""
 StemKind = Literal["drums", "bass", "melodic", "vocal", "pad", "fx"]
 
 
@@ -396,6 +398,53 @@ class VerifyTable:
     onset_error_ms: Annotated[float, Range(0.0, 1000.0, "ms")] | None = None
 
 
+@dataclass(frozen=True)
+class AlbumTable:
+    """Songs as the tracks of an album, in a file of its own, spec/albums/NAME.toml.
+
+    Attributes
+    ----------
+    songs
+        Their names, in the order of the tracks; a song may be on several albums.
+    title
+        The title in the archive; the file's name if not given.
+    artist
+        The artist in the archive; the songs' if they have one in common.
+    upc
+        Its Universal Product Code, 12 digits, or EAN, 13 digits, which the archive writes down.
+    loudness_lufs
+        What the songs are brought to; 'off' leaves their masters as loud as they are.
+    gain
+        'album' is one gain for all songs, so that all of them together have that loudness and are as loud to each other
+        as their masters are; 'song' brings each of them to it.
+    ceiling_dbtp
+        No true peak is above it; that of each song's [master] if not given.
+    format
+        Of the tracks.
+    subtype
+        Of the tracks; the songs' if not given, and PCM_24 for FLAC of FLOAT songs.
+    sample_rate
+        Of the tracks; the songs' if not given.
+    loudness_tolerance_lu
+        How far the album, or a song with 'gain = "song"', may be from its loudness.
+    loudness_spread_lu
+        How far the loudest song may be above the quietest.
+    """
+
+    songs: Annotated[list[Name], Longest(MOST_TRACKS, "songs")]
+    title: Name = ""
+    artist: Name = ""
+    upc: Name | None = None
+    loudness_lufs: Annotated[float, Range(-60.0, -5.0, "LUFS")] | Literal["off"] = "off"
+    gain: Literal["album", "song"] = "album"
+    ceiling_dbtp: Annotated[float, Range(-20.0, 0.0, "dBTP")] | None = None
+    format: Literal["wav", "flac"] = "wav"
+    subtype: Subtype | None = None
+    sample_rate: Annotated[int, Range(8000, 384_000, "Hz")] | None = None
+    loudness_tolerance_lu: Annotated[float, Range(0.0, 20.0, "LU")] = 0.5
+    loudness_spread_lu: Annotated[float, Range(0.0, 60.0, "LU")] | None = None
+
+
 TABLES = {
     "song": SongTable,
     "reference": ReferenceTable,
@@ -408,6 +457,8 @@ TABLES = {
     "deliveries": DeliveryTable,
     "verify": VerifyTable,
 }
+ALBUM_TABLES = {"album": AlbumTable}
+"""Those of an album's file."""
 LISTED = {"sections": MOST_SECTIONS}
 """Of which a song has a list, and the most in it."""
 NAMED = {"stems": MOST_STEMS, "deliveries": MOST_DELIVERIES}

@@ -54,14 +54,14 @@ def job(song: Song, converted: Converted) -> Job:
         if part == PREMASTER:
             outputs["loudness"] = outputs["facts"].replace(".json", ".loudness.json")
     return Job(
-        task=f"convert:{song.called(converted.name)}",
+        task=f"convert:{delivery.called(song, converted.name)}",
         stage="convert",
         inputs=inputs,
         outputs=outputs,
         params=params,
         limits=limits | {"format": form.format, "fader": "gain_db" if part == "stems" else "mix.gain_db"},
         parts=encode,
-        where=song.where(f"deliveries.{delivery.name}"),
+        where=delivery.where(song),
     )
 
 
