@@ -1436,7 +1436,10 @@ TYPED = (
 
 IN_ALBUMS = "spec/test_albums.py::test_a_mistake_is_one_line_and_what_it_says_mends_it"
 OF_ALBUMS = "test_albums.py::test_without_a_loudness_the_songs_own_masters_are_checked_and_too_far_apart_is_one_line"
+NAMED = "test_deliveries.py::test_a_format_of_ones_own_is_in_a_folder_once_it_names_its_files"
 ELSEWHERE = {
+    "write a function names() beside it": NAMED,
+    "container = 'zip'": NAMED,
     "give loudness_lufs, or leave gain out": IN_ALBUMS,
     "name the songs in the order of their tracks": IN_ALBUMS,
     "take one out": IN_ALBUMS,

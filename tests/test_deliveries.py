@@ -253,6 +253,43 @@ def test_the_report_in_an_archive_plays_what_lies_beside_it(delivered):
     assert re.sub(apart, "", page) == re.sub(apart, "", own), "but for the players, and what is of one machine"
 
 
+def test_a_folder_has_the_files_of_the_zip_each_a_target_that_is_made_right_again(delivered):
+    zipped = held(delivered, "Label")
+    delivered.edit("numbers = true", 'numbers = true\ncontainer = "folder"')
+    assert delivered.build().done == {"ran": ["archive:song/label"]}
+    folder = delivered.folder / "build/song/Song_Label_16k"
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == zipped
+    assert not list(delivered.folder.glob("build/song/*_Label_*.zip"))
+    (folder / "manifest.json").unlink()
+    (folder / "02_Song_Drums_24b.wav").chmod(0o644)
+    (folder / "02_Song_Drums_24b.wav").write_bytes(b"no sound")
+    assert delivered.build().done == {"restored": ["archive:song/label"]}
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == zipped
+    delivered.edit('container = "folder"', "")
+    assert delivered.build().done == {"restored": ["archive:song/label"]}
+    assert not folder.exists()
+    assert held(delivered, "Label") == zipped
+
+
+def test_a_format_of_ones_own_is_in_a_folder_once_it_names_its_files(project):
+    place = project.folder / "parts/delivery/note.py"
+    place.parent.mkdir(parents=True)
+    text = 'def note(handover, *, word: str = "hi"):\n    yield f"{word}.txt", word.encode()\n'
+    place.write_text(text)
+    project.spec(SPEC + '[deliveries.x]\nstems = false\nformats = ["note", "sha256sums"]\ncontainer = "folder"\n')
+    assert project.doit("check").out.splitlines()[0] == (
+        "spec/song.toml: deliveries.x.container: note does not say what its files are called, which a folder needs; "
+        "write a function names() beside it, or container = 'zip'"
+    )
+    place.write_text(text + "\n\ndef names(word):\n    return [f\"{word or 'hi'}.txt\"]\n")
+    project.build("archive:song/x")
+    files = ["SHA256SUMS", "Song_Master_16k_32f.wav", "hi.txt"]
+    assert sorted(path.name for path in (project.folder / "build/song/Song_X_16k").iterdir()) == files
+    place.write_text(text)
+    project.edit('container = "folder"', 'container = "zip"')
+    assert project.doit("check").code == 0
+
+
 def test_an_rf64_is_one_from_the_start_and_has_the_mix_bit_for_bit(delivered):
     content = held(delivered, "Label")["04_Song_Mix_32f.wav"]
     assert (content[:4], content[12:16]) == (b"RF64", b"ds64")

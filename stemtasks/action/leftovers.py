@@ -50,6 +50,10 @@ def remove_leftovers(tree: Tree, wanted: Collection[str], spared: Collection[str
                 removed.append(path)
         elif not PurePosixPath(path).name.startswith("."):
             foreign.append(path)
+    if foreign:  # or a task had made it that makes its files elsewhere now
+        had = {path for task in wanted for path in _recorded(tree.records.get("tasks", task)).values()}
+        gone = [path for path in foreign if path in had and _is_read_only(path) and _remove(tree, path)]
+        removed, foreign = removed + gone, [path for path in foreign if path not in gone]
     return removed, foreign
 
 

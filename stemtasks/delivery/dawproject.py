@@ -21,6 +21,11 @@ from stemtasks.delivery.zip_entry import entry
 MASTER = "master"
 
 
+def names(title: str) -> list[str]:
+    """Return the names of the files that it writes for a song's title."""
+    return [file_name(title, "dawproject")]
+
+
 def dawproject(handover: Handover) -> Iterator[tuple[str, bytes]]:
     """Yield ``SONG.dawproject``: a track a file with the mix's fader, tempo, time signature and section markers."""
     contents = handover.contents
@@ -28,7 +33,7 @@ def dawproject(handover: Handover) -> Iterator[tuple[str, bytes]]:
     with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as packed:
         for name, root in (("metadata.xml", _metadata(contents)), ("project.xml", _project(contents))):
             packed.writestr(entry(name), _written(root))
-    yield file_name(contents, "dawproject"), file.getvalue()
+    yield file_name(contents["song"]["title"], "dawproject"), file.getvalue()
 
 
 def _written(root: Element) -> bytes:

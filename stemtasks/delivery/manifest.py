@@ -7,7 +7,14 @@ from collections.abc import Iterator
 from stemtasks.audio.facts import as_json
 from stemtasks.delivery.handover import Handover
 
+NAME = "manifest.json"
+
+
+def names() -> list[str]:
+    """Return the names of the files that it writes."""
+    return [NAME]
+
 
 def manifest(handover: Handover) -> Iterator[tuple[str, bytes]]:
     """Yield ``manifest.json``: of every file what it is, what it measures and what made it."""
-    yield "manifest.json", as_json(handover.contents).encode()
+    yield NAME, as_json(handover.contents).encode()

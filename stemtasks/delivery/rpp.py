@@ -19,11 +19,16 @@ CUSTOM = 0x1000000
 """Says that a colour is one's own."""
 
 
+def names(title: str) -> list[str]:
+    """Return the names of the files that it writes for a song's title."""
+    return [file_name(title, "rpp")]
+
+
 def rpp(handover: Handover) -> Iterator[tuple[str, bytes]]:
     """Yield ``SONG.rpp``: a track a file with the mix's fader, tempo, time signature and section markers."""
     contents = handover.contents
     text = "\n".join(_project(contents)) + "\n"
-    yield file_name(contents, "rpp"), text.encode()
+    yield file_name(contents["song"]["title"], "rpp"), text.encode()
 
 
 def _project(contents: dict[str, Any]) -> Iterator[str]:

@@ -39,7 +39,7 @@ def tracks_of(contents: dict[str, Any]) -> list[Track]:
         if file["role"] == "stem":
             gain, colour = 10 ** (file["mix_gain_db"] / 20), colour_of(len(tracks))
             tracks.append(Track(one_line(file["title"]), file["name"], gain, colour, muted=False))
-        else:
+        elif file["role"] != "preview" or not tracks:
             muted = stems or bool(tracks)
             tracks.append(Track(f"Delivered {file['role']}", file["name"], 1.0, MASTERS_COLOUR, muted))
     return tracks
@@ -65,9 +65,9 @@ def signature_of(contents: dict[str, Any]) -> tuple[str, str]:
     return beats, unit
 
 
-def file_name(contents: dict[str, Any], ending: str) -> str:
-    """Return the name of the session's file, beside the audio."""
-    return f"{field(contents['song']['title'], 'Song')}.{ending}"
+def file_name(title: str, ending: str) -> str:
+    """Return the name of the session's file, beside the audio, of a song's title."""
+    return f"{field(title, 'Song')}.{ending}"
 
 
 def decimal(number: float) -> str:

@@ -14,14 +14,20 @@ from stemtasks.delivery.handover import Handover
 from stemtasks.delivery.names import rate_label
 from stemtasks.timeline import clock
 
+NAME = "TrackSheet.txt"
 COLUMNS = 100
 NAME_COLUMNS = 24
 FORMATS = {"PCM_16": "16-bit PCM", "PCM_24": "24-bit PCM", "FLOAT": "32-bit float", "MPEG_LAYER_III": "MP3"}
 
 
+def names() -> list[str]:
+    """Return the names of the files that it writes."""
+    return [NAME]
+
+
 def track_sheet(handover: Handover) -> Iterator[tuple[str, bytes]]:
     """Yield ``TrackSheet.txt``: tempo, key, sections, levels and how each stem was made, for a person."""
-    yield "TrackSheet.txt", sheet(handover.contents).encode()
+    yield NAME, sheet(handover.contents).encode()
 
 
 def sheet(manifest: dict[str, Any]) -> str:

@@ -18,7 +18,7 @@ from stemtasks.delivery.enclosed_report import NAME as REPORT
 from stemtasks.delivery.enclosed_report import enclosed
 from stemtasks.delivery.handover import Handover
 from stemtasks.delivery.names import file_names, folder_name
-from stemtasks.delivery.storing import stored
+from stemtasks.delivery.storing import laid, stored
 from stemtasks.errors import VerificationError
 from stemtasks.plugins import call
 from stemtasks.timeline import Timeline
@@ -29,6 +29,8 @@ WITHOUT_NOTES = ("drums", "fx")
 
 def write_archive(inputs: dict[str, Path], outputs: dict[str, Path], params: dict[str, Any]) -> None:
     """Check that the files belong together, then write ``outputs["archive"]``, and its contents as its facts.
+
+    With ``params["names"]`` it is no zip but these files, ``outputs["file000"]`` and so on.
 
     ``inputs`` are ``stems/NAME``, ``facts/NAME``, ``master``, ``master_facts``, ``mix``, ``mix_facts`` and ``timing``;
     with ``align_facts/NAME``, the facts of the aligned stem, the contents say which strategy was chosen and why; with
@@ -70,7 +72,8 @@ def write_archive(inputs: dict[str, Path], outputs: dict[str, Path], params: dic
     dressed = {
         each["name"]: dressed_of(sources[each["name"]], each, handed, params["wav_chunks"]) for each in handed["files"]
     }
-    with stored(outputs["archive"], folder) as archive:
+    places = {name: outputs[f"file{place:03}"] for place, name in enumerate(params.get("names", ()))}
+    with laid(places) if places else stored(outputs["archive"], folder) as archive:
         digests |= archive.copy(sources, delivered.delivered_frames, dressed)
         for each in handed["files"]:
             each.update(digests[each["name"]])

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from stemtasks import plugins
 from stemtasks.delivery.names import archive_name, same_name
 from stemtasks.errors import Mistakes, SpecError
 from stemtasks.paths import BUILD
@@ -71,6 +72,8 @@ class Delivery:
     verify: dict[str, Any]
     """Limits that it says itself."""
     album: OfAlbum | None = None
+    written: tuple[str, ...] = ()
+    """The names of what its formats write, where it is a folder."""
 
     @property
     def gain(self) -> str | None:
@@ -250,8 +253,25 @@ def _delivery(song: Song, name: str, given: Any, named: Callable[..., Named]) ->
     limits: dict[str, Any] = {}
     with mistakes:
         limits = schema.bind(schema.of_table(VerifyTable), table.verify, f"{where}.verify")
+    written: tuple[str, ...] = ()
+    if table.container == "folder":
+        with mistakes:
+            written = tuple(_written(song, formats, where))
     mistakes.settle()
-    return Delivery(name, table, forms, tuple(formats), {key: limits[key] for key in table.verify})
+    held = {key: limits[key] for key in table.verify}
+    return Delivery(name, table, forms, tuple(formats), held, written=written)
+
+
+def _written(song: Song, formats: list[Named], where: str) -> Iterator[str]:
+    """Yield the names of what delivery formats write: a folder's files are known before any is made."""
+    for each in formats:
+        names = plugins.beside(each.reference, "names", {**each.arguments, "title": song.title})
+        if names is None:
+            raise SpecError(
+                f"{where}.container: {each.name} does not say what its files are called, which a folder needs; write a "
+                "function names() beside it, or container = 'zip'"
+            )
+        yield from names
 
 
 def _form(song: Song, table: DeliveryTable, part: str, where: str) -> Form | None:

@@ -308,6 +308,8 @@ class DeliveryTable:
         What the names of its files are made of, in this order.
     report
         Whether it has the song's report; as in [archive] if not given.
+    container
+        One zip, or the same files in a folder.
     numbers
         Whether names begin with the place of the file: stems in the order of the spec, then mix and master.
     verify
@@ -329,6 +331,7 @@ class DeliveryTable:
         Longest(7, "fields"),
     ] = field(default_factory=lambda: ["song", "part", "rate", "bits"])
     report: bool | None = None
+    container: Literal["zip", "folder"] = "zip"
     numbers: bool = False
     verify: Table = field(default_factory=dict)
 

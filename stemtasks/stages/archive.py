@@ -9,7 +9,8 @@ from stemtasks import sources
 from stemtasks.audio.as_written import mix_failures, stem_failures
 from stemtasks.audio.in_time import is_found, sync_failures
 from stemtasks.audio.limits import failures
-from stemtasks.delivery.names import archive_name
+from stemtasks.delivery.enclosed_report import NAME as REPORT
+from stemtasks.delivery.names import archive_name, file_names, folder_name
 from stemtasks.job import Job
 from stemtasks.spec import parts
 from stemtasks.spec.deliveries import delivered_file, is_converted
@@ -67,6 +68,13 @@ def job(song: Song, delivery: Delivery) -> Job:
         "wav_chunks": list(song.wav_chunks),
         "made_by": _made_by(song, delivery),
     }
+    base = song.product("archive.json") if own else song.product("deliveries", delivery.name, "archive.json")
+    outputs = {"archive": song.product(archive_name(params)), "facts": base}
+    if delivery.table.container == "folder":
+        report = [REPORT] if song.has_report(delivery) else []
+        params["names"] = [*file_names(params).values(), *report, *delivery.written]
+        places = {f"file{place:03}": name for place, name in enumerate(params["names"])}
+        outputs = {role: song.product(folder_name(params), name) for role, name in places.items()} | {"facts": base}
     withheld = [stem.name for stem in song.stems if not stem.table.deliver]
     if withheld:
         params["withheld"] = withheld
@@ -78,10 +86,7 @@ def job(song: Song, delivery: Delivery) -> Job:
         task=f"archive:{song.called(delivery.name)}",
         stage="archive",
         inputs=inputs,
-        outputs={
-            "archive": song.product(archive_name(params)),
-            "facts": song.product("archive.json") if own else song.product("deliveries", delivery.name, "archive.json"),
-        },
+        outputs=outputs,
         params=params,
         limits=_limits(song, delivery, stems),
         parts={f"delivery/{each.name}": each.reference for each in delivery.formats} | summing,
