@@ -12,8 +12,8 @@ PLAYER = """
   const byId = (id) => document.getElementById(id);
   const player = byId("player"), duration = Number(player.dataset.duration);
   const tracks = [...document.querySelectorAll("[data-track]")].map((row) => ({
-    row, kind: row.dataset.track, gain: Number(row.dataset.gain), audio: row.querySelector("audio[data-together]"),
-    solo: false, mute: false, lost: false,
+    row, kind: row.dataset.track, audio: row.querySelector("audio[data-together]"),
+    solo: false, mute: false, lost: false, renewed: false,
   }));
   const stems = tracks.filter((track) => track.kind === "stem");
   let at = 0, playing = false, hear = "stem", turn = 0;
@@ -37,7 +37,7 @@ PLAYER = """
     for (const track of tracks) {
       const silent = track.mute || (anySolo && !track.solo);
       track.audio.muted = track.kind === "stem" && silent;
-      track.audio.volume = track.gain;
+      track.audio.volume = Number(track.row.dataset.gain);
       track.row.classList.toggle("silent", track.kind === "stem" ? hear === "stem" && silent : false);
       for (const button of track.row.querySelectorAll("[data-set]"))
         button.setAttribute("aria-pressed", track[button.dataset.set]);
@@ -75,8 +75,9 @@ PLAYER = """
 
   function follow(mine) {
     if (mine !== turn) return;
-    const [first, ...others] = chosen();
-    if (!first) return stop();
+    if (!chosen().length) return stop();
+    const [first, ...others] = chosen().filter((track) => !track.renewed);
+    if (!first) return requestAnimationFrame(() => follow(mine));
     at = Math.min(duration, first.audio.currentTime);
     if (first.audio.ended) {
       at = 0;
@@ -111,6 +112,30 @@ PLAYER = """
     balance();
   }
 
+  // a file that was built again ('stemtasks watch' says so) goes on where the others are
+  async function renew(track) {
+    const mine = turn;
+    track.lost = false;
+    track.audio.load();
+    if (!playing || !chosen().includes(track)) return;
+    track.renewed = true;
+    track.audio.preload = "auto";
+    track.audio.currentTime = at;
+    await ready(track.audio);
+    if (mine === turn) {
+      track.audio.currentTime = at;
+      await ready(track.audio);
+    }
+    track.renewed = false;
+    if (mine === turn) track.audio.play().catch(() => {});
+  }
+
+  document.addEventListener("rebuilt", (event) => {
+    byId("said").textContent = "";
+    for (const track of tracks)
+      if (event.detail.includes(decodeURIComponent(track.audio.getAttribute("src")))) renew(track);
+    balance();
+  });
   for (const track of tracks) {
     track.audio.addEventListener("error", () => {
       track.lost = true;
