@@ -96,7 +96,7 @@ def main(descriptor: int) -> int:
     os.set_inheritable(descriptor, False)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
     heard = _Heard(sys.stderr)
-    sys.stderr = heard  # type: ignore[assignment]
+    sys.stderr = heard
     with os.fdopen(descriptor, "w", encoding="utf-8") as channel:
         Telling.channel = channel
         options.reporter = Telling

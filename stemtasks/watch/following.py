@@ -1,7 +1,7 @@
-"""What a build rests on, looked at again and again: has any of it changed since?
+"""What a build rests on, looked at again and again for what has changed since.
 
 ``os.stat`` of each file, and no events of the system: it is the same on every disk, also on one of a network or a
-container, for files anywhere, for files that are not there yet, and however an editor saves. A thousand files cost 2 ms.
+container, for files anywhere, for files that are not there yet, and however an editor saves.
 """
 
 from __future__ import annotations
@@ -41,11 +41,11 @@ class Followed:
         """How long to wait until the next look."""
 
     def begin(self) -> None:
-        """A build begins: what is there now is what it reads, or newer."""
+        """Note that a build begins: what is there now is what it reads, or it is newer."""
         self._begun = self._look()
 
     def learn(self, stamps: dict[str, seen.Stamp | None]) -> None:
-        """A build rests on these too, each with the stamp that it had before it was read."""
+        """Follow these too, on which the build rests, each with the stamp that it had before it was read."""
         for path, at in stamps.items():
             if path not in self._paths:
                 self._paths.add(path)

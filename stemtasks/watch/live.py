@@ -41,8 +41,8 @@ SCRIPT = """
     for (const { name, value } of now.attributes)
       if (was.getAttribute(name) !== value) live.setAttribute(name, value);
     const [ours, old, next] = [live, was, now].map((each) => [...each.childNodes]);
-    const alike = (some) => some.length === next.length && some.every((each, at) => each.nodeName === next[at].nodeName);
-    if (alike(ours) && alike(old)) {
+    const names = (some) => some.map((each) => each.nodeName).join();
+    if (names(ours) === names(next) && names(old) === names(next)) {
       next.forEach((each, at) => patch(ours[at], old[at], each));
       return;
     }

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import os
 import re
-from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import quote
 
@@ -11,7 +11,7 @@ import xxhash
 
 from stemtasks.paths import BUILD, SPEC
 from stemtasks.report.markup import text
-from stemtasks.watch.beneath import is_name, opened
+from stemtasks.watch.beneath import Files, is_name
 from stemtasks.watch.board import Board
 from stemtasks.watch.live import SCRIPT, STYLE
 
@@ -26,33 +26,38 @@ class Page(NamedTuple):
     version: str
 
 
-def page_of(names: list[str], board: Board) -> Page | None:
+def page_of(names: list[str], files: Files, board: Board) -> Page | None:
     """Return the page of an address, by the names on the way to it: the list of songs, or one's report; else None."""
     if not all(map(is_name, names)):
         return None
     if names == ["index.html"]:
-        return _on_disk(names, board) or _own("Songs", _listed())
+        return _on_disk(names, files, board) or _own("Songs", _listed())
     if len(names) == 2 and names[1] == "report.html":
-        return _on_disk(names, board) or (_own(names[0], _NOT_YET) if (SPEC / f"{names[0]}.toml").is_file() else None)
+        return _on_disk(names, files, board) or (
+            _own(names[0], _NOT_YET) if (SPEC / f"{names[0]}.toml").is_file() else None
+        )
     return None
 
 
 _NOT_YET = '<p>Its report is not built yet.</p>\n<p><a href="../">All songs</a></p>\n'
 
 
-def _on_disk(names: list[str], board: Board) -> Page | None:
+def _on_disk(names: list[str], files: Files, board: Board) -> Page | None:
     version = board.version("/".join((BUILD.name, *names)))
-    file = opened(names)
+    file = files.open(names)
     if file is None:
         return None
     with file:
-        return _live(file.read().decode("utf-8", errors="replace"), version)
+        read = os.pread(file.fileno(), os.fstat(file.fileno()).st_size, 0)
+    return _live(read.decode("utf-8", errors="replace"), version)
 
 
 def _listed() -> str:
     """Return a list of all songs, also of those that have no report yet."""
     songs = {path.stem for path in SPEC.glob("*.toml")} | {path.parent.name for path in BUILD.glob("*/report.html")}
-    rows = "".join(f'<li><a href="{quote(name)}/report.html">{text(name)}</a></li>\n' for name in sorted(songs) if is_name(name))
+    rows = "".join(
+        f'<li><a href="{quote(name)}/report.html">{text(name)}</a></li>\n' for name in sorted(songs) if is_name(name)
+    )
     return f"<ul>\n{rows}</ul>\n"
 
 

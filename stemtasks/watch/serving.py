@@ -22,7 +22,7 @@ from socketserver import TCPServer, ThreadingMixIn
 from typing import Any
 from urllib.parse import unquote
 
-from stemtasks.watch.beneath import is_name, opened
+from stemtasks.watch.beneath import Files, is_name
 from stemtasks.watch.board import Board
 from stemtasks.watch.pages import Page, page_of
 
@@ -60,6 +60,7 @@ class Server(ThreadingMixIn, TCPServer):
 
     def __init__(self, board: Board, port: int) -> None:
         self.board = board
+        self.files = Files(lambda: board.is_building)
         self.token = secrets.token_urlsafe(24)
         self._room = threading.BoundedSemaphore(MOST_CONNECTIONS)
         super().__init__((HOST, port), Handler)
@@ -154,7 +155,7 @@ class Handler(BaseHTTPRequestHandler):
             return self._send_state("/".join(names[:-1]))
         if names == [""]:
             names = ["index.html"]
-        if (page := page_of(names, self.server.board)) is not None:
+        if (page := page_of(names, self.server.files, self.server.board)) is not None:
             return self._send_page(page)
         return self._send_file(names)
 
@@ -162,7 +163,8 @@ class Handler(BaseHTTPRequestHandler):
         if folder and not is_name(folder):
             return self._refuse(HTTPStatus.NOT_FOUND)
         shown = self.server.board.shown(folder)
-        page = page_of([folder, "report.html"] if folder else ["index.html"], self.server.board)
+        names = [folder, "report.html"] if folder else ["index.html"]
+        page = page_of(names, self.server.files, self.server.board)
         return self._send(json.dumps({**shown, "page": page.version if page else ""}).encode(), TYPES[".json"])
 
     def _send_page(self, page: Page) -> None:
@@ -175,12 +177,13 @@ class Handler(BaseHTTPRequestHandler):
             self.wfile.write(body)
 
     def _send_file(self, names: list[str]) -> None:
-        file = opened(names)
+        file = self.server.files.open(names)
         if file is None:
             return self._refuse(HTTPStatus.NOT_FOUND)
         with file:
             status = os.fstat(file.fileno())
-            tag = f'"{status.st_size:x}-{status.st_mtime_ns:x}-{status.st_ctime_ns:x}-{status.st_ino:x}"'
+            # not the ctime, which changes with the names that the file has
+            tag = f'"{status.st_size:x}-{status.st_mtime_ns:x}-{status.st_ino:x}"'
             kind = TYPES.get(Path(names[-1]).suffix, "application/octet-stream")
             if self.headers.get("If-None-Match") == tag:
                 return self._begin(HTTPStatus.NOT_MODIFIED, kind, None, "no-cache", ETag=tag)
@@ -195,8 +198,8 @@ class Handler(BaseHTTPRequestHandler):
                 more = {"Accept-Ranges": "bytes", "Content-Range": f"bytes {start}-{end - 1}/{status.st_size}"}
                 self._begin(HTTPStatus.PARTIAL_CONTENT, kind, end - start, "no-cache", ETag=tag, **more)
             if self.command == "GET" and start < end:
-                if self.connection.sendfile(file, start, end - start) < end - start:
-                    self.close_connection = True  # the file has become shorter: what was promised does not come
+                # a file that has become shorter is not all that was promised, which only an end can say
+                self.close_connection |= self.connection.sendfile(file, start, end - start) < end - start
         return None
 
     def _refuse(self, status: HTTPStatus) -> None:

@@ -30,7 +30,9 @@ class _EndedError(BaseException):
 def watch(port: int) -> int:
     """Say the address, build and serve until a signal comes; return the exit code of one that a signal ended."""
     if not Path("dodo.py").is_file():
-        raise SpecError(f"{os.getcwd()}: has no dodo.py; run this in a song's folder, or begin one: stemtasks new my-song")
+        raise SpecError(
+            f"{os.getcwd()}: has no dodo.py; run this in a song's folder, or begin one: stemtasks new my-song"
+        )
     board = Board()
     server = _server(board, port)
     print(f"{server.address}  open this; Ctrl-C ends it", flush=True)
