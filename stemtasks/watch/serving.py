@@ -147,8 +147,9 @@ class Handler(BaseHTTPRequestHandler):
             return self._refuse(HTTPStatus.METHOD_NOT_ALLOWED)
         if "Content-Length" in self.headers or "Transfer-Encoding" in self.headers:
             return self._refuse(HTTPStatus.BAD_REQUEST)
-        token, slash, path = self.path.partition("?")[0].removeprefix("/").partition("/")
-        if not slash or not hmac.compare_digest(token.encode(errors="replace"), self.server.token.encode()):
+        begin, *named = self.path.partition("?")[0].split("/", 2)
+        token, path = named if len(named) == 2 and not begin else ("", "")
+        if not hmac.compare_digest(token.encode(errors="replace"), self.server.token.encode()):
             return self._refuse(HTTPStatus.FORBIDDEN)
         names = [unquote(name, errors="surrogateescape") for name in path.split("/")]
         if names[-1] == STATE and len(names) <= 2:
