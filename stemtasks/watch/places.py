@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 SAID = re.compile(r"(?P<file>(?:spec/[^:\n]+|stemtasks)\.toml): (?P<rest>.*)", re.DOTALL)
 LINE = re.compile(r"\bline (\d+)")
-PLACE = re.compile(r'(?P<path>(?:"[^"]*"|[\w-]+)(?:\.(?:"[^"]*"|[\w-]+)|\[\d+\])*): ')
-KEY = re.compile(r"(?:unknown key )?'(\w+)'")
-STEP = re.compile(r'"([^"]*)"|([\w-]+)|\[(\d+)\]')
+PLACE = re.compile(r"(?P<path>[^:]+): (?:unknown key )?(?:'(?P<key>\w+)')?")
 HEADER = re.compile(r"\s*(\[\[?)\s*(.+?)\s*\]\]?\s*(?:#.*)?")
 ASSIGNED = re.compile(r'\s*((?:"[^"]*"|\'[^\']*\'|[\w-]+)(?:\s*\.\s*(?:"[^"]*"|\'[^\']*\'|[\w-]+))*)\s*=')
-Step = str | int
+NAME = re.compile(r'"([^"]*)"|\'([^\']*)\'|([\w-]+)')
 
 
 def place(said: str) -> tuple[str, str]:
@@ -36,34 +35,31 @@ def _line(text: str, rest: str) -> int:
     named = PLACE.match(rest)
     if not named:
         return 0
-    path = [_step(step) for step in STEP.finditer(named["path"])]
-    key = KEY.match(rest[named.end() :])
-    return max(_found(text, path), _found(text, [*path, key[1]]) if key else (0, 0))[1]
+    wanted = named["path"] if named["key"] is None else f"{named['path']}.{named['key']}"
+    best, line = "", 0
+    for number, there in _places(text):
+        if (
+            len(there) > len(best)
+            and wanted.startswith(there)
+            and wanted[len(there) : len(there) + 1] in ("", ".", "[")
+        ):
+            best, line = there, number
+    return line
 
 
-def _found(text: str, path: list[Step]) -> tuple[int, int]:
-    """Return how many steps of a path a line of the text goes, and its number: the first of those that go farthest."""
-    best, table, counts = (0, 0), list[Step](), dict[str, int]()
+def _places(text: str) -> Iterator[tuple[int, str]]:
+    """Yield the number of each line that begins a table or a key, and that as messages name it: ``sections[0].key``."""
+    table, counts = "", dict[str, int]()
     for number, line in enumerate(text.splitlines(), 1):
-        here: list[Step]
         if header := HEADER.fullmatch(line):
-            table = _steps(header[2])
+            table = _dotted(header[2])
             if header[1] == "[[":
-                table.append(counts.setdefault(header[2], 0))
-                counts[header[2]] += 1
-            here = table
+                counts[table] = counts.get(table, -1) + 1
+                table += f"[{counts[table]}]"
+            yield number, table
         elif assigned := ASSIGNED.match(line):
-            here = table + _steps(assigned[1])
-        else:
-            continue
-        if here == path[: len(here)] and len(here) > best[0]:
-            best = (len(here), number)
-    return best
+            yield number, f"{table}.{_dotted(assigned[1])}" if table else _dotted(assigned[1])
 
 
-def _steps(dotted: str) -> list[Step]:
-    return [each[1] or each[2] or each[3] for each in re.finditer(r'"([^"]*)"|\'([^\']*)\'|([\w-]+)', dotted)]
-
-
-def _step(found: re.Match[str]) -> Step:
-    return int(found[3]) if found[3] else found[1] or found[2]
+def _dotted(key: str) -> str:
+    return ".".join(each[1] or each[2] or each[3] or "" for each in NAME.finditer(key))

@@ -104,7 +104,9 @@ def test_a_list_of_songs_that_a_build_made_takes_the_place_of_ours(server):
         os.unlink("build/index.html")
 
 
-@pytest.mark.parametrize("token", ["/", "//", "/x/", "/{0}", "/{0}x/", "/x{0}/", "/{1}/", "http://127.0.0.1/{0}/", "{0}/"])
+@pytest.mark.parametrize(
+    "token", ["/", "//", "/x/", "/{0}", "/{0}x/", "/x{0}/", "/{1}/", "http://127.0.0.1/{0}/", "{0}/"]
+)
 def test_without_the_token_there_is_nothing(server, token):
     token = token.format(server.token, server.token[:-1])
     answer = ask(server, "" if token.endswith(server.token) else "song/master.wav", token=token)
