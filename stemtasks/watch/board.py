@@ -79,7 +79,7 @@ class Board:
             return {
                 "building": self._is_building,
                 "wrong": [each._asdict() for each in self._wrong if not folder or each.song in ("", folder)],
-                "files": {path.removeprefix(begin): self._version(path) for path in self._files(begin)},
+                "files": {path.removeprefix(begin): at for path in self._files(begin) if (at := self._version(path))},
             }
 
     def version(self, path: str) -> str:

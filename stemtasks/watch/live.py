@@ -57,7 +57,7 @@ SCRIPT = """
       path(each)].join())).join("\\n");
   const path = (node) => {
     const steps = [];
-    for (let at = node; at.parentElement; at = at.parentElement)
+    for (let at = node; at.parentElement && at.parentElement !== node.ownerDocument.body; at = at.parentElement)
       steps.push(`${at.nodeName} ${[...at.parentElement.children].indexOf(at)} ${at.parentElement.childNodes.length}`);
     return steps.join();
   };
@@ -138,7 +138,7 @@ SCRIPT = """
     since = state.building ? since || Date.now() : 0;
     say(since && Date.now() - since > BUILDING_MS ? "building ..." : "", state.wrong);
     try {
-      const rebuilt = Object.keys(state.files).filter((file) => files && files[file] !== state.files[file]);
+      const rebuilt = Object.keys({ ...files, ...state.files }).filter((file) => files && files[file] !== state.files[file]);
       files = state.files;
       if (state.page !== version) await update(state.page);
       if (rebuilt.length) document.dispatchEvent(new CustomEvent("rebuilt", { detail: rebuilt }));

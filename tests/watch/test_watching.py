@@ -8,6 +8,7 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 
 import pytest
 
@@ -129,17 +130,16 @@ def test_dodo_and_the_settings_are_followed(song):
 def test_a_save_that_changes_nothing_builds_nothing(song):
     project, watch = song
     watch.settled()
-    said = watch.said
+    builds = watch.builds()
     spec = project.folder / "spec/song.toml"
     (project.folder / "spec/.song.toml.swp").write_bytes(b"x")
     spec.write_bytes(spec.read_bytes())
     os.utime(spec)
+    time.sleep(1)  # or it would be one save with what follows
     project.spec("x = ", "another")
     watch.until_wrong("is not TOML", "another")
     assert watch.wrong() == "", "what is wrong with one song is not said on the page of another"
-    new = watch.said.removeprefix(said)
-    assert new.count("FAILED") == 1
-    assert watch.settled()["files"]
+    assert watch.builds() == builds + 1
     (project.folder / "spec/another.toml").unlink()
     watch.until_wrong("", "another")
 
