@@ -112,7 +112,7 @@ PLAYER = """
     balance();
   }
 
-  // a file that was built again ('stemtasks watch' says so) goes on where the others are
+  // a file that was built again while the page is open goes on where the others are
   async function renew(track) {
     const mine = turn;
     track.lost = false;

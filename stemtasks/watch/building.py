@@ -33,7 +33,7 @@ MOST_CHARACTERS = 10_000
 class Telling(BuildReporter):
     """The reporter of a build, which tells whoever started it too."""
 
-    desc = "a line a task, and what 'stemtasks watch' needs to know"
+    desc = "a line a task, and all of it to whoever started this"
     channel: TextIO
 
     def initialize(self, tasks: dict[str, Any], selected: list[str]) -> None:

@@ -138,7 +138,8 @@ SCRIPT = """
     since = state.building ? since || Date.now() : 0;
     say(since && Date.now() - since > BUILDING_MS ? "building ..." : "", state.wrong);
     try {
-      const rebuilt = Object.keys({ ...files, ...state.files }).filter((file) => files && files[file] !== state.files[file]);
+      const before = files ?? state.files, rebuilt = Object.keys({ ...before, ...state.files }).filter(
+        (file) => before[file] !== state.files[file]);
       files = state.files;
       if (state.page !== version) await update(state.page);
       if (rebuilt.length) document.dispatchEvent(new CustomEvent("rebuilt", { detail: rebuilt }));

@@ -30,9 +30,7 @@ class _EndedError(BaseException):
 def watch(port: int) -> int:
     """Say the address, build and serve until a signal comes; return the exit code of one that a signal ended."""
     if not Path("dodo.py").is_file():
-        raise SpecError(
-            f"{os.getcwd()}: has no dodo.py; run this in a song's folder, or begin one: stemtasks new my-song"
-        )
+        raise SpecError(f"{os.getcwd()}: has no dodo.py; run this in a song's folder")
     board = Board()
     server = _server(board, port)
     print(f"{server.address}  open this; Ctrl-C ends it", flush=True)
@@ -49,11 +47,13 @@ def watch(port: int) -> int:
 
 def _server(board: Board, port: int) -> Server:
     if not 0 <= port <= 65535:
-        raise SpecError(f"--port: {port} is not a port, 1 to 65535; leave it out for a free one")
+        raise SpecError(f"--port: {port} is not a port, 1 to 65535; leave it out, and a free one is found")
     try:
         return Server(board, port)
     except OSError as error:
-        raise SpecError(f"--port: {port} cannot be served at ({error.strerror}); leave it out for a free one") from None
+        raise SpecError(
+            f"--port: {port} cannot be served at ({error.strerror}); leave it out, and a free one is found"
+        ) from None
 
 
 def _end(number: int, frame: FrameType | None) -> NoReturn:  # noqa: ARG001 - a signal handler's form

@@ -17,8 +17,12 @@ from tests.project import Project
 from tests.three_stems import SPEC
 from tests.watch.watching import watching
 
-PART = '"""My own."""\n\n\ndef my_gain(blocks, stream):\n    """Do nothing."""\n    for block in blocks:\n        yield block\n'
-BASS = {f"{stage}/bass.wav" for stage in ("processed",)} | {"mix.wav", "master.wav"}
+PART = """def my_gain(blocks, stream):
+    'Do nothing.'
+    for block in blocks:
+        yield block
+"""
+BASS = {"processed/bass.wav", "mix.wav", "master.wav"}
 
 
 @pytest.fixture(scope="module")
@@ -94,9 +98,9 @@ def test_a_part_of_ones_own_is_followed_with_the_line_where_it_breaks(song):
     part.write_text(PART.replace("yield block", "yield block * 0.5"))
     assert watch.changed(before) == {"processed/pad.wav", "mix.wav", "master.wav"}
     part.write_text(PART.replace("yield block", "yield block + undefined_name"))
-    assert 'my_gain.py", line 7' in watch.until_wrong("undefined_name")
+    assert 'my_gain.py", line 4' in watch.until_wrong("undefined_name")
     part.write_text(PART.replace("def my_gain(", "def my_gain(:"))
-    assert "parts/effects/my_gain.py:4" in watch.until_wrong("is not Python")
+    assert "parts/effects/my_gain.py:1" in watch.until_wrong("is not Python")
     part.write_text(PART)
     watch.until_wrong("")
 
@@ -177,17 +181,21 @@ def test_a_newer_save_ends_a_build_that_it_makes_pointless_and_what_was_made_sta
     project.build()
 
 
-@pytest.mark.parametrize("port", ["taken", "70000", "-1"])
-def test_what_cannot_be_done_is_one_line(project, port):
+def test_what_cannot_be_done_is_one_line_with_a_way_out(project):
     with socket.create_server(("127.0.0.1", 0)) as taken:
-        asked = str(taken.getsockname()[1]) if port == "taken" else port
-        command = [sys.executable, "-m", "stemtasks.cli", "watch", f"--port={asked}"]
-        done = subprocess.run(command, cwd=project.folder, capture_output=True, text=True, check=False, timeout=60)
-        assert (done.returncode, done.stdout) == (1, "")
-        assert done.stderr.startswith(f"ERROR: --port: {asked} ")
-        assert done.stderr.count("\n") == 1
-        done = subprocess.run(
-            command, cwd=project.folder / "spec", capture_output=True, text=True, check=False, timeout=60
-        )
-        assert (done.returncode, done.stderr.count("\n")) == (1, 1)
-        assert "has no dodo.py" in done.stderr
+        for port, folder, said in [
+            (
+                taken.getsockname()[1],
+                project.folder,
+                "--port: {} cannot be served at (Address already in use); leave it out",
+            ),
+            (70_000, project.folder, "--port: {} is not a port, 1 to 65535; leave it out"),
+            (0, project.folder / "spec", "{}: has no dodo.py; run this in a song's folder"),
+        ]:
+            command = [sys.executable, "-m", "stemtasks.cli", "watch", f"--port={port}"]
+            done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False, timeout=60)
+            assert (done.returncode, done.stdout) == (1, "")
+            assert done.stderr.startswith(f"ERROR: {said.format(port or folder)}")
+            assert done.stderr.count("\n") == 1
+    with watching(project.folder) as watch:
+        assert "spec/: no songs here; write spec/my-song.toml" in watch.until_wrong("no songs", "")

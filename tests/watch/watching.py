@@ -69,7 +69,7 @@ class Watch:
         )
 
     def changed(self, before: dict[str, str]) -> set[str]:
-        """Return the audio files that are others than before, once no build is at work and the report is one of them."""
+        """Return the audio files that are others than before, once a build with a report has ended."""
 
         def others() -> set[str]:
             now = self.settled()["files"]
