@@ -15,7 +15,7 @@ from stemtasks.commands import cache, check, laws
 from stemtasks.errors import SpecError, StemtasksError
 from stemtasks.spec import json_schema, parts, schema
 from stemtasks.spec.reading import check_name
-from stemtasks.spec.tables import LISTED, NAMED, TABLES
+from stemtasks.spec.tables import ALBUM_TABLES, LISTED, NAMED, TABLES
 from stemtasks.version import __version__
 from stemtasks.watch import command as watch
 
@@ -60,7 +60,7 @@ def _parser() -> argparse.ArgumentParser:
     new.set_defaults(run=_new)
     shown = commands.add_parser("schema", help="show what a spec may say: tables, generators, strategies, effects")
     shown.add_argument("name", nargs="?", help="only this kind (effects ...), table (song ...) or name (delay ...)")
-    shown.add_argument("--json", action="store_true", help="print a JSON Schema of a song, for editors")
+    shown.add_argument("--json", action="store_true", help="print a JSON Schema for editors: of a song, or of 'album'")
     shown.set_defaults(run=_schema)
     check.add_to(commands)
     laws.add_to(commands)
@@ -107,11 +107,14 @@ def _title(name: str) -> str:
 def _schema(parsed: argparse.Namespace) -> None:
     """Print every part of the schema, or those that the name asked for means; or all of it as a JSON Schema."""
     if parsed.json:
+        if parsed.name == "album":
+            print(json_schema.as_json(json_schema.of_album()), end="")
+            return
         if parsed.name is not None:
             raise SpecError(f"--json: is the schema of a whole song, not of {parsed.name!r} alone; leave the name out")
         print(json_schema.as_json(), end="")
         return
-    tables = {**TABLES, "cache": CacheTable}
+    tables = {**TABLES, **ALBUM_TABLES, "cache": CacheTable}
     entries = [("tables", table, _header(table), schema.of_table(kind)) for table, kind in tables.items()]
     entries += [(kind, name, name, schema.of(kind, name)) for kind in parts.KINDS for name in parts.names(kind)]
     wanted = parsed.name

@@ -1,4 +1,4 @@
-"""A song's jobs as doit's task dicts, one task an artifact: what ``dodo.py`` imports."""
+"""The jobs of songs and albums as doit's task dicts, one task an artifact: what ``dodo.py`` imports."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from stemtasks.commands import stoppable  # noqa: F401 - and Ctrl-C is a line fr
 from stemtasks.commands.broken import tasks_of_broken
 from stemtasks.commands.build import BuildReporter
 from stemtasks.commands.database import Checker
-from stemtasks.commands.project import run_in, songs
+from stemtasks.commands.project import run_in, specs
 from stemtasks.commands.task import GroupUpToDate, task_of
 from stemtasks.job import Job
 from stemtasks.paths import STATE
@@ -46,11 +46,11 @@ def _all_of(stage: str, song: Song, jobs: list[Job]) -> dict[str, Any]:
 
 def tasks(stage: str, doc: str) -> Iterator[dict[str, Any]]:
     """Yield doit's tasks of a stage, one for each song, or for each of its stems, and the group they make."""
-    up_to_date = GroupUpToDate(lambda: (job for song in songs() for job in jobs_of(stage, song)))
+    up_to_date = GroupUpToDate(lambda: (job for spec in specs() for job in jobs_of(stage, spec)))
     yield {"basename": stage, "name": None, "doc": doc, "uptodate": [up_to_date]}
-    for song in songs():
-        jobs = list(jobs_of(stage, song))
+    for spec in specs():
+        jobs = list(jobs_of(stage, spec))
         yield from map(task_of, jobs)
-        if song.deliveries and per(stage) == "delivery":
-            yield _all_of(stage, song, jobs)
+        if per(stage) == "delivery" and isinstance(spec, Song) and spec.deliveries:
+            yield _all_of(stage, spec, jobs)
     yield from tasks_of_broken(stage)

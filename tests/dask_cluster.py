@@ -71,9 +71,9 @@ class Cluster:
             self.worker(project, env)
         return len(dead)
 
-    def build(self, project: Project, env: dict[str, str]) -> tuple[Run, int]:
+    def build(self, project: Project, env: dict[str, str], *tasks: str) -> tuple[Run, int]:
         """Run doit with a new worker for each that dies, and return how many did."""
-        process, died = project.start(), 0
+        process, died = project.start(*tasks), 0
         deadline = time.monotonic() + HANG_SECONDS
         try:
             while process.poll() is None:

@@ -18,6 +18,11 @@ def integrated_lufs(samples, rate):
     return pyebur128.get_loudness_global(_state(samples, rate, MODE.MODE_I))
 
 
+def together_lufs(programmes, rate):
+    """Return the loudness of several programmes as one: the gates are of the blocks of all."""
+    return pyebur128.get_loudness_global_multiple([_state(samples, rate, MODE.MODE_I) for samples in programmes])
+
+
 def loudness_range_lu(samples, rate):
     return pyebur128.get_loudness_range(_state(samples, rate, MODE.MODE_LRA))
 

@@ -19,7 +19,7 @@ def tasks_of(song: str, stems: Iterable[str], stages: Iterable[str] = STAGES, re
     """Return the names of the tasks of a song without deliveries, sorted; ``reference``: its reference is a file."""
     of_stems = [f"{song}/{stem}" for stem in stems]
     names = {None: [song], "stem": of_stems, "compared": of_stems if reference else []}
-    names |= {"delivery": [song], "mastered": [song], "converted": []}
+    names |= {"delivery": [song], "mastered": [song], "converted": [], "album": [], "levelled": []}
     return sorted(f"{stage}:{name}" for stage in stages for name in names[per(stage)])
 
 

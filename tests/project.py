@@ -116,10 +116,10 @@ class Project:
         assert not work.exists() or not list(work.iterdir())
 
     def products(self) -> dict[str, bytes]:
-        """Return every file of ``build/`` but the state, by path."""
+        """Return every file of ``build/`` but the state and what is said of the last build, by path."""
         build = self.folder / "build"
         return {
             path.relative_to(build).as_posix(): path.read_bytes()
             for path in sorted(build.rglob("*"))
-            if path.is_file() and ".stemtasks" not in path.parts
+            if path.is_file() and ".stemtasks" not in path.parts and path.name not in ("index.html", "build.html")
         }

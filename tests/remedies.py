@@ -1323,9 +1323,15 @@ DELIVERIES = [
         HEAD + TONE + X + "stems = false\nmaster = false\n",
         "nothing is in it",
         {
-            "give it stems, mix or master": way(("stems = false", "stems = true")),
+            "give it stems, mix, master or previews": way(("stems = false", "stems = true")),
             "leave the table out": way((f"{X}stems = false\nmaster = false\n", "")),
         },
+    ),
+    Case(
+        "a date of no calendar",
+        HEAD + TONE + '[tags]\ndate = "26.11.2026"\n',
+        "tags.date",
+        {"write '2026' or '2026-11-26'": way(("26.11.2026", "{0}"), read=r"or '([0-9-]+)'")},
     ),
     Case(
         "a loudness of no master",
@@ -1426,7 +1432,23 @@ TYPED = (
 )
 """What the tests beside the table follow, in files, settings and commands."""
 
+IN_ALBUMS = "spec/test_albums.py::test_a_mistake_is_one_line_and_what_it_says_mends_it"
+OF_ALBUMS = "test_albums.py::test_without_a_loudness_the_songs_own_masters_are_checked_and_too_far_apart_is_one_line"
 ELSEWHERE = {
+    "give loudness_lufs, or leave gain out": IN_ALBUMS,
+    "name the songs in the order of their tracks": IN_ALBUMS,
+    "take one out": IN_ALBUMS,
+    "give the album a {}": "spec/test_albums.py::test_songs_in_other_forms_need_one_that_the_album_says",
+    "give all songs the same channels": "spec/test_albums.py::test_mono_and_stereo_are_no_album",
+    "move the table to spec/albums/NAME.toml": (
+        "spec/test_albums.py::test_an_album_among_the_songs_is_told_where_to_go"
+    ),
+    "raise loudness_tolerance_lu": (
+        "test_albums.py::test_an_album_that_is_off_its_loudness_is_one_line_and_may_be_allowed"
+    ),
+    "set [master] loudness_lufs of both closer": OF_ALBUMS,
+    "raise loudness_spread_lu": OF_ALBUMS,
+    'write gain = "song" and a loudness_lufs': OF_ALBUMS,
     "lower loudness_lufs or deliver it as flac": (
         "stages/test_convert.py::test_an_mp3_that_cannot_be_as_loud_as_asked_can_be_softer_or_a_flac"
     ),

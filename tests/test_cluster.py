@@ -115,7 +115,7 @@ def test_a_job_that_kills_its_workers_is_one_line_and_the_next_build_is_right(sl
     hold = Hold(tmp_path / "markers")
     hold.mark("mix", "die again")
     cluster.worker(slow, hold.env)
-    run, died = cluster.build(slow, hold.env)
+    run, died = cluster.build(slow, hold.env, "mix:song")  # alone: what shares its workers may be given up with it
     (line,) = run.lines("FAILED").values()
     assert line.startswith("spec/song.toml: mix: what ran it was lost (KilledWorker: Attempted to run task ")
     assert line.endswith("…); run doit again")

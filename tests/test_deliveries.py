@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import re
 import shutil
 import subprocess
 import zipfile
@@ -21,23 +22,35 @@ from tests.pipeline import jobs, tasks_of
 from tests.project import Project
 from tests.three_stems import ALL, STEMS
 
-SPEC = three_stems.SPEC.replace("sample_rate = 9000", "sample_rate = 16000")  # MP3 has it
+# MP3 has this rate
+SPEC = three_stems.SPEC.replace("sample_rate = 9000", 'sample_rate = 16000\nartist = "Björk & Söhne"')
 DELIVERIES = """
 [deliveries.game]
 stems = { format = "flac", subtype = "PCM_16" }
 master = { format = "flac" }
+previews = true
 sample_rate = 22050
 loudness_lufs = -20
 
 [deliveries.label]
 stems = { subtype = "PCM_24" }
 mix = { format = "rf64" }
+report = true
 numbers = true
 fields = ["song", "part", "bits"]
 
 [deliveries.web]
 stems = false
 master = { format = "mp3" }
+
+[tags]
+album = "Ålbum"
+track = 3
+date = "2026-11-26"
+isrc = "DE-A12-26-00001"
+genre = "Electronic"
+composer = "J. S."
+copyright = "2026 Us"
 """
 FRAMES, GAME_FRAMES = 256_000, 352_800
 OF_DELIVERIES = [
@@ -46,6 +59,7 @@ OF_DELIVERIES = [
     "archive:song/web",
     "convert:song/game/master",
     "convert:song/game/premaster",
+    "convert:song/game/previews",
     *(f"convert:song/game/stems/{stem}" for stem in STEMS),
     "convert:song/label/mix",
     *(f"convert:song/label/stems/{stem}" for stem in STEMS),
@@ -101,6 +115,13 @@ def by_ffmpeg(content, rate):
     return np.frombuffer(done.stdout).reshape(-1, 2)
 
 
+def metadata_by_ffmpeg(content):
+    command = [imageio_ffmpeg.get_ffmpeg_exe(), "-v", "error", "-i", "pipe:0", "-f", "ffmetadata", "pipe:1"]
+    done = subprocess.run(command, input=content, capture_output=True, check=True)
+    pairs = (line.partition("=")[::2] for line in done.stdout.decode().splitlines() if "=" in line)
+    return {name.lower(): value for name, value in pairs}
+
+
 def source_of(project, *names):
     return soundfile.read(project.folder.joinpath("build/song", *names), always_2d=True)[0]
 
@@ -112,10 +133,12 @@ def test_each_archive_holds_what_its_table_says_in_the_order_of_the_spec(deliver
         "Song_Drums_22.05k_16b.flac",
         "Song_Pad_22.05k_16b.flac",
         "Song_Master_22.05k_24b.flac",
+        "Song_Preview_22.05k.mp3",
         *papers,
     ]
     label = ["01_Song_Bass_24b.wav", "02_Song_Drums_24b.wav", "03_Song_Pad_24b.wav"]
-    assert list(held(delivered, "Label")) == [*label, "04_Song_Mix_32f.wav", "05_Song_Master_32f.wav", *papers]
+    label += ["04_Song_Mix_32f.wav", "05_Song_Master_32f.wav"]
+    assert list(held(delivered, "Label")) == [*label, "Report.html", *papers]
     assert list(held(delivered, "Web")) == ["Song_Master_16k.mp3", *papers]
 
 
@@ -175,6 +198,9 @@ def test_a_master_has_its_own_loudness_at_its_rate_and_is_the_same_in_flac(deliv
     assert loudness_oracle.integrated_lufs(found, rate) == pytest.approx(-20, abs=0.1)
     assert (found == source_of(delivered, "deliveries/game/master.wav")).all()
     assert 20 * np.log10(true_peak_oracle.exact_peak(found)) <= -1.0
+    preview, rate = sound(files["Song_Preview_22.05k.mp3"])
+    assert (rate, len(preview)) == (22050, GAME_FRAMES)
+    assert loudness_oracle.integrated_lufs(preview, rate) == pytest.approx(-20, abs=0.15)
     assert "-20.00 LUFS (target -20.00)" in files["TrackSheet.txt"].decode()
 
 
@@ -188,6 +214,43 @@ def test_an_mp3_is_in_time_under_the_ceiling_and_as_long_as_the_song_in_another_
         spectrum = np.fft.rfft(decoded[:, 0], 2 * FRAMES) * np.conj(np.fft.rfft(master[:, 0], 2 * FRAMES))
         assert np.argmax(np.fft.irfft(spectrum)) == 0
     assert 20 * np.log10(true_peak_oracle.exact_peak(found)) <= -1.0
+
+
+TAGS = {
+    "artist": "Björk & Söhne",
+    "album": "Ålbum",
+    "date": "2026-11-26",
+    "genre": "Electronic",
+    "composer": "J. S.",
+    "copyright": "2026 Us",
+}
+
+
+def test_flac_and_mp3_are_tagged_as_other_readers_have_it_and_isrc_and_number_are_the_masters(delivered):
+    files = {**held(delivered, "Web"), **held(delivered, "Game")}
+    for name, title in (
+        ("Song_Master_16k.mp3", "song"),
+        ("Song_Master_22.05k_24b.flac", "song"),
+        ("Song_Preview_22.05k.mp3", "song"),
+        ("Song_Bass_22.05k_16b.flac", "song - bass"),
+    ):
+        said = metadata_by_ffmpeg(files[name])
+        isrc, bpm, key = ("tsrc", "tbpm", "tkey") if name.endswith("mp3") else ("isrc", "bpm", "initialkey")
+        recording = {isrc: "DEA122600001", "track": "3"} if title == "song" else {}
+        said.pop("encoder", None)
+        assert said == {"title": title, **TAGS, bpm: "120", key: "G", **recording}
+        assert sound(files[name])[0].shape[1] == 2
+
+
+def test_the_report_in_an_archive_plays_what_lies_beside_it(delivered):
+    files = held(delivered, "Label")
+    page = files["Report.html"].decode()
+    played = re.findall(r'<audio [^>]*src="([^"]*)"', page)
+    assert sorted(played) == [name for name in files if name.endswith(".wav")]
+    assert set(re.findall(r'href="([^"#:]+)"', page)) == set(played)
+    own = (delivered.folder / "build/song/report.html").read_text()
+    apart = r"<figure><figcaption>[^<]*: <a.*?</figure>\n| What the last build changed.*(?=</p></footer>)"
+    assert re.sub(apart, "", page) == re.sub(apart, "", own), "but for the players, and what is of one machine"
 
 
 def test_an_rf64_is_one_from_the_start_and_has_the_mix_bit_for_bit(delivered):
@@ -206,7 +269,7 @@ def test_the_bytes_are_the_same_each_time(delivered, tmp_path):
 
 def test_another_loudness_makes_that_master_and_its_archive_again_and_nothing_else(delivered):
     delivered.edit("loudness_lufs = -20", "loudness_lufs = -18")
-    again = ["archive:song/game", "convert:song/game/master", "master:song/game"]
+    again = ["archive:song/game", "convert:song/game/master", "convert:song/game/previews", "master:song/game"]
     why = delivered.doit("why").out
     assert "archive:song/game would run" in why
     assert "deliveries.game.loudness_lufs -20 -> -18" in why
@@ -245,7 +308,7 @@ def test_a_stem_that_is_not_delivered_is_in_the_mix_alone_and_the_contract_names
     assert run.done == {"ran": ["archive:song/game", "archive:song/label", "archive:song/web"]}
     assert run.tasks("removed") == ["convert:song/game/stems/bass", "convert:song/label/stems/bass"]
     manifest = json.loads(held(delivered, "Game")["manifest.json"])
-    assert [file.get("stem") for file in manifest["files"]] == ["drums", "pad", None]
+    assert [file.get("stem") for file in manifest["files"]] == ["drums", "pad", None, None]
     assert "with bass, of this song but not delivered, they sum" in manifest["contract"]
     assert set(manifest["mix"]["gains_db"]) == set(STEMS)
 

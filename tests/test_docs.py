@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from stemtasks.action.circles import read_buildable
 from stemtasks.spec.reading import read_song
 from tests.project import Project
 
@@ -21,6 +22,8 @@ BLOCKS = [
     if guide.stem in ("songs", "recordings", "delivery")
     for number, text in enumerate(re.findall(r"```toml\n(.*?)```", guide.read_text(encoding="utf-8"), re.DOTALL))
 ]
+ALBUMS = [text for _, text in BLOCKS if "[album]" in text]
+BLOCKS = [(name, text) for name, text in BLOCKS if text not in ALBUMS]
 TONE = '\n[stems.tone]\ngenerator = "tone"\n'
 
 
@@ -34,6 +37,16 @@ def test_every_example_is_a_song_or_a_part_of_one(text, tmp_path):
         whole += TONE
     (tmp_path / "song.toml").write_text(whole, encoding="utf-8")
     assert read_song(tmp_path / "song.toml").stems
+
+
+@pytest.mark.parametrize("text", ALBUMS)
+def test_every_album_that_is_shown_can_be_built_of_its_songs(text, tmp_path):
+    for name in tomllib.loads(text)["album"]["songs"]:
+        (tmp_path / f"{name}.toml").write_text(f"[reference]\nduration = 8\n{TONE}", encoding="utf-8")
+    (tmp_path / "albums").mkdir()
+    (tmp_path / "albums" / "light.toml").write_text(text, encoding="utf-8")
+    specs, broken = read_buildable(tmp_path)
+    assert (len(specs), broken) == (4, [])
 
 
 @pytest.mark.parametrize("guide", GUIDES, ids=lambda guide: guide.stem)

@@ -424,8 +424,8 @@ def test_the_ways_to_a_shared_store_work(one, tmp_path):
     (one.folder / "stemtasks.toml").write_text(f"[cache]\nshared = '{tmp_path / 'other'}'\n")
     assert typed(one, "stemtasks cache push").code == 0
     other = clone(one, tmp_path / "clone")
-    told(typed(other, "stemtasks cache pull", **shared), "has 8 of 8 tasks; run doit")
-    assert len(typed(other, "doit").lines("restored")) == 8
+    told(typed(other, "stemtasks cache pull", **shared), "has 10 of 10 tasks; run doit")
+    assert len(typed(other, "doit").lines("restored")) == 10
     first = clone(one, tmp_path / "first")
     line = told(typed(first, "stemtasks cache replace stem:song/a", **shared), "run '(doit stem:song/a)' first")
     assert typed(first, line, **shared).code == 0

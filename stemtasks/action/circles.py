@@ -6,36 +6,38 @@ from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
 
-from stemtasks.action.pipeline import all_jobs
+from stemtasks.action.pipeline import Spec, all_jobs
 from stemtasks.job import Job
+from stemtasks.spec.albums import read_albums
 from stemtasks.spec.files import files_of, is_product
 from stemtasks.spec.reading import Broken, read_all
 from stemtasks.spec.song import Song
 
 
-def read_buildable(folder: Path) -> tuple[list[Song], list[Broken]]:
-    """Return the songs of a folder that can be read and are of no circle, and the others."""
+def read_buildable(folder: Path) -> tuple[list[Spec], list[Broken]]:
+    """Return the songs and albums of a folder that can be read and are of no circle, and the others."""
     songs, broken = read_all(folder)
-    songs, circles = without_circles(songs)
-    return songs, broken + circles
+    albums, broken_albums = read_albums(folder, songs, broken)
+    specs, circles = without_circles([*songs, *albums])
+    return specs, broken + broken_albums + circles
 
 
-def without_circles(songs: list[Song]) -> tuple[list[Song], list[Broken]]:
-    """Return the songs of no circle, and of each circle one song with a line that names it."""
+def without_circles(specs: list[Spec]) -> tuple[list[Spec], list[Broken]]:
+    """Return the songs and albums of no circle, and of each circle one song with a line that names it."""
     broken = []
-    while any(is_product(path) for song in songs for _, path in files_of(song)):
-        circle = _circle(list(all_jobs(songs)))
+    while any(is_product(path) for spec in specs for _, path in files_of(spec)):
+        circle = _circle(list(all_jobs(specs)))
         if not circle:
             break
         names = [_song_of(job) for job in circle]
         files = [path for job, after in pairwise(circle) for path in _between(job, after)]
         turns = [name for at, name in enumerate(names) if at == 0 or name != names[at - 1]]
-        song = next(song for song in songs if song.name == names[0])
+        song = next(spec for spec in specs if spec.name in names and isinstance(spec, Song))
         shown = " -> ".join(turns if len(turns) > 1 else [*turns, *turns])
         line = f"{song.path}: it is made of itself: {shown} ({', '.join(files)}); have one of them read another file"
         broken.append(Broken.of(song, line))
-        songs = [other for other in songs if other is not song]
-    return songs, broken
+        specs = [other for other in specs if other is not song]
+    return specs, broken
 
 
 def _circle(jobs: list[Job]) -> list[Job]:

@@ -109,14 +109,7 @@ def _reasons(job: Job, tree: Tree, inputs: dict[str, Digest], record: Any, maker
         yield "there is no record of it"
         return
     # as they are written down: a tuple is a list there
-    before, now = record["content"], json.loads(canonical(content_of(job, inputs)))
-    yield from _changes(before["params"], now["params"], _table(job))
-    for role, path in job.inputs.items():
-        if before["inputs"].get(role) != now["inputs"][role]:
-            made = f" (made by {makers[path]})" if path in makers else ""
-            yield f"input {path} {'changed' if role in before['inputs'] else 'is new'}{made}"
-    yield from (f"input '{role}' is gone" for role in before["inputs"] if role not in now["inputs"])
-    yield from _source_changes(tree.records.get("sources", before["sources"]) or {}, sources.deciding(code_of(job)))
+    yield from changes(job, tree, record["content"], json.loads(canonical(content_of(job, inputs))), makers)
     for role, path in job.outputs.items():
         recorded = record["outputs"].get(role)
         if record["paths"].get(role) != path:
@@ -125,6 +118,17 @@ def _reasons(job: Job, tree: Tree, inputs: dict[str, Digest], record: Any, maker
             yield f"target {path} is missing"
         elif recorded != list(found):
             yield f"target {path} was overwritten"
+
+
+def changes(job: Job, tree: Tree, before: dict[str, Any], now: dict[str, Any], makers: dict[str, str]) -> Iterator[str]:
+    """Yield what differs between two contents (``keys.content_of``) of a job, a phrase each."""
+    yield from _changes(before["params"], now["params"], _table(job))
+    for role, path in job.inputs.items():
+        if before["inputs"].get(role) != now["inputs"].get(role):
+            made = f" (made by {makers[path]})" if path in makers else ""
+            yield f"input {path} {'changed' if role in before['inputs'] else 'is new'}{made}"
+    yield from (f"input '{role}' is gone" for role in before["inputs"] if role not in now["inputs"])
+    yield from _source_changes(tree.records.get("sources", before["sources"]) or {}, sources.deciding(code_of(job)))
 
 
 def _limit_changes(job: Job, record: dict[str, Any]) -> Iterator[str]:

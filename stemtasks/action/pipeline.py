@@ -1,4 +1,4 @@
-"""All jobs of a song: each stage's file says what it is made of, once for the song or for each of its stems."""
+"""All jobs of a song or an album: each stage's file says what it is made of, once or for each of its stems."""
 
 from __future__ import annotations
 
@@ -9,35 +9,33 @@ from functools import cache
 from stemtasks import plugins
 from stemtasks.job import Job
 from stemtasks.spec import parts
+from stemtasks.spec.album import Album
 from stemtasks.spec.song import Song
 
-
-def jobs_of(stage: str, song: Song) -> Iterator[Job]:
-    """Yield a stage's jobs of one song."""
-    make, what = plugins.load(parts.stage(stage, "job")), per(stage)
-    yield from (make(song),) if what is None else (make(song, each) for each in song.each(what))
+Spec = Song | Album
 
 
-def all_jobs(songs: Iterable[Song]) -> Iterator[Job]:
-    """Yield every job of some songs, stage by stage, in no order of what needs what."""
-    for song in songs:
+def jobs_of(stage: str, spec: Spec) -> Iterator[Job]:
+    """Yield a stage's jobs of one song or album."""
+    make = plugins.load(parts.stage(stage, "job"))
+    yield from (make(*arguments) for arguments in spec.arguments(per(stage)))
+
+
+def all_jobs(specs: Iterable[Spec]) -> Iterator[Job]:
+    """Yield every job of some songs and albums, stage by stage, in no order of what needs what."""
+    for spec in specs:
         for stage in parts.stages():
-            yield from jobs_of(stage, song)
+            yield from jobs_of(stage, spec)
 
 
 @cache
 def per(stage: str) -> str | None:
-    """Return what a stage makes a file for each of, as its ``job`` asks for it: ``stem`` (``Song.each``); None: one."""
-    _, *asked = inspect.signature(plugins.load(parts.stage(stage, "job"))).parameters
-    return asked[0] if asked else None
+    """Return what a stage makes a file for each of, as its ``job`` asks for it: ``stem`` (``each``); None: a song."""
+    *_, asked = inspect.signature(plugins.load(parts.stage(stage, "job"))).parameters
+    return None if asked == "song" else asked
 
 
-def task_names(songs: Iterable[Song]) -> set[str]:
-    """Return the names of all tasks of some songs, without making a job of each."""
+def task_names(specs: Iterable[Spec]) -> set[str]:
+    """Return the names of all tasks of some songs and albums, without making a job of each."""
     asked = {stage: per(stage) for stage in parts.stages()}
-    return {
-        f"{stage}:{name}"
-        for song in songs
-        for stage, what in asked.items()
-        for name in ([song.name] if what is None else [song.called(each.name) for each in song.each(what)])
-    }
+    return {f"{stage}:{name}" for spec in specs for stage, what in asked.items() for name in spec.names(what)}

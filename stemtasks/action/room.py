@@ -9,10 +9,11 @@ from collections.abc import Iterable, Iterator
 
 from stemtasks import plugins
 from stemtasks.action.forecast import Forecast, forecast
-from stemtasks.action.pipeline import all_jobs
+from stemtasks.action.pipeline import Spec, all_jobs
 from stemtasks.action.tree import Tree
 from stemtasks.errors import StemtasksError
 from stemtasks.paths import BUILD
+from stemtasks.spec.album import Album
 from stemtasks.spec.deliveries import Delivery, Form, converted, master_subtype, own_master
 from stemtasks.spec.reading import Broken
 from stemtasks.spec.song import Song
@@ -26,18 +27,33 @@ WRITES = ("run", "fetch")
 MOST_FACTS_CHARACTERS = 1 << 16
 
 
-def without_room(songs: list[Song], tree: Tree) -> tuple[list[Song], list[Broken]]:
-    """Return the songs whose files fit on the disk, each by itself, and those whose files do not."""
+def without_room(specs: list[Spec], tree: Tree) -> tuple[list[Spec], list[Broken]]:
+    """Return the songs and albums whose files fit on the disk, each by itself, and those whose files do not."""
     free = shutil.disk_usage(BUILD if BUILD.exists() else ".").free
-    fitting: list[Song] = []
+    fitting: list[Spec] = []
     broken: list[Broken] = []
-    for song in songs:
-        line = _too_large(song, tree, free)
+    for spec in specs:
+        line = _too_large(spec, tree, free) if isinstance(spec, Song) else _album_too_large(spec, tree, free)
         if line is None:
-            fitting.append(song)
+            fitting.append(spec)
         else:
-            broken.append(Broken.of(song, line))
+            broken.append(Broken.of(spec, line))
     return fitting, broken
+
+
+def _album_too_large(album: Album, tree: Tree, free: int) -> str | None:
+    """Return the line for an album whose own files do not fit, or None."""
+    sizes = sizes_of_album(album)
+    if sum(sizes.values()) > free:
+        # what its songs write is not in the sizes
+        jobs = all_jobs([*(track.song for track in album.tracks), album])
+        missing = sum(sizes.get(each.task, 0) for each in forecast(jobs, tree) if each.what in WRITES)
+        if missing > free:
+            return (
+                f"{album.path}: its files would take {size(missing)} more, {BUILD}/ has {size(free)} free; free some "
+                "space"
+            )
+    return None
 
 
 def _too_large(song: Song, tree: Tree, free: int) -> str | None:
@@ -102,15 +118,14 @@ def sizes_of(song: Song, frames: int) -> dict[str, int]:
 def _sizes_of_delivery(song: Song, delivery: Delivery, delivered: int) -> dict[str, int]:
     """Return the same of a delivery's tasks, ``delivered`` being the samples of a file of the song."""
     sizes, total = dict[str, int](), 0
-    for each in converted(song):
-        if each.delivery is delivery:
-            sizes[f"convert:{song.called(each.name)}"] = _bytes_of(song, each.form, delivered)
+    for each in converted(song, [delivery]):
+        sizes[f"convert:{delivery.called(song, each.name)}"] = _bytes_of(song, each.form, delivered)
     for part, form in delivery.forms.items():
         total += _bytes_of(song, form, delivered) * (len(song.delivered) if part == "stems" else 1)
     if own_master(song, delivery):
         form = Form("wav", master_subtype(song, delivery), delivery.forms["master"].sample_rate)
-        sizes[f"master:{song.called(delivery.name)}"] = _bytes_of(song, form, delivered)
-    return sizes | {f"archive:{song.called(delivery.name)}": total}
+        sizes[f"master:{delivery.called(song, delivery.name)}"] = _bytes_of(song, form, delivered)
+    return sizes | {f"archive:{delivery.called(song, delivery.name)}": total}
 
 
 def _bytes_of(song: Song, form: Form, delivered: int) -> int:
@@ -118,12 +133,28 @@ def _bytes_of(song: Song, form: Form, delivered: int) -> int:
     return round(samples * BYTES[form.subtype] if form.subtype in BYTES else samples * MP3_BYTES)
 
 
-def expected(forecasts: Iterable[Forecast], songs: Iterable[Song], tree: Tree) -> Iterator[str]:
+def sizes_of_album(album: Album) -> dict[str, int]:
+    """Return about how many bytes each task of an album writes, by the task's name; not those of its songs."""
+    sizes, total = dict[str, int](), 0
+    for track in album.tracks:
+        song, table = track.song, track.song.song
+        frames = target_frames(song)
+        if frames is not None:
+            delivered = (frames + round(table.tail_seconds * table.sample_rate)) * table.channels
+            sizes |= _sizes_of_delivery(song, track.delivery, delivered)
+            total += sizes.pop(f"archive:{track.delivery.called(song, track.delivery.name)}")
+    return sizes | {f"album:{album.name}": total}
+
+
+def expected(forecasts: Iterable[Forecast], specs: Iterable[Spec], tree: Tree) -> Iterator[str]:
     """Yield how many bytes would be written, and how long it takes by what is recorded of the tasks that would run."""
     sizes: dict[str, int] = {}
-    for song in songs:
-        frames = target_frames(song)
-        sizes |= {} if frames is None else sizes_of(song, frames)
+    for spec in specs:
+        if isinstance(spec, Song):
+            frames = target_frames(spec)
+            sizes |= {} if frames is None else sizes_of(spec, frames)
+        else:
+            sizes |= sizes_of_album(spec)
     writing = [each.task for each in forecasts if each.what in WRITES]
     if writing:
         yield f"about {size(sum(sizes.get(task, 0) for task in writing))} to write"

@@ -49,12 +49,14 @@ def master(inputs: dict[str, Path], outputs: dict[str, Path], params: dict[str, 
     Where the target cannot be reached it is the closest, for ``verify`` to refuse.
 
     ``params["loudness_lufs"]`` None leaves the loudness as it is and only holds the ceiling; where nothing is left
-    to do, the master is the mix by another name.
+    to do, the master is the mix by another name. With an input ``gain``, facts that have a ``gain_db``, the loudness
+    asked is that plus the gain.
     """
     mix_facts = read_facts(inputs["facts"])
-    target, ceiling = params["loudness_lufs"], params["ceiling_dbtp"]
-    if mix_facts["lufs"] is None:
-        target = None
+    asked, ceiling = params["loudness_lufs"], params["ceiling_dbtp"]
+    if "gain" in inputs and mix_facts["lufs"] is not None:
+        asked = round((mix_facts["lufs"] if asked is None else asked) + read_facts(inputs["gain"])["gain_db"], 3)
+    target = None if mix_facts["lufs"] is None else asked
     gain_db = 0.0 if target is None else target - mix_facts["lufs"]
     with Source(inputs["audio"]) as mix:
 
@@ -89,7 +91,7 @@ def master(inputs: dict[str, Path], outputs: dict[str, Path], params: dict[str, 
                     facts, how = limited
                     break
     assert facts is not None
-    how |= {"loudness_target": params["loudness_lufs"], "ceiling_dbtp": ceiling}
+    how |= {"loudness_target": asked, "ceiling_dbtp": ceiling}
     write_facts(outputs["facts"], facts | {"master": how})
 
 

@@ -1,4 +1,4 @@
-"""A song whose spec is wrong: its tasks fail, with one line for all of them, and the other songs are built.
+"""A song or an album whose spec is wrong: its tasks fail, with one line for all of them, and the others are built.
 
 What it made before stays as it is: a slip of the keyboard is no order to remove files.
 """
@@ -19,7 +19,7 @@ _first: dict[str, str] = {}
 
 
 def tasks_of_broken(stage: str) -> Iterator[dict[str, Any]]:
-    """Yield a stage's tasks of each song that cannot be read, as far as their names are known."""
+    """Yield a stage's tasks of each song or album that cannot be read, as far as their names are known."""
     for each in broken():
         if _first.setdefault(each.name, stage) == stage:
             yield {"basename": f"spec:{each.name}", **_failing(each)}
@@ -48,13 +48,13 @@ class Fails:
 def _names(stage: str, each: Broken) -> list[str]:
     """Return what a stage's tasks of the song are called: by its stems, and by those that it had when it was built.
 
-    ``archive:SONG`` is one in any case, and so is ``master:SONG``.
+    ``archive:SONG`` is one in any case, and so are ``master:SONG`` and ``album:ALBUM``.
     """
     what = per(stage)
-    if what is None:
-        return [each.name]
+    if what in (None, "album", "levelled"):
+        return [each.name] if each.is_album == (what is not None) else []
     begin = f"{stage}:{each.name}/"
     recorded = (task.removeprefix(begin) for task in tree().records.names("tasks") if task.startswith(begin))
     known = {"stem": each.stems, "delivery": each.deliveries}.get(what, ())
-    whole = [each.name] if what in ("delivery", "mastered") else []
+    whole = [each.name] if what in ("delivery", "mastered") and not each.is_album else []
     return whole + [f"{each.name}/{name}" for name in dict.fromkeys((*known, *recorded))]

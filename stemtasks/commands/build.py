@@ -11,8 +11,8 @@ from typing import Any
 from stemtasks import durable, loading, seen
 from stemtasks.action.leftovers import remove_leftovers
 from stemtasks.action.pipeline import task_names
-from stemtasks.commands import note
-from stemtasks.commands.project import broken, songs, tree
+from stemtasks.commands import note, pages
+from stemtasks.commands.project import broken, songs, specs, tree
 from stemtasks.commands.reporter import Reporter, line
 from stemtasks.errors import one_line
 from stemtasks.paths import STATE
@@ -21,15 +21,17 @@ from stemtasks.paths import STATE
 def begin(tasks: list[Any]) -> tuple[list[str], list[str]]:
     """Begin a build of a project with these tasks; return what was removed, and what is there of no task."""
     seen.stop()
-    tree().targets = frozenset(target for task in tasks for target in task.targets)
-    removed, foreign = remove_leftovers(tree(), task_names(songs()), {each.name for each in broken()})
+    products = {target for task in tasks for target in task.targets}
+    tree().targets = frozenset(products | pages.pages_of(song.name for song in songs()))
+    removed, foreign = remove_leftovers(tree(), task_names(specs()), {each.name for each in broken()})
     for path in foreign:
         sys.stderr.write(f"WARNING: {one_line(path)}: was not made here and is of no task; keep it in another folder\n")
     return removed, foreign
 
 
 def end() -> None:
-    """End a build whose reporter is one of doit's own."""
+    """End a build whose reporter is one of doit's own, which knows nothing to write pages of."""
+    pages.remove(song.name for song in songs())
     for said in tree().finish():
         sys.stderr.write(f"{said}\n")
 
@@ -47,10 +49,17 @@ class BuildReporter(Reporter):
 
     def complete_run(self) -> None:
         """End the build, and note what it rests on if every task there is came out right."""
+        builds = {task.name: task.meta["build"] for task in self.tasks if task.meta and "build" in task.meta}
+        pages.write(self.results, builds)
         super().complete_run()
         gc.freeze()  # Python's end looks through all objects that are not
         if {task.name for task in self.tasks} == self.right and not self.foreign:
             _note({task.name: task.meta["build"] for task in self.tasks}, self.width)
+
+    def _stopped(self) -> str:
+        """Leave no page that says what was so before."""
+        pages.remove(song.name for song in songs())
+        return super()._stopped()
 
 
 def _note(builds: dict[str, Any], width: int) -> None:
@@ -74,7 +83,8 @@ def _note(builds: dict[str, Any], width: int) -> None:
     recorded = {name: build.recorded() for name, build in builds.items()}
     lines = "".join(line("up to date", name, width, summary) for name, (summary, _) in recorded.items())
     said = note.Said(lines, len(builds), sum(seconds for _, seconds in recorded.values()))
-    note.leave(STATE, {**known, **read}, loading.looks_at_environment(), said)
+    index = {str(pages.INDEX): seen.stamp(str(pages.INDEX))}
+    note.leave(STATE, {**known, **read, **index}, loading.looks_at_environment(), said)
 
 
 def what_was_read() -> dict[str, seen.Stamp | None]:

@@ -144,8 +144,8 @@ def _pull(parsed: argparse.Namespace) -> None:  # noqa: ARG001
     tree = _tree()
     shared = _shared(tree)
     have, missing, known = 0, 0, dict[str, Digest]()
-    songs, broken = read_buildable(SPEC)
-    for job in in_order(all_jobs(songs)):
+    specs, broken = read_buildable(SPEC)
+    for job in in_order(all_jobs(specs)):
         try:
             key = _planned_key(job, tree, known)
         except StemtasksError:

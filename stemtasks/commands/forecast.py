@@ -12,7 +12,7 @@ from doit.control import TaskControl
 
 from stemtasks.action.forecast import Forecast, forecast
 from stemtasks.action.room import expected
-from stemtasks.commands.project import songs, tree
+from stemtasks.commands.project import specs, tree
 from stemtasks.commands.selection import Selecting
 from stemtasks.errors import one_line
 
@@ -92,7 +92,7 @@ class Plan(_Foretold):
             counts[each.what] = counts.get(each.what, 0) + 1
             self.outstream.write(f"{each.what:<10}  {each.task}\n")
         told = ", ".join(f"{count} {what}" for what, count in counts.items())
-        self.outstream.write("; ".join([told, *expected(forecasts, songs(), tree())]) + "\n")
+        self.outstream.write("; ".join([told, *expected(forecasts, specs(), tree())]) + "\n")
 
 
 WOULD = {

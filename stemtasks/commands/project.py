@@ -1,4 +1,4 @@
-"""The project in this folder, as every command has it: its songs, and its tree of outputs, opened once."""
+"""The project in this folder, as every command has it: its songs and albums, and its tree of outputs, opened once."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from functools import cache
 from doit.exceptions import InvalidDodoFile
 
 from stemtasks.action.circles import read_buildable
+from stemtasks.action.pipeline import Spec
 from stemtasks.action.room import without_room
 from stemtasks.action.tree import Tree
 from stemtasks.cache import settings
@@ -33,8 +34,11 @@ def run_in(executor: Callable[[], Executor]) -> None:
 
 
 @cache
-def songs() -> tuple[Song, ...]:
-    """Return every song of ``spec/`` that can be built; where there is none, or no records, doit ends with a line."""
+def specs() -> tuple[Spec, ...]:
+    """Return every song and every album of ``spec/`` that can be built, songs first.
+
+    Where there is no song, or no records, doit ends with a line.
+    """
     in_any_script()
     gc.disable()  # songs and tasks live to the end, and looking through them took a sixth of the time; work enables it
     try:
@@ -50,9 +54,14 @@ def songs() -> tuple[Song, ...]:
     return tuple(read)
 
 
+def songs() -> tuple[Song, ...]:
+    """Return every song of ``spec/`` that can be built."""
+    return tuple(spec for spec in specs() if isinstance(spec, Song))
+
+
 def broken() -> list[Broken]:
-    """Return every song of ``spec/`` that cannot be built."""
-    songs()
+    """Return every song and every album of ``spec/`` that cannot be built."""
+    specs()
     return _broken
 
 

@@ -208,12 +208,17 @@ class Clean(_InTurn, Selecting, DoitClean):  # type: ignore[misc]
     def execute(self, params: Any, args: list[str]) -> Any:
         """Run doit's own command."""
         try:
-            return super().execute(params, args)
+            done = super().execute(params, args)
         except OSError as error:
             raise InvalidDodoFile(
                 f"{error.filename or BUILD}: cannot be removed ({error.strerror}); "
                 "make its folder writable, then run doit clean again"
             ) from None
+        if not params["dryrun"]:
+            from stemtasks.commands import pages, project  # noqa: PLC0415 - not in a build with nothing to do
+
+            pages.remove(song.name for song in project.songs())
+        return done
 
 
 class Forget(_InTurn, Selecting, DoitForget):  # type: ignore[misc]

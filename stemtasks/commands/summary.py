@@ -71,7 +71,7 @@ class Page:
 
 
 def summary(asked: list[str], results: list[Result], last: str) -> str:
-    """Return a build's summary: a row a song, the build's last line, and what failed, as the terminal has it.
+    """Return a build's summary: a row a song or album, the build's last line, and what failed, as the terminal has it.
 
     Of the tasks ``asked`` for, each with a right result passed its checks, and one without a result was not reached.
     """
@@ -101,7 +101,8 @@ def _row(song: str, asked: list[str], results: list[Result]) -> dict[str, str]:
     wanted = {task for task in asked if _song(task) == song}
     own = [each for each in results if each.task in wanted or (each.how == "removed" and _song(each.task) == song)]
     right = sum(result.is_right for result in own)
-    facts = next((_facts(result) for result in own if result.task == f"master:{song}"), {})
+    whole = (f"master:{song}", f"album:{song}")
+    facts = next((_facts(result) for result in own if result.task in whole), {})
     counts = {how: sum(result.how == how for result in own) for how in HOWS}
     return {
         "checks passed": f"{right} of {len(wanted)}",

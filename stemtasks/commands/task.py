@@ -83,6 +83,8 @@ class Build:
         self.uptodate = uptodate
         self.frames = 0
         self.outcome: Any = None
+        self.before: Any = None
+        """The record of what was there before it ran."""
 
     def __call__(self) -> TaskFailed | None:
         """Return None when the outputs are right, or doit's failure with one line for a user's mistake."""
@@ -100,6 +102,7 @@ class Build:
             return TaskFailed(f"{self.job.where}: {found}")
         done, audited = self.uptodate.answer is True, self.uptodate.audited
         forced = done or options.always
+        self.before = tree().records.get("tasks", self.job.task)
         try:
             if done and audited:
                 self.outcome = audit(self.job, tree(), on_frames=self._on_frames)

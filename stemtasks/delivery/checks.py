@@ -35,16 +35,16 @@ def disagreements(
 
     found = []
     for name, facts in stems.items():
-        phrases = failures(facts, form("stems")) + _header_disagreements(inputs[f"stems/{name}"], facts)
+        phrases = failures(facts, form("stems")) + header_disagreements(inputs[f"stems/{name}"], facts)
         found += [f"stem {name}: {phrase}" for phrase in phrases]
-    phrases = failures(mix, _form(timeline, params) | {"subtype": "FLOAT"}) + _header_disagreements(inputs["mix"], mix)
+    phrases = failures(mix, _form(timeline, params) | {"subtype": "FLOAT"}) + header_disagreements(inputs["mix"], mix)
     found += [f"mix: {phrase}" for phrase in phrases + _sum_failures(mix)]
     if delivered_mix is not None:
-        phrases = failures(delivered_mix, form("mix")) + _header_disagreements(inputs["delivered_mix"], delivered_mix)
+        phrases = failures(delivered_mix, form("mix")) + header_disagreements(inputs["delivered_mix"], delivered_mix)
         found += [f"delivered mix: {phrase}" for phrase in phrases]
     if master is None:
         return found
-    phrases = failures(master, form("master")) + _header_disagreements(inputs["master"], master)
+    phrases = failures(master, form("master")) + header_disagreements(inputs["master"], master)
     phrases += [
         f"its {what} was not measured ({key})"
         for what, key in (("loudness", "lufs"), ("true peak", "true_peak_dbtp"))
@@ -63,7 +63,7 @@ def _form(timeline: Timeline, params: Any) -> dict[str, Any]:
     }
 
 
-def _header_disagreements(path: Path, facts: Facts) -> list[str]:
+def header_disagreements(path: Path, facts: Facts) -> list[str]:
     """Return where a file's header differs from its facts, which then are of other bytes."""
     try:
         with Source(path) as source:

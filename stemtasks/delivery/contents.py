@@ -25,6 +25,7 @@ def contents_of(
     names: dict[str, str],
     digests: dict[str, dict[str, Any]],
     delivered_mix: Facts | None = None,
+    preview: Facts | None = None,
     delivered_sum: dict[str, float] | None = None,
 ) -> dict[str, Any]:
     """Return what delivery formats write from, and what stands beside the archive as its facts.
@@ -32,14 +33,16 @@ def contents_of(
     ``params`` are the archive stage's, ``names`` are ``names.file_names``, and ``digests`` holds
     ``{"sha256", "bytes"}`` by a file's name. ``mix_gain_db`` is the mix's fader; ``gain_db`` and ``pan`` are
     in the stem's file already. ``timeline`` is at the sample rate of what is delivered. ``delivered_mix`` is what the
-    mix measures where it is delivered, ``delivered_sum`` how far the stems are from it (``audio/delivered_sum.py``).
+    mix measures where it is delivered, ``preview`` the same of a preview, ``delivered_sum`` how far the stems are from
+    the mix (``audio/delivered_sum.py``).
     """
     files = [_stem(stem, facts, params) | {"name": names[f"stems/{stem}"]} for stem, facts in stems.items()]
     if delivered_mix is not None:
         files.append({"role": "mix", "measurements": _delivered(delivered_mix), "name": names["mix"]})
-    if master is not None:
-        asked = {name: params[name] for name in ("loudness_lufs", "ceiling_dbtp")}
-        files.append({"role": "master", "measurements": _delivered(master), "name": names["master"]} | asked)
+    asked = {name: params[name] for name in ("loudness_lufs", "ceiling_dbtp")}
+    for role, facts, part in (("master", master, "master"), ("preview", preview, "previews")):
+        if facts is not None:
+            files.append({"role": role, "measurements": _delivered(facts), "name": names[part]} | asked)
     return {
         "schema_version": SCHEMA_VERSION,
         "song": _song(timeline, params),
@@ -82,6 +85,7 @@ def _song(timeline: Timeline, params: dict[str, Any]) -> dict[str, Any]:
         "tail_frames": timeline.tail_frames,
         "delivered_frames": timeline.delivered_frames,
         **({"delivery": params["delivery"]["name"]} if "delivery" in params else {}),
+        **({"tags": params["tags"]} if params.get("tags") else {}),
     }
 
 

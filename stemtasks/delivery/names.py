@@ -49,7 +49,7 @@ def song_field(params: dict[str, Any]) -> str:
 
 
 def file_names(params: dict[str, Any]) -> dict[str, str]:
-    """Return the name of each file by what it is, ``stems/NAME``, ``mix`` or ``master``, in the order of the archive.
+    """Return the name of each file by what it is, ``stems/NAME``, ``mix``, ``master`` or ``previews``, in their order.
 
     ``params`` is what ``archive_name`` takes, with ``stems``: ``{NAME: {"title": str or None}}``. Stems are in the
     order of their names, those of a delivery in that of the spec. No two names are the same, also where upper and
@@ -58,11 +58,11 @@ def file_names(params: dict[str, Any]) -> dict[str, str]:
     delivery = params.get("delivery") or _the_songs(params)
     titles = (field(params["stems"][name].get("title") or name, "Stem") for name in delivery["order"])
     # they take their words first, in whatever order they stand
-    reserved = ["master", "mix"] if "mix" in delivery["parts"] else ["master"]
-    fields = distinct([*map(str.capitalize, reserved), *titles])
+    reserved = ["master", *(part for part in ("mix", "previews") if part in delivery["parts"])]
+    fields = distinct([*(part.capitalize().removesuffix("s") for part in reserved), *titles])
     of_stems = [f"stems/{name}" for name in delivery["order"]]
     word = dict(zip([*reserved, *of_stems], fields, strict=True))
-    words = {role: word[role] for role in (*of_stems, "mix", "master") if _part(role) in delivery["parts"]}
+    words = {role: word[role] for role in (*of_stems, "mix", "master", "previews") if _part(role) in delivery["parts"]}
     places = max(2, len(str(len(words))))
     # what is left of a name without some fields may be the same for two files
     names = distinct(
@@ -90,7 +90,7 @@ def _part(role: str) -> str:
 
 def _fields(params: dict[str, Any], delivery: dict[str, Any], role: str, word: str) -> Iterator[str]:
     """Yield the fields of a file's name that have something to say."""
-    bpm, subtype = delivery.get("bpm"), delivery["parts"][_part(role)]["subtype"]
+    bpm, part = delivery.get("bpm"), delivery["parts"][_part(role)]
     most = FIELD_BYTES if "delivery" not in delivery["fields"] else SHORT_FIELD_BYTES
     said = {
         "song": _cut(song_field(params), most),
@@ -98,13 +98,14 @@ def _fields(params: dict[str, Any], delivery: dict[str, Any], role: str, word: s
         "part": _cut(word, most),
         "bpm": "" if bpm is None else f"{bpm:g}bpm",
         "key": field(delivery.get("key") or "", "-").strip("-"),
-        "rate": rate_label(params["sample_rate"]),
-        "bits": _depth(subtype) if subtype in BITS else "",
+        "rate": rate_label(part.get("sample_rate") or params["sample_rate"]),
+        "bits": file_depth(part["subtype"]) if part["subtype"] in BITS else "",
     }
     yield from (said[name] for name in delivery["fields"] if said[name])
 
 
-def _depth(subtype: str) -> str:
+def file_depth(subtype: str) -> str:
+    """Return the bits of a subtype: ``24b``, and ``32f`` for float."""
     return BITS[subtype] + ("f" if subtype == "FLOAT" else "b")
 
 

@@ -32,12 +32,12 @@ def sheet(manifest: dict[str, Any]) -> str:
     title = shown(song["title"], COLUMNS)
     parts = [
         [title, "=" * width(title)],
-        _pairs(_song(song, manifest["files"])),
-        _titled("Sections", _sections(manifest["sections"], song)),
-        *(_titled("Stems", _levels(stems)) for _ in stems[:1]),
-        *(_titled("Sources", _table([["Stem", "Made by", "Effects"], *map(_source, stems)])) for _ in stems[:1]),
-        *([] if master is None else [_titled("Master", _pairs(_master(master)))]),
-        _titled("Files", [file["name"] for file in manifest["files"]]),
+        pairs(_song(song, manifest["files"])),
+        titled("Sections", _sections(manifest["sections"], song)),
+        *(titled("Stems", _levels(stems)) for _ in stems[:1]),
+        *(titled("Sources", table([["Stem", "Made by", "Effects"], *map(_source, stems)])) for _ in stems[:1]),
+        *([] if master is None else [titled("Master", pairs(_master(master)))]),
+        titled("Files", [file["name"] for file in manifest["files"]]),
         [manifest["contract"]],
     ]
     return "\n\n".join("\n".join(line.rstrip() for line in part) for part in parts) + "\n"
@@ -62,7 +62,7 @@ def shown(text: str, columns: int) -> str:
     return "".join(kept).rstrip() + "…"
 
 
-def _format(song: dict[str, Any], files: list[dict[str, Any]]) -> str:
+def format_of(song: dict[str, Any], files: list[dict[str, Any]]) -> str:
     """Return what the files are; of a delivery whose parts differ, each part."""
     rate, channels = f"{rate_label(song['sample_rate'])[:-1]} kHz", _channels(song["channels"])
     said = {f"{file['role']}s" if file["role"] == "stem" else file["role"]: _form(file, song) for file in files}
@@ -88,7 +88,7 @@ def _song(song: dict[str, Any], files: list[dict[str, Any]]) -> list[tuple[str, 
         ("Time signature", song["time_signature"]),
         ("Length", _clock(song["frames"], rate) + tail),
         *([("Delivery", song["delivery"])] if "delivery" in song else []),
-        ("Format", _format(song, files)),
+        ("Format", format_of(song, files)),
         ("Files", f"each starts at 0:00.000 and has {song['delivered_frames']} frames"),
     ]
 
@@ -100,7 +100,7 @@ def _sections(sections: list[dict[str, Any]], song: dict[str, Any]) -> list[str]
         times = [_clock(section[name], song["sample_rate"]) for name in ("start_frame", "end_frame")]
         places = [_short(section["start_bar"]), _short(section["bars"])] if bars else []
         rows.append([*times, *places, section["key"] or song["key"] or "-", section["name"]])
-    return _table(rows, right=4 if bars else 2)
+    return table(rows, right=4 if bars else 2)
 
 
 def _levels(stems: list[dict[str, Any]]) -> list[str]:
@@ -109,12 +109,12 @@ def _levels(stems: list[dict[str, Any]]) -> list[str]:
     rows = [[*head, "Alignment", "Stem"]]
     for stem in stems:
         facts = stem["measurements"]
-        levels = [_level(facts["peak_dbfs"]), _level(facts["rms_dbfs"])]
-        levels += [_level(facts.get("lufs"))] if loudness else []
+        levels = [level(facts["peak_dbfs"]), level(facts["rms_dbfs"])]
+        levels += [level(facts.get("lufs"))] if loudness else []
         gains = [f"{stem['gain_db']:+.2f}", f"{stem['mix_gain_db']:+.2f}", _pan(stem["pan"])]
         rows.append([*levels, *gains, stem["align"].get("strategy") or "-", stem["title"]])
     notes = "Gain and pan are in the file already; the fader is what the mix adds."
-    return [*_table(rows, right=len(head)), notes]
+    return [*table(rows, right=len(head)), notes]
 
 
 def _source(stem: dict[str, Any]) -> list[str]:
@@ -125,12 +125,12 @@ def _source(stem: dict[str, Any]) -> list[str]:
 def _master(master: dict[str, Any]) -> list[tuple[str, str]]:
     facts = master["measurements"]
     wanted = master["loudness_lufs"]
-    loudness = "" if wanted is None else f" (target {_level(wanted)})"
+    loudness = "" if wanted is None else f" (target {level(wanted)})"
     return [
-        ("Loudness", f"{_level(facts['lufs'])} LUFS{loudness}"),
-        ("True peak", f"{_level(facts['true_peak_dbtp'])} dBTP (ceiling {_level(master['ceiling_dbtp'])})"),
-        ("Loudness range", f"{_level(facts.get('lra_lu'))} LU"),
-        ("Peak, RMS", f"{_level(facts['peak_dbfs'])} dBFS, {_level(facts['rms_dbfs'])} dBFS"),
+        ("Loudness", f"{level(facts['lufs'])} LUFS{loudness}"),
+        ("True peak", f"{level(facts['true_peak_dbtp'])} dBTP (ceiling {level(master['ceiling_dbtp'])})"),
+        ("Loudness range", f"{level(facts.get('lra_lu'))} LU"),
+        ("Peak, RMS", f"{level(facts['peak_dbfs'])} dBFS, {level(facts['rms_dbfs'])} dBFS"),
     ]
 
 
@@ -138,15 +138,17 @@ def _clock(frame: int, sample_rate: int) -> str:
     return clock(frame * 1000 / sample_rate)
 
 
-def _titled(title: str, lines: list[str]) -> list[str]:
+def titled(title: str, lines: list[str]) -> list[str]:
+    """Return lines under a title."""
     return [title, "-" * len(title), *lines]
 
 
-def _pairs(pairs: list[tuple[str, str]]) -> list[str]:
-    return [f"{name:<16}{shown(value, COLUMNS - 16)}" for name, value in pairs]
+def pairs(named: list[tuple[str, str]]) -> list[str]:
+    """Return a line for each name with its value."""
+    return [f"{name:<16}{shown(value, COLUMNS - 16)}" for name, value in named]
 
 
-def _table(rows: list[list[str]], right: int = 0) -> list[str]:
+def table(rows: list[list[str]], right: int = 0) -> list[str]:
     """Return rows as lines, the first ``right`` columns set to the right, the last free to run to the margin."""
     cells = [[shown(cell, NAME_COLUMNS) for cell in row[:-1]] for row in rows]
     widths = [max(width(row[place]) for row in cells) for place in range(len(cells[0]))]
@@ -171,7 +173,8 @@ def _short(number: float) -> str:
     return f"{number:.3f}".rstrip("0").rstrip(".")
 
 
-def _level(number: float | None) -> str:
+def level(number: float | None) -> str:
+    """Return a level to 0.01, or that there is none."""
     return "-" if number is None else f"{number:.2f}"
 
 

@@ -1,33 +1,28 @@
-"""The archive: one zip of stems, master and what the delivery formats write, after the last checks.
-
-The zip is stored, not deflated (float audio shrinks by 8 % for 40 times the time), and is the same bytes for
-the same inputs: members in a fixed order, one fixed date and mode, nothing in it of the clock or the machine.
-"""
+"""The archive: one zip of stems, master and what the delivery formats write, after the last checks."""
 
 from __future__ import annotations
 
-import zipfile
 from collections.abc import Iterator
 from hashlib import sha256
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 from stemtasks.audio.facts import Facts, read_facts, write_facts
 from stemtasks.audio.musical import OF_A_MIX, OF_A_STEM, measure_music
 from stemtasks.audio.sync import InReference
-from stemtasks.delivery.checks import disagreements
+from stemtasks.delivery.checks import disagreements, header_disagreements
 from stemtasks.delivery.contents import contents_of
 from stemtasks.delivery.delivered import at_rate
+from stemtasks.delivery.dressing import dressed_of
+from stemtasks.delivery.enclosed_report import NAME as REPORT
+from stemtasks.delivery.enclosed_report import enclosed
 from stemtasks.delivery.handover import Handover
 from stemtasks.delivery.names import file_names, folder_name
-from stemtasks.delivery.wav_chunks import chunks_of, header_of
-from stemtasks.delivery.zip_entry import entry
+from stemtasks.delivery.storing import stored
 from stemtasks.errors import VerificationError
 from stemtasks.plugins import call
-from stemtasks.progress import on_final, on_frames
 from stemtasks.timeline import Timeline
 
-COPY_BYTES = 1 << 20
 WITHOUT_NOTES = ("drums", "fx")
 """Kinds of stems whose key is not judged: real drums ring on some pitch or other."""
 
@@ -40,19 +35,23 @@ def write_archive(inputs: dict[str, Path], outputs: dict[str, Path], params: dic
     ``reference`` and ``sync/NAME``, how far each file is from the reference, too. What the stems and the mix sound
     like in each section is measured here.
     A delivery has what its ``params["delivery"]`` says, which may be no stems or no master; with ``delivered_mix`` and
-    ``delivered_mix_facts`` it has the mix. ``params["sha256"]`` has the inputs' digests, ``params["wav_chunks"]`` what
-    WAVs say of themselves (``wav_chunks.py``): the contents have digest and size of what is delivered. Raises
-    VerificationError with all that is wrong, in one line, before a byte is written.
+    ``delivered_mix_facts`` it has the mix, with ``previews`` and ``previews_facts`` a preview, with ``report`` that.
+    ``params["sha256"]`` has the inputs' digests, ``params["wav_chunks"]`` what WAVs say of themselves
+    (``dressing.py``): the contents have digest and size of what is delivered. Raises VerificationError with all that
+    is wrong, in one line, before a byte is written.
     """
     timeline = Timeline.load(inputs["timing"])
     delivered = at_rate(timeline, params["sample_rate"])
     order = params["delivery"]["order"] if "delivery" in params else sorted(params["stems"])
     facts = {name: _stem_facts(inputs, name) for name in order}
     mix = read_facts(inputs["mix_facts"])
-    master, delivered_mix = (
-        read_facts(inputs[role]) if role in inputs else None for role in ("master_facts", "delivered_mix_facts")
+    master, delivered_mix, preview = (
+        read_facts(inputs[role]) if role in inputs else None
+        for role in ("master_facts", "delivered_mix_facts", "previews_facts")
     )
     wrong = disagreements(inputs, facts, master, mix, timeline, delivered, params, delivered_mix)
+    if preview is not None:
+        wrong += [f"preview: {phrase}" for phrase in header_disagreements(inputs["previews"], preview)]
     if wrong:
         raise VerificationError("nothing is delivered: " + "; ".join(wrong))
     names = file_names(params)
@@ -62,31 +61,26 @@ def write_archive(inputs: dict[str, Path], outputs: dict[str, Path], params: dic
     digests = {
         name: {"sha256": params["sha256"][role], "bytes": inputs[role].stat().st_size} for name, role in roles.items()
     }
-    handed = contents_of(facts, master, mix, delivered, params, names, digests, delivered_mix, summed)
+    handed = contents_of(facts, master, mix, delivered, params, names, digests, delivered_mix, preview, summed)
     if "reference" in inputs:
         _look_in_reference(handed, inputs)
     _listen(handed, inputs, timeline, params)
     folder = folder_name(params)
     sources = {name: inputs[role] for name, role in roles.items()}
-    chunks = {
-        each["name"]: chunks_of(each, handed, params["wav_chunks"])
-        for each in handed["files"]
-        if params["wav_chunks"] and each["name"].endswith(".wav")
+    dressed = {
+        each["name"]: dressed_of(sources[each["name"]], each, handed, params["wav_chunks"]) for each in handed["files"]
     }
-    try:
-        with (
-            outputs["archive"].open("wb") as file,
-            zipfile.ZipFile(file, "w", zipfile.ZIP_STORED, allowZip64=True) as archive,
-        ):
-            digests |= _copy(file, archive, folder, sources, delivered.delivered_frames, chunks)
-            for each in handed["files"]:
-                each.update(digests[each["name"]])
-            for name, content in _written(handed, {name: found["sha256"] for name, found in digests.items()}, params):
-                archive.writestr(entry(f"{folder}/{name}"), content)
-    except BaseException:
-        # zipfile closes an interrupted archive into a whole one that lacks files
-        outputs["archive"].unlink(missing_ok=True)
-        raise
+    with stored(outputs["archive"], folder) as archive:
+        digests |= archive.copy(sources, delivered.delivered_frames, dressed)
+        for each in handed["files"]:
+            each.update(digests[each["name"]])
+        there = {name: found["sha256"] for name, found in digests.items()}
+        if "report" in inputs:
+            page = enclosed(inputs["report"].read_text(encoding="utf-8"), handed["files"]).encode()
+            there[REPORT] = sha256(page).hexdigest()
+            archive.write(REPORT, page)
+        for name, content in _written(handed, there, params):
+            archive.write(name, content)
     write_facts(outputs["facts"], handed)
 
 
@@ -127,50 +121,6 @@ def _written(handed: dict[str, Any], sha256_of: dict[str, str], params: dict[str
                 )
             sha256_of[name] = sha256(content).hexdigest()
             yield name, content
-
-
-def _copy(
-    file: BinaryIO,
-    archive: zipfile.ZipFile,
-    folder: str,
-    sources: dict[str, Path],
-    frames: int,
-    chunks: dict[str, bytes],
-) -> dict[str, dict[str, Any]]:
-    """Store files in blocks, each read once; what is stored can be read by others before the rest is.
-
-    Return digest and size of those that have ``chunks`` behind their audio.
-    """
-    found = {}
-    tick, final = on_frames.get(), on_final.get()
-    total, copied, stored = sum(path.stat().st_size for path in sources.values()), 0, 0
-    buffer = memoryview(bytearray(COPY_BYTES))
-    for name, path in sources.items():
-        end = chunks.get(name, b"")
-        head = header_of(path, len(end)) if end else b""
-        size, digest = path.stat().st_size + len(end), sha256(head)
-        with (
-            path.open("rb", buffering=0) as source,
-            archive.open(entry(f"{folder}/{name}", size), "w") as member,
-        ):
-            member.write(head)
-            copied += source.seek(len(head))
-            while count := source.readinto(buffer):
-                member.write(buffer[:count])
-                if end:
-                    digest.update(buffer[:count])
-                copied += count
-                if tick is not None:
-                    tick(frames * copied // total)
-            member.write(end)
-        if end:
-            digest.update(end)
-            found[name] = {"sha256": digest.hexdigest(), "bytes": size}
-        file.flush()
-        if final is not None:
-            final(Path(file.name), stored, file.tell())
-            stored = file.tell()
-    return found
 
 
 def _stem_facts(inputs: dict[str, Path], name: str) -> Facts:

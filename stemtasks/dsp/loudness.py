@@ -165,9 +165,13 @@ class LoudnessMeter:
         """Return the weighted mean square of each window of so many steps, one every 100 ms."""
         return window_powers(np.array(self._steps), steps, self.step_frames)
 
+    def powers(self) -> Samples:
+        """Return what ``gated_loudness`` takes: the weighted mean square of each window of 400 ms, one every 100 ms."""
+        return self._windows(_MOMENTARY)
+
     def integrated(self) -> float | None:
         """Return the programme's loudness (BS.1770-5, eq. 5 to 7)."""
-        return gated_loudness(self._windows(_MOMENTARY))
+        return gated_loudness(self.powers())
 
     def max_momentary(self) -> float | None:
         """Return the loudest 400 ms, looked at every 10 ms (EBU Tech 3341)."""

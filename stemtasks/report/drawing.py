@@ -5,10 +5,12 @@ from __future__ import annotations
 import base64
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import cache
 from itertools import pairwise
-from math import ceil, copysign, floor
+from math import ceil, copysign, floor, log
 from typing import Any
 
+from stemtasks.dsp.spectrogram import HIGHEST_HZ, LOWEST_HZ
 from stemtasks.report.markup import text
 from stemtasks.timeline import clock
 
@@ -19,6 +21,7 @@ LEVEL_UNITS = 200
 MOST_TICKS = 6
 TICK_SECONDS = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 1200, 1800, 3600, 7200, 14_400, 28_800)
 DIVISION_LU = 6
+SCALE = ((100, "100 Hz"), (1000, "1 kHz"), (10_000, "10 kHz"))
 
 
 @dataclass(frozen=True)
@@ -86,6 +89,7 @@ def waveform(axis: Axis, picture: dict[str, Any], title: str, seams: Sequence[tu
     return _svg(axis, height, title, drawn, f"wave of{channels}")
 
 
+@cache  # of a few thousand figures, asked for ten thousand times
 def _height(figure: int) -> int:
     return round(copysign(48 * (abs(figure) / FULL_SCALE) ** 0.5, figure))
 
@@ -101,13 +105,17 @@ def _bars(spans: Iterable[tuple[int, int]]) -> str:
     return "".join(steps)
 
 
-def spectrogram(picture: dict[str, Any], image: bytes, alternative: str) -> str:
-    """Return a spectrogram as an image as wide as the song."""
+def spectrogram(axis: Axis, picture: dict[str, Any], image: bytes, alternative: str) -> str:
+    """Return a spectrogram as an image as wide as the song, with a scale."""
     width = 100 * picture["spectrogram_frames"] / picture["frames"]
     data = base64.b64encode(image).decode()
+    top = min(HIGHEST_HZ, axis.sample_rate / 2)
+    labels = "".join(
+        _label(100 * log(top / hertz) / log(top / LOWEST_HZ), says) for hertz, says in SCALE if hertz < 0.8 * top
+    )
     return (
         f'<div class="lane spectrum"><img alt="{text(alternative)}" style="width:{width:.3f}%" '
-        f'src="data:image/png;base64,{data}"></div>'
+        f'src="data:image/png;base64,{data}">{labels}</div>'
     )
 
 

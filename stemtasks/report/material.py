@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from stemtasks.audio.facts import Facts, read_facts
 from stemtasks.audio.picture import grid
+from stemtasks.audio.reduction import gain_reduction
 from stemtasks.report import checks
 from stemtasks.report.drawing import Axis
 from stemtasks.timeline import Timeline
@@ -62,6 +64,17 @@ class Material:
         """Return the loudness asked of the master."""
         target: float | None = self.limits["master"]["loudness_lufs"]
         return target
+
+    @cached_property
+    def reduction_db(self) -> list[float]:
+        """Return by how much the master's limiter turned the mix down, the most in each column."""
+        return gain_reduction(self.inputs["mix"], self.inputs["master"], self.gain_db)
+
+    @property
+    def gain_db(self) -> float:
+        """Return the gain of the master before its limiter."""
+        gain: float = self.master.get("master", {}).get("gain_db", 0.0)
+        return gain
 
     def read(self, role: str) -> dict[str, Any]:
         """Return an input that is JSON."""

@@ -17,10 +17,12 @@ from stemtasks.report.player import PLAYER
 from stemtasks.report.rows import timeline
 from stemtasks.report.style import STYLE
 from stemtasks.report.tables import checked, made, sections
+from stemtasks.report.verdict import verdict
 from stemtasks.timeline import clock
 
 POLICY = (
-    "default-src 'none'; img-src data:; media-src 'self' file:; style-src 'unsafe-inline'; script-src 'unsafe-inline'"
+    "default-src 'none'; img-src data:; media-src 'self' file: blob:; connect-src 'self'; style-src 'unsafe-inline'; "
+    "script-src 'unsafe-inline'"
 )
 KEYS = (
     ("Space", "play and pause"),
@@ -32,9 +34,9 @@ KEYS = (
 )
 FORMATS = {"FLOAT": "32-bit float", "PCM_24": "24 bit", "PCM_16": "16 bit"}
 FOOTER = (
-    "Written by stemtasks. The players take the audio files that lie beside this page. When a file was built or "
-    "restored, and how long that took, is not in it: the same song gives the same page. <code>doit why</code> says why "
-    "something would be built."
+    "Written by stemtasks. The players take the audio files that lie beside this page. What the last build changed, "
+    'and how long each file took, is on <a href="build.html">a page of its own</a>: the same song gives the same '
+    "report."
 )
 
 
@@ -55,33 +57,30 @@ def page_of(song: Material) -> str:
         f'<title>{title} - report</title>\n<link rel="icon" href="data:,">\n<style>{STYLE}</style>\n</head>\n'
         f'<body>\n<a class="skip" href="#timeline">To the timeline</a>\n<header>\n<h1>{title}</h1>\n'
         + (f'<p class="soft">{text(artist)}</p>\n' if artist else "")
-        + f"</header>\n<main>\n{_glance(song)}{_player(song)}{timeline(song)}{sections(song)}"
-        f"{checked(song)}{made(song)}"
+        + f"</header>\n<main>\n{verdict(song, _glance(song))}{_player(song)}{timeline(song)}"
+        f"{sections(song)}{checked(song)}{made(song)}"
         f'</main>\n<footer class="note"><p>{FOOTER}</p></footer>\n<script>{PLAYER}</script>\n</body>\n</html>\n'
     )
 
 
 def _glance(song: Material) -> str:
+    """Return the figures of the master and the song."""
     line, master, target = song.timeline, song.master, song.target_lufs
-    every = [check for _, found in song.checks for check in found]
-    passed = sum(check.passed for check in every)
-    good = "good" if passed == len(every) else "bad"
     tail = f"and {line.tail_frames / line.sample_rate:g} s of tail" if line.tail_frames else ""
     ceiling = f"ceiling {song.limits['master']['ceiling_dbtp']:g}"
     figures = [
-        ("Duration", clock(line.frames * 1000 / line.sample_rate) + _small(tail)),
-        ("Tempo", ("none" if line.bpm is None else f"{line.bpm:g} bpm") + _small(line.time_signature)),
-        ("Key", text(line.key or "not stated")),
         ("Loudness", level(master["lufs"], "LUFS") + _small("" if target is None else f"target {target:g}")),
         ("True peak", level(master["true_peak_dbtp"], "dBTP") + _small(ceiling)),
         ("Loudness range", level(master["lra_lu"], "LU")),
         ("Loudest 3 s", level(master["max_short_term_lufs"], "LUFS")),
+        ("Gain reduction", f"{max(song.reduction_db, default=0.0):.1f} dB" + _small("at most")),
+        ("Duration", clock(line.frames * 1000 / line.sample_rate) + _small(tail)),
+        ("Tempo", ("none" if line.bpm is None else f"{line.bpm:g} bpm") + _small(line.time_signature)),
+        ("Key", text(line.key or "not stated")),
         ("Format", f"{line.sample_rate / 1000:g} kHz" + _small(FORMATS[master["subtype"]])),
         ("Stems", f"{len(song.stems)}"),
-        ("Checks", f'<span class="{good}">{passed} of {len(every)}</span>' + _small("passed")),
     ]
-    listed = pairs(figures, "glance")
-    return f'<section aria-labelledby="glance">\n<h2 id="glance">At a glance</h2>\n{listed}</section>\n'
+    return pairs(figures, "glance")
 
 
 def _small(words: str) -> str:
@@ -96,14 +95,15 @@ def _player(song: Material) -> str:
     )
     keys = "".join(f"<li><kbd>{key}</kbd> {text(what)}</li>" for key, what in KEYS)
     return (
-        '<h2 id="listen">Listen</h2>\n<div id="player" role="group" aria-labelledby="listen" '
+        '<h2 id="listen" class="live">Listen</h2>\n<div id="player" role="group" aria-labelledby="listen" '
         f'data-duration="{seconds:.6f}" data-live hidden>\n'
         '<button type="button" id="play">Play</button> <span id="clock">0:00.0</span>\n'
         f'<input type="range" id="position" min="0" max="{seconds:.3f}" step="0.01" value="0" '
         'aria-label="Position in the song">\n'
         f"<fieldset><legend>Hear the</legend>{radios}</fieldset>\n"
-        '<button type="button" id="clear">All stems</button>\n<p id="said" role="status"></p>\n</div>\n'
-        '<noscript><p class="note">Playing files together needs JavaScript. Without it, each file has a player of '
+        '<button type="button" id="clear">Clear solo/mute</button>\n<p id="said" role="status"></p>\n</div>\n'
+        '<noscript><p class="note live">Playing files together needs JavaScript. Without it, each file has a player of '
         "its own below.</p></noscript>\n"
-        f'<details class="keys" data-live hidden><summary>Keys</summary><ul>{keys}</ul></details>\n'
+        f'<details class="keys" data-live hidden><summary>Keys</summary><ul>{keys}</ul>'
+        '<label><input type="checkbox" id="keys" checked> These keys work on this page</label></details>\n'
     )

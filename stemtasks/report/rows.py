@@ -6,7 +6,6 @@ from typing import Any
 from urllib.parse import quote
 
 from stemtasks.audio.facts import Facts
-from stemtasks.audio.reduction import gain_reduction
 from stemtasks.report import drawing
 from stemtasks.report.markup import at, level, number, table, text
 from stemtasks.report.material import Material, StemMaterial
@@ -14,19 +13,20 @@ from stemtasks.report.pictures import picture_of
 from stemtasks.timeline import clock
 
 NOTE = (
-    "A click goes there. Waveforms show the highest and lowest sample and, darker, the RMS; heights are the square "
-    "root of the amplitude, so that soft parts are seen. Dotted lines are seams."
+    "A click moves the player there. Waveforms show the highest and lowest sample and, darker, the RMS; heights are "
+    "the square root of the amplitude, so that soft parts are seen. Dotted lines are seams."
 )
 SPECTRUM = "40 Hz to 20 kHz or half the sample rate, octaves equally high; a step of colour is 6 dB."
 SEAM_FIGURES = (
-    ("dip_db", "Dip dB"),
-    ("rise_db", "Rise dB"),
-    ("level_step_db", "Step dB"),
-    ("jump_ratio", "Jump"),
-    ("beat_error_ms", "Beat error ms"),
-    ("onset_error_ms", "Onset error ms"),
-    ("onset_offset_ms", "Onset offset ms"),
+    ("dip_db", "Dip", "dB"),
+    ("rise_db", "Rise", "dB"),
+    ("level_step_db", "Level step", "dB"),
+    ("jump_ratio", "Jump", "x"),
+    ("beat_error_ms", "Beat error", "ms"),
+    ("onset_error_ms", "Onset error", "ms"),
+    ("onset_offset_ms", "Onset offset", "ms"),
 )
+STEPS = "the level step is judged at overlaps of 0.1 s and more"
 
 
 def timeline(song: Material) -> str:
@@ -46,7 +46,7 @@ def _stem(song: Material, stem: StemMaterial, place: int) -> str:
     gain = song.mix["gains"][stem.name] / max(1.0, *song.mix["gains"].values())
     file = f"{stem.name}.wav"
     more = (
-        _spectrum(stem.title, picture, song.inputs[f"spectrogram/{stem.name}"].read_bytes())
+        _spectrum(song, stem.title, picture, song.inputs[f"spectrogram/{stem.name}"].read_bytes())
         + (_seams(stem, song.axis.sample_rate) if listed else "")
         + _audio(f"{stem.title}, as delivered", f"processed/{file}", together=True)
         + _audio(f"{stem.title}, aligned", f"aligned/{file}")
@@ -78,7 +78,7 @@ def _whole(song: Material, kind: str, facts: Facts) -> str:
         f"{level(facts['lufs'], 'LUFS')}, peak {level(facts['peak_dbfs'], 'dBFS')}",
         f'<button type="button" data-hear>Hear the {kind}</button>',
         drawing.waveform(song.axis, picture, f"Waveform of the {kind}"),
-        _spectrum(f"the {kind}", picture, image) + _audio(f"The {kind}", f"{kind}.wav", together=True),
+        _spectrum(song, f"the {kind}", picture, image) + _audio(f"The {kind}", f"{kind}.wav", together=True),
     )
 
 
@@ -91,8 +91,8 @@ def _row(data: str, name: str, title: str, about: str, buttons: str, drawn: str,
     )
 
 
-def _spectrum(what: str, picture: dict[str, Any], image: bytes) -> str:
-    drawn = drawing.spectrogram(picture, image, f"Spectrogram of {what}")
+def _spectrum(song: Material, what: str, picture: dict[str, Any], image: bytes) -> str:
+    drawn = drawing.spectrogram(song.axis, picture, image, f"Spectrogram of {what}")
     return f"<figure>{drawn}<figcaption>{SPECTRUM}</figcaption></figure>\n"
 
 
@@ -111,23 +111,22 @@ def _seams(stem: StemMaterial, rate: int) -> str:
         (
             at(seam["frame"] / rate),
             number(seam["overlap_frames"] * 1000 / rate, 1),
-            *(number(seam.get(name), 2) for name, _ in SEAM_FIGURES),
+            *(number(seam.get(name), 2) for name, *_ in SEAM_FIGURES),
         )
         for seam in listed
     ]
-    head = ("At", "Overlap ms", *(says for _, says in SEAM_FIGURES))
-    return table(f"{first} of {stem.title}", head, rows, range(1, len(head)))
+    head = ("At", "Overlap ms", *(f"{says} {unit}" for _, says, unit in SEAM_FIGURES))
+    return table(f"{first} of {stem.title}; {STEPS}", head, rows, range(1, len(head)))
 
 
 def _seam_said(seam: dict[str, Any], rate: int) -> str:
-    figures = [f"{says.rpartition(' ')[0] or says} {seam[name]:g}" for name, says in SEAM_FIGURES if seam.get(name)]
+    figures = [f"{says.lower()} {seam[name]:g} {unit}" for name, says, unit in SEAM_FIGURES if seam.get(name)]
     return ", ".join([f"Seam at {clock(seam['frame'] * 1000 / rate)}", *figures])
 
 
 def _reduction(song: Material) -> str:
-    gain_db = song.master.get("master", {}).get("gain_db", 0.0)
-    taken = gain_reduction(song.inputs["mix"], song.inputs["master"], gain_db)
-    about = f"gain {gain_db:+.2f} dB, at most {max(taken, default=0.0):.1f} dB taken away"
+    taken = song.reduction_db
+    about = f"gain {song.gain_db:+.2f} dB, at most {max(taken, default=0.0):.1f} dB taken away"
     return _curve("Gain reduction", f'<p class="soft">{about}</p>', drawing.reduction(song.axis, taken))
 
 

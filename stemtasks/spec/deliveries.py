@@ -1,20 +1,25 @@
-"""What is handed over: each ``[deliveries.NAME]`` of a song, bound, and the files that are made for it alone."""
+"""What is handed over: each ``[deliveries.NAME]`` of a song, bound, and the files that are made for it alone.
+
+What an album asks of one of its songs, its master in a form and at a loudness, is a delivery of that song too, with no
+archive of its own.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from stemtasks.delivery.names import archive_name, same_name
 from stemtasks.errors import Mistakes, SpecError
+from stemtasks.paths import BUILD
 from stemtasks.spec import schema
 from stemtasks.spec.tables import DeliveryTable, FilesTable, VerifyTable
 
 if TYPE_CHECKING:
     from stemtasks.spec.song import Named, Song, Stem
 
-PARTS = ("stems", "mix", "master")
+PARTS = ("stems", "mix", "master", "previews")
 MP3_RATES = (8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000)
 """MPEG-1, 2 and 2.5 layer III have no others."""
 ENDINGS = {"wav": "wav", "rf64": "wav", "flac": "flac", "mp3": "mp3"}
@@ -43,16 +48,53 @@ class Form:
 
 
 @dataclass(frozen=True)
+class OfAlbum:
+    """The album that asks for a delivery: its name, its place in the spec, and the file that has its gain, if any."""
+
+    name: str
+    where: str
+    gain: str | None = None
+
+
+@dataclass(frozen=True)
 class Delivery:
-    """One archive: its table, bound, what its parts' files are, and what it writes beside them."""
+    """One archive: its table, bound, what its parts' files are, and what it writes beside them.
+
+    That of an album has the song's name, and lies with the album.
+    """
 
     name: str
     table: DeliveryTable
     forms: dict[str, Form]
-    """By part, ``stems``, ``mix`` and ``master``; what is not delivered is not in it."""
+    """By part, ``stems``, ``mix``, ``master`` and ``previews``; what is not delivered is not in it."""
     formats: tuple[Named, ...]
     verify: dict[str, Any]
     """Limits that it says itself."""
+    album: OfAlbum | None = None
+
+    @property
+    def gain(self) -> str | None:
+        """Return the file that has the album's gain, where one for all of its songs is asked."""
+        return self.album.gain if self.album else None
+
+    def called(self, song: Song, name: str) -> str:
+        """Return what a task of it is called behind its stage."""
+        return f"{self.album.name}/{name}" if self.album else song.called(name)
+
+    def where(self, song: Song) -> str:
+        """Return its place in a spec, for messages."""
+        return self.album.where if self.album else song.where(f"deliveries.{self.name}")
+
+    def product(self, song: Song, *parts: str) -> str:
+        """Return the path of a file that is built for it, without ending."""
+        if self.album:
+            return "/".join((BUILD.name, self.album.name, *parts, song.name))
+        return song.product("deliveries", self.name, *parts)
+
+    @property
+    def mastered(self) -> Form | None:
+        """Return the form of its master, or of the preview that stands for it, whose sample rate that is made at."""
+        return self.forms.get("master") or self.forms.get("previews")
 
     @property
     def is_the_songs(self) -> bool:
@@ -91,45 +133,50 @@ def the_songs(formats: tuple[Named, ...]) -> Delivery:
 def mastered(song: Song) -> Iterator[Mastered]:
     """Yield the song's master, and one for each delivery that asks for another."""
     yield Mastered("")
-    yield from (Mastered(each.name, each) for each in song.deliveries if own_master(song, each))
+    yield from own_masters(song, song.deliveries)
+
+
+def own_masters(song: Song, deliveries: Iterable[Delivery]) -> Iterator[Mastered]:
+    """Yield the masters of those deliveries that ask for another than the song's."""
+    yield from (Mastered(each.name, each) for each in deliveries if own_master(song, each))
 
 
 def own_master(song: Song, delivery: Delivery) -> bool:
-    """Return whether a delivery's master is not the song's: by loudness, ceiling, subtype or sample rate.
+    """Return whether a delivery's master is not the song's: by loudness, ceiling, subtype, rate, or an album's gain.
 
     What is encoded with losses is made of a master in the song's subtype.
     """
-    form = delivery.forms.get("master")
-    if form is None:
-        return False
+    form = delivery.mastered
+    if form is None or delivery.gain is not None:
+        return form is not None
     found = song.loudness_of(delivery), song.ceiling_of(delivery), master_subtype(song, delivery), form.sample_rate
     return found != (song.loudness_lufs, song.master.ceiling_dbtp, song.song.subtype, song.song.sample_rate)
 
 
 def master_subtype(song: Song, delivery: Delivery) -> str:
     """Return the subtype of the WAV that a delivery's master is, or is encoded from."""
-    form = delivery.forms["master"]
-    return song.song.subtype if form.is_lossy else form.subtype
+    form = delivery.forms.get("master")
+    return song.song.subtype if form is None or form.is_lossy else form.subtype
 
 
 def is_converted(song: Song, delivery: Delivery, part: str) -> bool:
     """Return whether the files of a part are not those that the song has."""
     form = delivery.forms[part]
-    if part == "master":
-        return form.format != "wav"
+    if part in ("master", "previews"):
+        return form.format != "wav" or part == "previews"
     return form != Form("wav", "FLOAT" if part == "mix" else song.song.subtype, song.song.sample_rate)
 
 
 def converted_file(song: Song, delivery: Delivery, form: Form, *names: str) -> dict[str, str]:
     """Return the paths of a file that is made for a delivery, by role."""
-    made = song.product("deliveries", delivery.name, "converted", *names)
+    made = delivery.product(song, "converted", *names)
     return {"audio": f"{made}.{form.ending}", "facts": f"{made}.json"}
 
 
 def master_file(song: Song, delivery: Delivery) -> dict[str, str]:
     """Return the paths of the WAV that a delivery's master is, or is encoded from."""
-    names = ("deliveries", delivery.name, "master") if own_master(song, delivery) else ("master",)
-    return song.audio(*names) | {"loudness": song.product(*names) + ".loudness.json"}
+    made = delivery.product(song, "master") if own_master(song, delivery) else song.product("master")
+    return {"audio": f"{made}.wav", "facts": f"{made}.json", "loudness": f"{made}.loudness.json"}
 
 
 def delivered_file(song: Song, delivery: Delivery, part: str, stem: Stem | None = None) -> dict[str, str]:
@@ -142,13 +189,14 @@ def delivered_file(song: Song, delivery: Delivery, part: str, stem: Stem | None 
     return song.audio("mix") if stem is None else song.audio("processed", stem.name)
 
 
-def converted(song: Song) -> Iterator[Converted]:
+def converted(song: Song, deliveries: Iterable[Delivery]) -> Iterator[Converted]:
     """Yield each file that deliveries have in another form than the song's."""
     rate = song.song.sample_rate
-    for delivery in song.deliveries:
+    for delivery in deliveries:
+        mastered = delivery.mastered
+        if mastered is not None and mastered.sample_rate != rate:
+            yield Converted(delivery, PREMASTER, Form("wav", "FLOAT", mastered.sample_rate))
         for part, form in delivery.forms.items():
-            if part == "master" and own_master(song, delivery) and form.sample_rate != rate:
-                yield Converted(delivery, PREMASTER, Form("wav", "FLOAT", form.sample_rate))
             if is_converted(song, delivery, part):
                 stems = song.delivered if part == "stems" else (None,)
                 yield from (Converted(delivery, part, form, stem) for stem in stems)
@@ -187,11 +235,11 @@ def _delivery(song: Song, name: str, given: Any, named: Callable[..., Named]) ->
             form = _form(song, table, part, where)
             if form is not None:
                 forms[part] = form
-    asked = [part for part in PARTS if getattr(table, part) is not False]
+    asked = [part for part in PARTS if getattr(table, part) not in (False, None)]
     if not asked or (asked == ["stems"] and not song.delivered):
-        mistakes.append(f"{where}: nothing is in it; give it stems, mix or master, or leave the table out")
+        mistakes.append(f"{where}: nothing is in it; give it stems, mix, master or previews, or leave the table out")
     for key in ("loudness_lufs", "ceiling_dbtp"):
-        if table.master is False and getattr(table, key) is not None:
+        if table.master is False and table.previews is False and getattr(table, key) is not None:
             mistakes.append(f"{where}.{key}: it has no master; leave {key} out, or write master = true")
     if len(set(table.fields)) < len(table.fields) or "part" not in table.fields:
         mistakes.append(f"{where}.fields: each may be there once, and 'part' must, which tells the files apart")
@@ -212,21 +260,32 @@ def _form(song: Song, table: DeliveryTable, part: str, where: str) -> Form | Non
     if given is False or (part == "stems" and not song.delivered):
         return None
     where = f"{where}.{part}"
-    files = FilesTable(**schema.bind(schema.of_table(FilesTable), {} if given is True else given, where))
+    given = {} if given is True else given
+    if part == "previews":
+        given = {"format": "mp3"} | given
+    files = FilesTable(**schema.bind(schema.of_table(FilesTable), given, where))
     rate = table.sample_rate or song.song.sample_rate
+    if part == "previews" and files.format == "mp3" and rate > max(MP3_RATES):
+        rate = 44_100 if rate % 44_100 == 0 else 48_000
     # the mix is float whatever the song delivers, so that nothing in it is cut off
-    subtype = files.subtype or ("FLOAT" if part == "mix" else song.song.subtype)
+    subtype = "FLOAT" if part == "mix" else song.song.subtype
+    return form_of(files, rate, subtype, where)
+
+
+def form_of(files: FilesTable, sample_rate: int, subtype: str, where: str) -> Form:
+    """Return what files are, ``subtype`` where their table says none; raises ``SpecError`` where none can be so."""
     if files.format == "mp3":
         if files.subtype is not None:
             raise SpecError(f"{where}.subtype: MP3 has none; leave it out")
-        if rate not in MP3_RATES:
+        if sample_rate not in MP3_RATES:
             raise SpecError(
-                f"{where}.format: MP3 has no {rate} Hz, only {', '.join(map(str, MP3_RATES))}; give the delivery a "
-                "sample_rate of these"
+                f"{where}.format: MP3 has no {sample_rate} Hz, only {', '.join(map(str, MP3_RATES))}; give the "
+                "delivery a sample_rate of these"
             )
-        return Form("mp3", MP3_SUBTYPE, rate)
+        return Form("mp3", MP3_SUBTYPE, sample_rate)
+    subtype = files.subtype or subtype
     if files.format == "flac":
         if files.subtype == "FLOAT":
             raise SpecError(f"{where}.subtype: FLAC holds no FLOAT; write PCM_24 or PCM_16, or format = 'wav'")
         subtype = "PCM_24" if subtype == "FLOAT" else subtype
-    return Form(files.format, subtype, rate)
+    return Form(files.format, subtype, sample_rate)

@@ -1,4 +1,4 @@
-"""The files that a song's spec names, and which songs use what another one makes."""
+"""The files that a song's spec names, and which songs and albums use what another song makes."""
 
 from __future__ import annotations
 
@@ -7,12 +7,16 @@ from pathlib import Path
 
 from stemtasks.paths import BUILD
 from stemtasks.spec import schema
+from stemtasks.spec.album import Album
+from stemtasks.spec.albums import needed
 from stemtasks.spec.reading import Broken
 from stemtasks.spec.song import Song
 
 
-def files_of(song: Song) -> Iterator[tuple[str, str]]:
-    """Yield each file that a song is made of: where the spec names it, and its path."""
+def files_of(song: Song | Album) -> Iterator[tuple[str, str]]:
+    """Yield each file that a song is made of: where the spec names it, and its path. An album names none."""
+    if isinstance(song, Album):
+        return
     if song.reference.file is not None:
         yield "reference.file", song.input(song.reference.file)
     for stem in song.stems:
@@ -28,24 +32,29 @@ def is_product(path: str) -> bool:
     return Path(path).parts[: len(BUILD.parts)] == BUILD.parts
 
 
-def with_what_needs_broken(songs: list[Song], broken: list[Broken]) -> tuple[list[Song], list[Broken]]:
-    """Return the songs that need nothing of a broken one, and the broken ones and those that do.
+def with_what_needs_broken(specs: list[Song | Album], broken: list[Broken]) -> tuple[list[Song | Album], list[Broken]]:
+    """Return the songs and albums that need nothing of a broken one, and the broken ones and those that do.
 
     What a broken song made before may not be what it makes when it is mended.
     """
     found = list(broken)
     while found:
-        songs = list(songs)
+        specs = list(specs)
         wrong = {each.name: each.path for each in broken}
-        found = []
-        for song in songs:
-            for where, path in files_of(song):
-                maker = Path(path).parts[1] if is_product(path) and len(Path(path).parts) > 1 else ""
-                if maker in wrong:
-                    line = f"{song.path}: {where}: {path} is made by {wrong[maker]}, which has to be mended first"
-                    found.append(Broken.of(song, line))
-                    break
+        found = [Broken.of(spec, f"{spec.path}: {line}") for spec in specs if (line := _needs(spec, wrong))]
         names = {each.name for each in found}
-        songs = [song for song in songs if song.name not in names]
+        specs = [spec for spec in specs if spec.name not in names]
         broken = [*broken, *found]
-    return songs, broken
+    return specs, broken
+
+
+def _needs(spec: Song | Album, wrong: dict[str, Path]) -> str:
+    """Return what a song or an album first needs of those that are wrong, or nothing."""
+    if isinstance(spec, Album):
+        found = (track.song.name for track in spec.tracks if track.song.name in wrong)
+        return next((f"album.songs: {needed(name, wrong[name])}" for name in found), "")
+    for where, path in files_of(spec):
+        maker = Path(path).parts[1] if is_product(path) and len(Path(path).parts) > 1 else ""
+        if maker in wrong:
+            return f"{where}: {path} is made by {wrong[maker]}, which has to be mended first"
+    return ""

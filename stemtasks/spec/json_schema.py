@@ -1,4 +1,4 @@
-"""A JSON Schema of a song, for editors: drawn from the tables and parts that the reader binds a spec to.
+"""A JSON Schema of a song, and one of an album, for editors: drawn from what the reader binds a spec to.
 
 It says what one key may hold: types, ranges, choices, and the keys that a table has, which depend on the part that it
 names. What two keys may not say together, what files hold, and what patterns mean, is left to ``doit check``.
@@ -19,7 +19,7 @@ from typing import Annotated, Any, Literal
 from stemtasks.music.pitch import SCALES
 from stemtasks.spec import parts, schema
 from stemtasks.spec.reading import NAME_BYTES, SIGNATURE, UNSAFE
-from stemtasks.spec.tables import INSIDE, LISTED, NAMED, TABLES, SectionTable, SongTable
+from stemtasks.spec.tables import ALBUM_TABLES, INSIDE, LISTED, NAMED, TABLES, AlbumTable, SectionTable, SongTable
 from stemtasks.units import (
     DURATION,
     NOTE,
@@ -47,6 +47,7 @@ KEY = rf"^\s*[A-G][#b]? (?:{'|'.join(SCALES)})\s*$"
 WRITTEN = {
     (SongTable, "time_signature"): f"^(?:{SIGNATURE.pattern})$",
     (SongTable, "key"): KEY,
+    (AlbumTable, "upc"): "^[0-9]{12,13}$",
     (SectionTable, "key"): KEY,
 }
 """How texts are written that the reader takes apart by itself."""
@@ -57,9 +58,21 @@ TYPES = {float: "number", int: "integer", str: "string", bool: "boolean", list: 
 LENGTHS = {"string": "maxLength", "array": "maxItems", "object": "maxProperties"}
 
 
-def as_json() -> str:
-    """Return the schema as a file has it."""
-    return json.dumps(of_song(), indent=1, ensure_ascii=True) + "\n"
+def as_json(drawn: Json | None = None) -> str:
+    """Return a schema, that of a song if none is given, as a file has it."""
+    return json.dumps(of_song() if drawn is None else drawn, indent=1, ensure_ascii=True) + "\n"
+
+
+def of_album() -> Json:
+    """Return the schema of an album."""
+    return {
+        "$schema": DRAFT,
+        "title": "An album of stemtasks",
+        "type": "object",
+        "properties": {name: _table(kind) for name, kind in ALBUM_TABLES.items()},
+        "required": [*ALBUM_TABLES],
+        "additionalProperties": _unknown("table", ALBUM_TABLES),
+    }
 
 
 def of_song() -> Json:

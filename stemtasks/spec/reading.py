@@ -9,11 +9,11 @@ from __future__ import annotations
 import os
 import re
 import unicodedata
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Any, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from stemtasks.errors import Mistakes, SpecError, shown
 from stemtasks.music.pitch import parse_key
@@ -21,6 +21,7 @@ from stemtasks.spec import parts, schema
 from stemtasks.spec.deliveries import Delivery, read_deliveries
 from stemtasks.spec.song import Named, Song, Stem
 from stemtasks.spec.tables import (
+    ALBUM_TABLES,
     MOST_DELIVERIES,
     MOST_SECTIONS,
     MOST_STEMS,
@@ -32,13 +33,20 @@ from stemtasks.spec.tables import (
     SectionTable,
     SongTable,
     StemTable,
+    TagsTable,
     VerifyTable,
 )
 from stemtasks.spec.toml import parsed
 
+if TYPE_CHECKING:
+    from stemtasks.spec.album import Album
+
 UNSAFE = re.compile(r'[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff/\\:*?"<>|=]')
 NAME_BYTES = 150
+ISRC = re.compile(r"[A-Z]{2}[A-Z0-9]{3}[0-9]{7}")
+DATE = re.compile(r"[0-9]{4}(-(0[1-9]|1[0-2])(-(0[1-9]|[12][0-9]|3[01]))?)?")
 SIGNATURE = re.compile(r"(?!00?/)[0-9]{1,2}/(?:1|2|4|8|16|32)")
+EMPTY = "a song needs [song], [reference] and at least one [stems.NAME]"
 MOST_BYTES = 1 << 20
 """Of a spec: 100 times the demo's."""
 Table = TypeVar("Table")
@@ -57,16 +65,19 @@ class Broken:
     """The names of its stems, as far as it has any."""
     deliveries: tuple[str, ...] = ()
     """The same of its deliveries."""
+    is_album: bool = False
 
     @classmethod
-    def of(cls, song: Song, line: str) -> Self:
-        """Return a song that can be read and cannot be built, and why."""
-        stems, deliveries = (tuple(each.name for each in named) for named in (song.stems, song.deliveries))
-        return cls(song.path, (line,), stems, deliveries)
+    def of(cls, spec: Song | Album, line: str) -> Self:
+        """Return a song or an album that can be read and cannot be built, and why."""
+        if not isinstance(spec, Song):
+            return cls(spec.path, (line,), is_album=True)
+        stems, deliveries = (tuple(each.name for each in named) for named in (spec.stems, spec.deliveries))
+        return cls(spec.path, (line,), stems, deliveries)
 
     @property
     def name(self) -> str:
-        """Return the song's name."""
+        """Return the song's or the album's name."""
         return self.path.stem
 
     @property
@@ -77,22 +88,37 @@ class Broken:
 
 def read_all(folder: Path) -> tuple[list[Song], list[Broken]]:
     """Return every ``*.toml`` of a folder, sorted by name: the songs, and those that cannot be read as one."""
-    # hidden ones are what editors and file systems leave beside a file that is being edited
-    paths = sorted(path for path in folder.glob("*.toml") if not path.name.startswith("."))
+    paths = spec_files(folder)
     if not paths:
         raise SpecError(f"{folder}/: no songs here; write {folder}/my-song.toml, or run 'stemtasks new my-song'")
     songs: list[Song] = []
     broken: list[Broken] = []
-    seen: dict[str, str] = {}
+    names = Names()
     for path in paths:
         data: dict[str, Any] = {}
         try:
-            _no_twin(path.stem, seen, f"{path}: another song has the name")
-            data = _parsed(path)
+            names.add(path, "another song has the name")
+            data = parsed_file(path, EMPTY)
             songs.append(_checked(path, data))
         except SpecError as error:
             broken.append(Broken(path, error.mistakes, _names_in(data, "stems"), _names_in(data, "deliveries")))
     return songs, broken
+
+
+def spec_files(folder: Path) -> list[Path]:
+    """Return the TOML files of a folder, sorted; hidden ones are what editors leave beside a file that is edited."""
+    return sorted(path for path in folder.glob("*.toml") if not path.name.startswith("."))
+
+
+class Names:
+    """The names of songs and albums, which make folders side by side: each may be there once."""
+
+    def __init__(self, paths: Iterable[Path] = ()) -> None:
+        self._seen: dict[str, str] = {_folded(path.stem): path.stem for path in paths}
+
+    def add(self, path: Path, what: str) -> None:
+        """Take a spec's name; raises ``SpecError`` where it is taken."""
+        _no_twin(path.stem, self._seen, f"{path}: {what}")
 
 
 def read_songs(folder: Path) -> list[Song]:
@@ -104,7 +130,7 @@ def read_songs(folder: Path) -> list[Song]:
 
 def read_song(path: Path) -> Song:
     """Read and check one song; raises ``SpecError`` with all that is wrong with it."""
-    return _checked(path, _parsed(path))
+    return _checked(path, parsed_file(path, EMPTY))
 
 
 def _checked(path: Path, data: dict[str, Any]) -> Song:
@@ -116,7 +142,8 @@ def _checked(path: Path, data: dict[str, Any]) -> Song:
     return song
 
 
-def _parsed(path: Path) -> dict[str, Any]:
+def parsed_file(path: Path, empty: str) -> dict[str, Any]:
+    """Return the tables of a spec; ``empty`` is what one with nothing in it needs. Raises ``SpecError``."""
     if not path.is_file():  # a pipe would be waited for
         raise SpecError(f"{path}: cannot be read ({'it is no file' if os.path.lexists(path) else 'it is not there'})")
     try:
@@ -125,7 +152,7 @@ def _parsed(path: Path) -> dict[str, Any]:
     except OSError as error:
         raise SpecError(f"{path}: cannot be read ({error.strerror})") from None
     if len(raw) > MOST_BYTES:
-        raise SpecError(f"{path}: has more than {MOST_BYTES} bytes, so it is no song; take it out of spec/")
+        raise SpecError(f"{path}: has more than {MOST_BYTES} bytes, so it is no spec; take it out of spec/")
     try:
         text = raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -134,7 +161,7 @@ def _parsed(path: Path) -> dict[str, Any]:
             f"{path}: is not UTF-8 (byte 0x{raw[error.start]:02x} in line {line}); save it as UTF-8"
         ) from None
     if not text.strip():
-        raise SpecError(f"{path}: is empty; a song needs [song], [reference] and at least one [stems.NAME]")
+        raise SpecError(f"{path}: is empty; {empty}")
     return parsed(text.replace("\r\n", "\n"), str(path))
 
 
@@ -147,7 +174,9 @@ def _song(path: Path, data: dict[str, Any]) -> Song:
     for key, value in data.items():
         if len(mistakes) >= schema.MOST_MISTAKES:
             break
-        if key not in TABLES:
+        if key in ALBUM_TABLES:
+            mistakes.append(f"{key}: an album is a file of its own; move the table to spec/albums/NAME.toml")
+        elif key not in TABLES:
             mistakes.append(schema.unknown("table", key, TABLES))
         elif not isinstance(value, list if key == "sections" else dict):
             header = "[[sections]]" if key == "sections" else f"[{key}]"
@@ -173,13 +202,46 @@ def _song(path: Path, data: dict[str, Any]) -> Song:
         for index, value in enumerate(archive.formats):
             with mistakes:
                 formats.append(_named("delivery", "format", value, f"archive.formats[{index}]", rate))
+    tags: dict[str, Any] = {}
+    with mistakes:
+        tags = _tags(data)
     mistakes.settle()
     assert song and reference and mix and master and archive and verify  # noqa: PT018 - what is None was a mistake
     chunks = tuple(dict.fromkeys(archive.wav_chunks))
-    whole = Song(path.stem, path, song, reference, sections, stems, mix, master, tuple(formats), verify, chunks)
+    whole = Song(
+        path.stem,
+        path,
+        song,
+        reference,
+        sections,
+        stems,
+        mix,
+        master,
+        tuple(formats),
+        verify,
+        wav_chunks=chunks,
+        tags=tags,
+        report=archive.report,
+    )
     deliveries = tuple(_deliveries(whole, data, mistakes))
     mistakes.settle()
     return replace(whole, deliveries=deliveries)
+
+
+def _tags(data: dict[str, Any]) -> dict[str, Any]:
+    """Return the tags that are given."""
+    found = {name: value for name, value in vars(_table(TagsTable, data, "tags")).items() if value}
+    if "isrc" in found:
+        found["isrc"] = found["isrc"].replace("-", "").upper()
+        if not ISRC.fullmatch(found["isrc"]):
+            given = data["tags"]["isrc"]
+            raise SpecError(
+                f"tags.isrc: {given!r} is no ISRC: two letters, three letters or digits, and seven digits, "
+                "such as 'DE-A12-26-00001'"
+            )
+    if "date" in found and not DATE.fullmatch(found["date"]):
+        raise SpecError(f"tags.date: {found['date']!r} is no date; write '2026' or '2026-11-26'")
+    return found
 
 
 def _names_in(data: dict[str, Any], tables: str) -> tuple[str, ...]:
@@ -396,10 +458,14 @@ def _is_name(name: str) -> bool:
 
 def _no_twin(name: str, seen: dict[str, str], what: str) -> None:
     """Refuse a name that a case-folding or normalising file system would take for one that it has seen."""
-    folded = unicodedata.normalize("NFC", name).casefold()
+    folded = _folded(name)
     if folded in seen:
         raise SpecError(f"{what} '{name}', once written '{seen[folded]}'; rename one")
     seen[folded] = name
+
+
+def _folded(name: str) -> str:
+    return unicodedata.normalize("NFC", name).casefold()
 
 
 def _check_key(text: str | None, where: str) -> None:

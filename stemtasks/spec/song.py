@@ -6,7 +6,7 @@ import contextlib
 import hashlib
 import os
 import unicodedata
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,7 +19,7 @@ from stemtasks.timeline import frames_of_beats
 from stemtasks.units import duration_of
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
     from fractions import Fraction
 
     from stemtasks.spec.deliveries import Converted, Delivery, Mastered
@@ -93,6 +93,10 @@ class Song:
     verify: VerifyTable
     wav_chunks: tuple[str, ...] = ()
     """What delivered WAVs say of themselves."""
+    tags: dict[str, Any] = field(default_factory=dict)
+    """What delivered FLACs and MP3s say, beside the song's title and the like."""
+    report: bool = False
+    """Whether archives have the report that do not say it themselves."""
     deliveries: tuple[Delivery, ...] = ()
 
     def each(self, what: str) -> Sequence[Stem | Delivery | Mastered | Converted]:
@@ -108,8 +112,19 @@ class Song:
         if what == "mastered":
             return tuple(deliveries.mastered(self))
         if what == "converted":
-            return tuple(deliveries.converted(self))
-        return self.stems if what == "stem" or self.reference.file is not None else ()
+            return tuple(deliveries.converted(self, self.deliveries))
+        return self.stems if what == "stem" or (what == "compared" and self.reference.file is not None) else ()
+
+    def arguments(self, what: str | None) -> Iterator[tuple[object, ...]]:
+        """Yield what the ``job`` of a stage takes, for each file that it makes of the song; what has no name is one."""
+        if what is None:
+            yield (self,)
+        else:
+            yield from ((self, each) for each in self.each(what))
+
+    def names(self, what: str | None) -> list[str]:
+        """Return what the tasks of a stage are called behind it."""
+        return [self.name] if what is None else [self.called(each.name) for each in self.each(what)]
 
     def called(self, name: str) -> str:
         """Return what a task is called behind its stage: for what has no name of its own as the song."""
@@ -217,7 +232,9 @@ class Song:
         return None if self.master.loudness_lufs == "off" else self.master.loudness_lufs
 
     def loudness_of(self, delivery: Delivery) -> float | None:
-        """Return the loudness asked of a delivery's master, or None where the mix's is kept."""
+        """Return the loudness asked of a delivery's master, None where the mix's is kept or an album's gain decides."""
+        if delivery.gain is not None:
+            return None
         asked = delivery.table.loudness_lufs
         return self.loudness_lufs if asked is None else None if asked == "off" else asked
 
@@ -225,6 +242,11 @@ class Song:
         """Return the ceiling of a delivery's master."""
         asked = delivery.table.ceiling_dbtp
         return self.master.ceiling_dbtp if asked is None else asked
+
+    def has_report(self, delivery: Delivery) -> bool:
+        """Return whether a delivery's archive has the song's report."""
+        asked = delivery.table.report
+        return self.report if asked is None else asked
 
     def archive_params(self, delivery: Delivery) -> dict[str, Any]:
         """Return what the names of a delivery's archive and files follow from (``delivery/names.py``)."""
@@ -235,6 +257,8 @@ class Song:
             "subtype": self.song.subtype,
             "sample_rate": self.song.sample_rate,
         }
+        if self.tags:
+            params["tags"] = self.tags
         if delivery.is_the_songs:
             return params
         table = delivery.table
@@ -244,7 +268,12 @@ class Song:
                 "name": delivery.name,
                 "order": [stem.name for stem in self.delivered] if "stems" in delivery.forms else [],
                 "parts": {
-                    part: {"format": form.format, "ending": form.ending, "subtype": form.subtype}
+                    part: {
+                        "format": form.format,
+                        "ending": form.ending,
+                        "subtype": form.subtype,
+                        **({"sample_rate": form.sample_rate} if part == "previews" else {}),
+                    }
                     for part, form in delivery.forms.items()
                 },
                 "fields": table.fields,
@@ -277,11 +306,8 @@ class Song:
         """Return the limits of the WAV that a delivery's master is, or is encoded from."""
         from stemtasks.spec.deliveries import master_subtype  # noqa: PLC0415 - it needs what a song is
 
-        form = delivery.forms["master"]
-        return self.delivered_limits(delivery, "master") | {
-            "subtype": master_subtype(self, delivery),
-            "sample_rate": form.sample_rate,
-        }
+        part = "master" if "master" in delivery.forms else "previews"
+        return self.delivered_limits(delivery, part) | {"subtype": master_subtype(self, delivery)}
 
     def delivered_limits(self, delivery: Delivery, part: str, stem: Stem | None = None) -> dict[str, Any]:
         """Return the limits of a file as it is in a delivery: the song's or the stem's, and over them its own."""
@@ -289,7 +315,7 @@ class Song:
         form = delivery.forms[part]
         limits = self.limits(table, self.song.channels, form.subtype) | delivery.verify
         limits["sample_rate"] = form.sample_rate
-        if part == "master":
+        if part in ("master", "previews"):
             limits |= {"loudness_lufs": self.loudness_of(delivery), "ceiling_dbtp": self.ceiling_of(delivery)}
         return limits
 

@@ -15,6 +15,8 @@ Subtype = Literal["FLOAT", "PCM_24", "PCM_16"]
 MOST_STEMS = 1000
 MOST_DELIVERIES = 100
 MOST_SECTIONS = 1000
+MOST_TRACKS = 99
+"""Of an album: more has no medium, and no cue sheet."""
 StemKind = Literal["drums", "bass", "melodic", "vocal", "pad", "fx"]
 
 
@@ -216,6 +218,8 @@ class ArchiveTable:
     wav_chunks
         What each WAV says of itself behind its audio: 'bext' (version 2, with the master's loudness), 'ixml', 'cue'
         (the sections, with their names as labels), 'smpl' (the song without its tail as a loop).
+    report
+        Whether it has the song's report, which plays the files beside it.
     """
 
     formats: Annotated[
@@ -225,6 +229,38 @@ class ArchiveTable:
     wav_chunks: Annotated[list[Literal["bext", "ixml", "cue", "smpl"]], Longest(4, "chunks")] = field(
         default_factory=list
     )
+    report: bool = False
+
+
+@dataclass(frozen=True)
+class TagsTable:
+    """What delivered FLAC and MP3 files say of themselves, beside title, artist, tempo and key of the song.
+
+    Attributes
+    ----------
+    album
+        The album's title.
+    track
+        The song's number on it, of the master.
+    date
+        Of its release: '2026' or '2026-11-26'.
+    isrc
+        Of the master, such as 'DE-A12-26-00001' (ISO 3901).
+    genre
+        The genre.
+    composer
+        The composer.
+    copyright
+        Who owns it, such as '2026 First Light Records'.
+    """
+
+    album: Name = ""
+    track: Annotated[int, Range(1, 999)] | None = None
+    date: Name = ""
+    isrc: Name = ""
+    genre: Name = ""
+    composer: Name = ""
+    copyright: Name = ""
 
 
 @dataclass(frozen=True)
@@ -255,6 +291,8 @@ class DeliveryTable:
         Whether it has the mix before the master, or a table as for stems.
     master
         Whether it has the master, or a table as for stems.
+    previews
+        Whether it has an MP3 of the master, to listen to, or a table as for stems.
     sample_rate
         Of its files; the song's if not given.
     loudness_lufs
@@ -265,6 +303,8 @@ class DeliveryTable:
         Delivery formats, if not those of [archive].
     fields
         What the names of its files are made of, in this order.
+    report
+        Whether it has the song's report; as in [archive] if not given.
     numbers
         Whether names begin with the place of the file: stems in the order of the spec, then mix and master.
     verify
@@ -274,6 +314,7 @@ class DeliveryTable:
     stems: bool | Table = True
     mix: bool | Table = False
     master: bool | Table = True
+    previews: bool | Table = False
     sample_rate: Annotated[int, Range(8000, 384_000, "Hz")] | None = None
     loudness_lufs: Annotated[float, Range(-60.0, -5.0, "LUFS")] | Literal["off"] | None = None
     ceiling_dbtp: Annotated[float, Range(-20.0, 0.0, "dBTP")] | None = None
@@ -284,6 +325,7 @@ class DeliveryTable:
         list[Literal["song", "delivery", "part", "bpm", "key", "rate", "bits"]],
         Longest(7, "fields"),
     ] = field(default_factory=lambda: ["song", "part", "rate", "bits"])
+    report: bool | None = None
     numbers: bool = False
     verify: Table = field(default_factory=dict)
 
@@ -356,6 +398,53 @@ class VerifyTable:
     onset_error_ms: Annotated[float, Range(0.0, 1000.0, "ms")] | None = None
 
 
+@dataclass(frozen=True)
+class AlbumTable:
+    """Songs as the tracks of an album, in a file of its own, spec/albums/NAME.toml.
+
+    Attributes
+    ----------
+    songs
+        Their names, in the order of the tracks; a song may be on several albums.
+    title
+        The title in the archive; the file's name if not given.
+    artist
+        The artist in the archive; the songs' if they have one in common.
+    upc
+        Its Universal Product Code, 12 digits, or EAN, 13 digits, which the archive writes down.
+    loudness_lufs
+        What the songs are brought to; 'off' leaves their masters as loud as they are.
+    gain
+        'album' is one gain for all songs, so that all of them together have that loudness and are as loud to each other
+        as their masters are; 'song' brings each of them to it.
+    ceiling_dbtp
+        No true peak is above it; that of each song's [master] if not given.
+    format
+        Of the tracks.
+    subtype
+        Of the tracks; the songs' if not given, and PCM_24 for FLAC of FLOAT songs.
+    sample_rate
+        Of the tracks; the songs' if not given.
+    loudness_tolerance_lu
+        How far the album, or a song with 'gain = "song"', may be from its loudness.
+    loudness_spread_lu
+        How far the loudest song may be above the quietest.
+    """
+
+    songs: Annotated[list[Name], Longest(MOST_TRACKS, "songs")]
+    title: Name = ""
+    artist: Name = ""
+    upc: Name | None = None
+    loudness_lufs: Annotated[float, Range(-60.0, -5.0, "LUFS")] | Literal["off"] = "off"
+    gain: Literal["album", "song"] = "album"
+    ceiling_dbtp: Annotated[float, Range(-20.0, 0.0, "dBTP")] | None = None
+    format: Literal["wav", "flac"] = "wav"
+    subtype: Subtype | None = None
+    sample_rate: Annotated[int, Range(8000, 384_000, "Hz")] | None = None
+    loudness_tolerance_lu: Annotated[float, Range(0.0, 20.0, "LU")] = 0.5
+    loudness_spread_lu: Annotated[float, Range(0.0, 60.0, "LU")] | None = None
+
+
 TABLES = {
     "song": SongTable,
     "reference": ReferenceTable,
@@ -364,9 +453,12 @@ TABLES = {
     "mix": MixTable,
     "master": MasterTable,
     "archive": ArchiveTable,
+    "tags": TagsTable,
     "deliveries": DeliveryTable,
     "verify": VerifyTable,
 }
+ALBUM_TABLES = {"album": AlbumTable}
+"""Those of an album's file."""
 LISTED = {"sections": MOST_SECTIONS}
 """Of which a song has a list, and the most in it."""
 NAMED = {"stems": MOST_STEMS, "deliveries": MOST_DELIVERIES}
@@ -374,6 +466,6 @@ NAMED = {"stems": MOST_STEMS, "deliveries": MOST_DELIVERIES}
 INSIDE: dict[tuple[type, str], type] = {
     (StemTable, "verify"): VerifyTable,
     (DeliveryTable, "verify"): VerifyTable,
-    **{(DeliveryTable, part): FilesTable for part in ("stems", "mix", "master")},
+    **{(DeliveryTable, part): FilesTable for part in ("stems", "mix", "master", "previews")},
 }
 """Keys that hold the keys of another table."""

@@ -40,6 +40,9 @@ def job(song: Song, delivery: Delivery) -> Job:
     if own or "master" in delivery.forms:
         master = song.audio("master") if own else delivered_file(song, delivery, "master")
         inputs |= {"master": master["audio"], "master_facts": master["facts"]}
+    if "previews" in delivery.forms:
+        preview = delivered_file(song, delivery, "previews")
+        inputs |= {"previews": preview["audio"], "previews_facts": preview["facts"]}
     if "mix" in delivery.forms:
         mix = delivered_file(song, delivery, "mix")
         inputs |= {"delivered_mix": mix["audio"], "delivered_mix_facts": mix["facts"]}
@@ -48,6 +51,8 @@ def job(song: Song, delivery: Delivery) -> Job:
         inputs[f"stems/{stem.name}"] = made["audio"]
         inputs[f"facts/{stem.name}"] = made["facts"]
         inputs[f"align_facts/{stem.name}"] = song.product("aligned", f"{stem.name}.json")
+    if song.has_report(delivery):
+        inputs["report"] = song.product("report.html")
     if song.reference.file is not None:
         inputs["reference"] = song.input(song.reference.file)
         inputs |= {f"sync/{stem.name}": song.product("sync", f"{stem.name}.json") for stem in stems}
@@ -92,7 +97,7 @@ def _limits(song: Song, delivery: Delivery, stems: tuple[Stem, ...]) -> dict[str
         "mix": song.mix_limits | delivery.verify,
         "stems": {stem.name: song.delivered_limits(delivery, "stems", stem) for stem in stems},
     }
-    for part, name in (("master", "master"), ("mix", "delivered_mix")):
+    for part, name in (("master", "master"), ("mix", "delivered_mix"), ("previews", "previews")):
         if part in delivery.forms:
             limits[name] = song.delivered_limits(delivery, part)
     return limits
@@ -130,7 +135,9 @@ def verify(facts: dict[str, Any], limits: dict[str, Any]) -> list[str]:
         if file["role"] == "stem":
             phrases += stem_failures(file.get("sections", []), facts["sections"], held)
         if file["role"] == "master":
-            phrases += sync_failures(file.get("sync"), held, CORRECT_STEMS) + _loudness_failures(file, held)
+            phrases += sync_failures(file.get("sync"), held, CORRECT_STEMS)
+        if file["role"] in ("master", "preview"):
+            phrases += _loudness_failures(file, held)
         found += [f"{name}: {phrase}" for phrase in phrases]
     mix = failures(facts["mix"]["measurements"], limits["mix"])
     mix += sync_failures(facts["mix"].get("sync"), limits["mix"], CORRECT_STEMS)
@@ -142,9 +149,8 @@ def _held(file: dict[str, Any], limits: dict[str, Any]) -> tuple[str, dict[str, 
     """Return what messages call a file, and its limits."""
     if file["role"] == "stem":
         return f"stem {file['stem']}", limits["stems"][file["stem"]]
-    return {"master": ("master", limits.get("master", {})), "mix": ("delivered mix", limits.get("delivered_mix", {}))}[
-        file["role"]
-    ]
+    said = {"master": "master", "mix": "delivered mix", "preview": "preview"}[file["role"]]
+    return said, limits.get({"delivered mix": "delivered_mix", "preview": "previews"}.get(said, said), {})
 
 
 def _sum_failures(summed: dict[str, Any] | None) -> list[str]:
@@ -171,7 +177,9 @@ def summary(facts: dict[str, Any]) -> str:
     size = sum(file["bytes"] for file in facts["files"])
     stems = sum(file["role"] == "stem" for file in facts["files"])
     held = [f"{stems} stem{'s' if stems > 1 else ''}"] if stems else []
-    held += [f"the {role}" for role in ("mix", "master") if any(file["role"] == role for file in facts["files"])]
+    held += [
+        f"the {role}" for role in ("mix", "master", "preview") if any(file["role"] == role for file in facts["files"])
+    ]
     looked = [file["sync"] for file in facts["files"] if "sync" in file]
     found = [abs(sync["offset_ms"]) for sync in looked if is_found(sync)]
     in_time = ""

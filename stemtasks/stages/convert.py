@@ -19,7 +19,7 @@ ENCODE = "stemtasks.audio.lossy_master:lossy_master"
 """A part, so that a limiter is in the keys of those files alone that are limited again."""
 LOSSY_RESIDUAL_DB = -3.0
 """What an encoder leaves out lies below this; a file that is late, or inverted, or another's, is above."""
-MEASURES = {"stems": "levels", "mix": "loudness", PREMASTER: "loudness", "master": "master"}
+MEASURES = {"stems": "levels", "mix": "loudness", PREMASTER: "loudness", "master": "master", "previews": "master"}
 
 
 def job(song: Song, converted: Converted) -> Job:
@@ -40,7 +40,7 @@ def job(song: Song, converted: Converted) -> Job:
     if part == "stems":
         inputs = {"audio": song.product("processed", f"{names[-1]}.wav")}
         limits = song.delivered_limits(delivery, part, stem)
-    elif part == "master":
+    elif part in ("master", "previews"):
         master = master_file(song, delivery)
         inputs = {"audio": master["audio"]}
         limits = song.delivered_limits(delivery, part)
@@ -54,14 +54,14 @@ def job(song: Song, converted: Converted) -> Job:
         if part == PREMASTER:
             outputs["loudness"] = outputs["facts"].replace(".json", ".loudness.json")
     return Job(
-        task=f"convert:{song.called(converted.name)}",
+        task=f"convert:{delivery.called(song, converted.name)}",
         stage="convert",
         inputs=inputs,
         outputs=outputs,
         params=params,
         limits=limits | {"format": form.format, "fader": "gain_db" if part == "stems" else "mix.gain_db"},
         parts=encode,
-        where=song.where(f"deliveries.{delivery.name}"),
+        where=delivery.where(song),
     )
 
 

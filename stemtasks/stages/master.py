@@ -17,24 +17,29 @@ if TYPE_CHECKING:
 
 
 def job(song: Song, mastered: Mastered) -> Job:
-    """Return what the song's master is made of, or that of a delivery that asks for another one."""
+    """Return what the song's master is made of, or that of a delivery or an album that asks for another one.
+
+    With an album's ``gain`` the loudness asked is that of the song's own master, and the gain more.
+    """
     delivery = mastered.delivery
-    source, made, where = ["mix"], ["master"], "master"
+    source, made, where = song.product("mix"), song.product("master"), song.where("master")
+    task, inputs = song.called(mastered.name), dict[str, str]()
     subtype: str = song.song.subtype
-    if delivery is None:
-        loudness_lufs, ceiling_dbtp = song.loudness_lufs, song.master.ceiling_dbtp
-    else:
-        where, folder = f"deliveries.{delivery.name}", ["deliveries", delivery.name]
-        made = [*folder, "master"]
-        if delivery.forms["master"].sample_rate != song.song.sample_rate:
-            source = [*folder, "converted", PREMASTER]
-        loudness_lufs, ceiling_dbtp = song.loudness_of(delivery), song.ceiling_of(delivery)
-        subtype = master_subtype(song, delivery)
+    loudness_lufs, ceiling_dbtp = song.loudness_lufs, song.master.ceiling_dbtp
+    if delivery is not None:
+        made, where, task = delivery.product(song, "master"), delivery.where(song), delivery.called(song, mastered.name)
+        if delivery.mastered and delivery.mastered.sample_rate != song.song.sample_rate:
+            source = delivery.product(song, "converted", PREMASTER)
+        ceiling_dbtp, subtype = song.ceiling_of(delivery), master_subtype(song, delivery)
+        if delivery.gain is None:
+            loudness_lufs = song.loudness_of(delivery)
+        else:
+            inputs = {"gain": delivery.gain}
     return Job(
-        task=f"master:{song.called(mastered.name)}",
+        task=f"master:{task}",
         stage="master",
-        inputs=song.audio(*source) | {"loudness": song.product(*source) + ".loudness.json"},
-        outputs=song.audio(*made) | {"loudness": song.product(*made) + ".loudness.json"},
+        inputs=_files(source) | inputs,
+        outputs=_files(made),
         params={
             "loudness_lufs": loudness_lufs,
             "ceiling_dbtp": ceiling_dbtp,
@@ -43,8 +48,12 @@ def job(song: Song, mastered: Mastered) -> Job:
             "seed": song.seed("master"),
         },
         limits=song.master_limits if delivery is None else song.own_master_limits(delivery),
-        where=song.where(where),
+        where=where,
     )
+
+
+def _files(path: str) -> dict[str, str]:
+    return {"audio": f"{path}.wav", "facts": f"{path}.json", "loudness": f"{path}.loudness.json"}
 
 
 def run(inputs: dict[str, Path], outputs: dict[str, Path], params: dict[str, Any]) -> None:
@@ -58,6 +67,8 @@ def verify(facts: dict[str, Any], limits: dict[str, Any]) -> list[str]:
     """Return what is outside the limits: the format, silence, clipping, the loudness and the true peak."""
     found = failures(facts, limits)
     lufs, target, true_peak = facts["lufs"], limits.get("loudness_lufs"), facts["true_peak_dbtp"]
+    if target is None:  # what an album's gain asks is known only where it was made
+        target = facts.get("master", {}).get("loudness_target")
     ceiling = limits.get("ceiling_dbtp")
     if target is not None and lufs is None:
         found.append(

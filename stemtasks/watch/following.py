@@ -85,7 +85,7 @@ class Followed:
 def _always() -> Iterator[str]:
     """Yield what is followed also where no build has read it: songs and parts, also those that came later."""
     yield from map(os.path.abspath, FIXED)
-    for folder, ending in ((SPEC, "*.toml"), (Path(PARTS), "**/*.py")):
+    for folder, ending in ((SPEC, "*.toml"), (SPEC, "albums/*.toml"), (Path(PARTS), "**/*.py")):
         yield from (os.path.abspath(path) for path in folder.glob(ending) if _is_kept(path.name))
 
 

@@ -27,6 +27,7 @@ SCRIPT = """
   const box = document.getElementById("watch"), kept = "stemtasks " + location.pathname;
   const shown = (body) => [...body.children].filter((each) => !["SCRIPT", "STYLE", "ASIDE"].includes(each.nodeName));
   const scripts = (page) => [...page.querySelectorAll("style, script")].map((each) => each.textContent).join("\\n");
+  const name = location.pathname.split("/").pop() || "index.html";
   let version = box.dataset.version, files = null, since = 0;
   let page = shown(document.body).map((each) => each.cloneNode(true)), code = null;
 
@@ -141,7 +142,8 @@ SCRIPT = """
       const before = files ?? state.files, rebuilt = Object.keys({ ...before, ...state.files }).filter(
         (file) => before[file] !== state.files[file]);
       files = state.files;
-      if (state.page !== version) await update(state.page);
+      const wanted = files[name] ?? state.page;
+      if (wanted !== version) await update(wanted);
       if (rebuilt.length) document.dispatchEvent(new CustomEvent("rebuilt", { detail: rebuilt }));
     } catch (error) {
       if (!(error instanceof TypeError)) throw error;  // the server is gone: the next look says so

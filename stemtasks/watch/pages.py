@@ -15,8 +15,13 @@ from stemtasks.watch.beneath import Files, is_name
 from stemtasks.watch.board import Board
 from stemtasks.watch.live import SCRIPT, STYLE
 
-POLICY = re.compile(r'(<meta http-equiv="Content-Security-Policy" content="[^"]*)"')
-OWN_POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'unsafe-inline'"
+POLICY = re.compile(r'<meta http-equiv="Content-Security-Policy" content="[^"]*')
+CONNECTS = "connect-src 'self'"
+SCRIPTS = "script-src 'unsafe-inline'"
+"""What the script needs of a page's policy."""
+OWN_POLICY = f"default-src 'none'; img-src data:; style-src 'unsafe-inline'; {SCRIPTS}"
+OF_A_SONG = ("report.html", "build.html")
+"""The pages that a build makes of a song."""
 
 
 class Page(NamedTuple):
@@ -32,7 +37,7 @@ def page_of(names: list[str], files: Files, board: Board) -> Page | None:
         return None
     if names == ["index.html"]:
         return _on_disk(names, files, board) or _own("Songs", _listed())
-    if len(names) == 2 and names[1] == "report.html":
+    if len(names) == 2 and names[1] in OF_A_SONG:
         return _on_disk(names, files, board) or (
             _own(names[0], _NOT_YET) if (SPEC / f"{names[0]}.toml").is_file() else None
         )
@@ -74,9 +79,14 @@ def _own(title: str, body: str) -> Page:
     return _live(page, xxhash.xxh3_128_hexdigest(page.encode(errors="surrogatepass")))
 
 
+def _allowing(policy: re.Match[str]) -> str:
+    """Return a page's policy with what the script needs."""
+    return policy[0] + "".join(f"; {each}" for each in (CONNECTS, SCRIPTS) if each.split()[0] not in policy[0])
+
+
 def _live(page: str, version: str) -> Page:
     """Return a page with the script before its own, if it has one, so that it sees what the page is made of."""
-    page = POLICY.sub(r"""\1; connect-src 'self'" """.rstrip(), page, count=1)
+    page = POLICY.sub(_allowing, page, count=1)
     body = page.find("<body")
     at = page.find("<script", body)
     if at < 0:

@@ -54,8 +54,8 @@ def songs(folder: Path, count: int) -> None:
 def edges(folder: Path) -> Edges:
     """Return the inputs and outputs of every task, as doit has them."""
     code = (
-        "import json; from stemtasks.action.pipeline import all_jobs; from stemtasks.commands.project import songs\n"
-        "jobs = list(all_jobs(songs()))\n"
+        "import json; from stemtasks.action.pipeline import all_jobs; from stemtasks.commands.project import specs\n"
+        "jobs = list(all_jobs(specs()))\n"
         "print(json.dumps([[sorted(set(job.inputs.values())), sorted(job.outputs.values())] for job in jobs]))"
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=folder, capture_output=True, text=True, check=True)

@@ -10,7 +10,7 @@ import imageio_ffmpeg
 import numpy as np
 import pytest
 
-from stemtasks.report.png import MOST_STORED, png
+from stemtasks.report.png import MOST_STORED, difference, png
 
 FFMPEG = imageio_ffmpeg.get_ffmpeg_exe()
 
@@ -41,3 +41,17 @@ def test_nothing_is_compressed_so_that_no_version_of_zlib_decides_a_byte():
     (length,) = struct.unpack(">I", data[start - 4 : start])
     assert zlib.decompress(data[start + 4 :][:length]) == bytes(400 * 361)
     assert length == 400 * 361 + 2 + 4 + 5 * -(-400 * 361 // MOST_STORED)
+
+
+def test_a_difference_has_a_colour_of_more_a_colour_of_less_and_one_of_none():
+    rng = np.random.default_rng(1)
+    before, after = rng.integers(0, 16, (2, 9, 31)).astype(np.uint8)
+    after[:, :5] = before[:, :5]
+    image = difference(png(before), png(after))
+    seen = decoded(image).astype(int)
+    red, blue = seen[..., 0], seen[..., 2]
+    more, less = after > before, after < before
+    assert (red[more] > blue[more]).all()
+    assert (blue[less] > red[less]).all()
+    assert len({tuple(pixel) for pixel in seen[after == before]}) == 1
+    assert difference(png(before), png(after[:, 1:])) is None

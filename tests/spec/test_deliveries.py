@@ -53,11 +53,19 @@ WRONG = {
     ),
     "nothing in it": (
         "[deliveries.x]\nstems = false\nmaster = false",
-        "deliveries.x: nothing is in it; give it stems, mix or master, or leave the table out",
+        "deliveries.x: nothing is in it; give it stems, mix, master or previews, or leave the table out",
+    ),
+    "an ISRC that is none": (
+        '[tags]\nisrc = "DE-A1-26-00001"',
+        "tags.isrc: 'DE-A1-26-00001' is no ISRC: two letters, three letters or digits, and seven digits, such as",
+    ),
+    "a date of no calendar": (
+        '[tags]\ndate = "2026-13-01"',
+        "tags.date: '2026-13-01' is no date; write '2026' or '2026-11-26'",
     ),
     "stems of which none is delivered": (
         "deliver = false\n[deliveries.x]\nmaster = false",
-        "deliveries.x: nothing is in it; give it stems, mix or master, or leave the table out",
+        "deliveries.x: nothing is in it; give it stems, mix, master or previews, or leave the table out",
     ),
     "loudness of no master": (
         "[deliveries.x]\nmaster = false\nloudness_lufs = -16",

@@ -16,7 +16,7 @@ import pytest
 
 from stemtasks.audio.facts import write_facts
 from stemtasks.audio.wav import write_wav
-from stemtasks.delivery import zipped
+from stemtasks.delivery import storing
 from stemtasks.delivery.contents import CONTRACT
 from stemtasks.delivery.names import archive_name
 from stemtasks.delivery.zip_entry import entry
@@ -175,7 +175,7 @@ def test_the_place_of_the_build_is_not_in_the_archive(tmp_path):
 @pytest.mark.parametrize("copied_bytes", [97, 4096])
 def test_blocks_of_any_size_give_the_same_zip(delivery, monkeypatch, copied_bytes):
     first = delivery.build("first.zip").read_bytes()
-    monkeypatch.setattr(zipped, "COPY_BYTES", copied_bytes)
+    monkeypatch.setattr(storing, "COPY_BYTES", copied_bytes)
     assert delivery.build("second.zip").read_bytes() == first
 
 
@@ -343,7 +343,7 @@ def test_a_stopped_copy_leaves_no_archive(delivery):
 
 
 def test_progress_ends_at_the_delivered_frames(delivery, monkeypatch):
-    monkeypatch.setattr(zipped, "COPY_BYTES", 5000)
+    monkeypatch.setattr(storing, "COPY_BYTES", 5000)
     seen = []
     token = on_frames.set(seen.append)
     try:
@@ -357,7 +357,7 @@ def test_progress_ends_at_the_delivered_frames(delivery, monkeypatch):
 
 def test_the_archive_does_not_depend_on_the_size_of_copied_blocks(delivery, monkeypatch):
     whole = delivery.build("whole.zip").read_bytes()
-    monkeypatch.setattr(zipped, "COPY_BYTES", 997)
+    monkeypatch.setattr(storing, "COPY_BYTES", 997)
     assert delivery.build("pieces.zip").read_bytes() == whole
 
 

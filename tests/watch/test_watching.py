@@ -43,18 +43,18 @@ def song(tmp_path_factory, template):
 
 def test_a_changed_effect_is_heard_and_no_other_stem_is_another(song):
     project, watch = song
-    before = watch.settled()["files"]
+    before = watch.files()
     project.edit("cutoff_hz = 800", "cutoff_hz = 900")
     assert watch.changed(before) == BASS
-    now = watch.settled()["files"]
+    now = watch.files()
     project.edit("cutoff_hz = 900", "cutoff_hz = 800")
     assert watch.changed(now) == BASS
-    assert watch.settled()["files"] == before, "what was undone is what it was"
+    assert watch.files() == before, "what was undone is what it was"
 
 
 def test_a_recording_outside_of_the_project_is_followed(song):
     project, watch = song
-    before = watch.settled()["files"]
+    before = watch.files()
     shutil.copyfile(project.folder / "build/song/stems/bass.wav", project.folder.parent / "new.wav")
     os.replace(project.folder.parent / "new.wav", project.folder.parent / "take.wav")
     changed = {f"{stage}/take.wav" for stage in ("stems", "aligned", "processed")} | {"mix.wav", "master.wav"}
@@ -63,14 +63,14 @@ def test_a_recording_outside_of_the_project_is_followed(song):
 
 def test_a_mistake_has_its_line_the_song_stays_and_all_is_well_when_it_is_mended(song):
     project, watch = song
-    before = watch.settled()["files"]
+    before = watch.files()
     project.edit("cutoff_hz = 800", "cutof_hz = 800")
     line = (project.folder / "spec/song.toml").read_text().partition("cutof_hz")[0].count("\n") + 1
     assert f"spec/song.toml:{line} stems.bass.effects[0]" in watch.until_wrong("cutof_hz")
     project.edit('note = "E4"', 'note = "E"')
     wrong = watch.until_wrong("'E' is not a note")
     assert "cutof_hz" in wrong, "all mistakes are said, not the first alone"
-    assert watch.settled()["files"] == before
+    assert watch.files() == before
     project.edit('note = "E"\n', 'note = "E4"\n')
     project.edit("cutof_hz = 800", "cutoff_hz = 800")
     watch.until_wrong("")
@@ -87,14 +87,14 @@ def test_a_task_that_fails_and_a_recording_that_comes_back(song):
 
 def test_a_part_of_ones_own_is_followed_with_the_line_where_it_breaks(song):
     project, watch = song
-    before = watch.settled()["files"]
+    before = watch.files()
     part = project.folder / "parts/effects/my_gain.py"
     part.parent.mkdir(parents=True)
     part.write_text(PART)
     project.edit("gain_db = -6\neffects = [", 'gain_db = -6\neffects = [{ name = "my_gain" }, ')
     watch.until(lambda: watch.builds() and "my_gain" in watch.said)
     assert watch.wrong() == ""
-    before = watch.settled()["files"]
+    before = watch.files()
     part.write_text(PART.replace("yield block", "yield block * 0.5"))
     assert watch.changed(before) == {"processed/pad.wav", "mix.wav", "master.wav"}
     part.write_text(PART.replace("yield block", "yield block + undefined_name"))
@@ -107,12 +107,12 @@ def test_a_part_of_ones_own_is_followed_with_the_line_where_it_breaks(song):
 
 def test_a_part_whose_comment_changes_is_run_and_no_file_is_another(song):
     project, watch = song
-    before, builds = watch.settled()["files"], watch.builds()
+    before, builds = watch.files(), watch.builds()
     part = project.folder / "parts/effects/my_gain.py"
     part.write_text(f"{PART}# a remark\n")
     watch.until(lambda: watch.builds() > builds)
     assert watch.said.rindex("ran         process:song/pad") > 0
-    now = watch.settled()["files"]
+    now = watch.files()
     assert {name for name in now if name.endswith(".wav") and now[name] != before[name]} == set()
 
 
@@ -151,9 +151,9 @@ def test_a_save_that_changes_nothing_builds_nothing(song):
 def test_a_new_song_is_built_when_it_comes(song):
     project, watch = song
     project.spec(slow_song.SPEC.partition("[stems.slow]")[0], "later")
-    assert "report.html" in watch.until(lambda: watch.settled("later")["files"])
+    assert "report.html" in watch.until(lambda: watch.files("later"))
     (project.folder / "spec/later.toml").unlink()
-    watch.until(lambda: not watch.settled("later")["files"].get("report.html"))
+    watch.until(lambda: not watch.files("later").get("report.html"))
 
 
 def test_a_newer_save_ends_a_build_that_it_makes_pointless_and_what_was_made_stays(project):

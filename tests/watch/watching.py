@@ -45,6 +45,10 @@ class Watch:
             state: dict[str, Any] = json.load(answer)
         return state
 
+    def files(self, song: str = "song") -> dict[str, str]:
+        """Return the versions of a song's files, when no build is at work; not of the page that tells of builds."""
+        return {name: version for name, version in self.settled(song)["files"].items() if name != "build.html"}
+
     def wrong(self, song: str = "song") -> str:
         """Return what is wrong as one text, when no build is at work any more."""
         return "\n".join(f"{each['where']} {each['said']}" for each in self.settled(song)["wrong"])
@@ -72,7 +76,7 @@ class Watch:
         """Return the audio files that are others than before, once a build with a report has ended."""
 
         def others() -> set[str]:
-            now = self.settled()["files"]
+            now = self.files()
             return {name for name in now if now[name] != before.get(name)}
 
         found = self.until(lambda: found if "report.html" in (found := others()) else None)

@@ -1,0 +1,39 @@
+"""The report as it lies in an archive: its players take the files that are delivered, under their names there."""
+
+from __future__ import annotations
+
+import re
+from html import escape, unescape
+from typing import Any
+from urllib.parse import quote, unquote
+
+NAME = "Report.html"
+_FIGURE = re.compile(
+    r'<figure><figcaption>(?P<what>[^<]*): <a href="(?P<place>[^"]*)">[^<]*</a></figcaption>'
+    r'<audio (?P<rest>[^>]*?) src="[^"]*"(?P<together>[^>]*)></audio></figure>\n?'
+)
+_OF_THE_BUILD = re.compile(r" What the last build changed[^<]*<a [^>]*>[^<]*</a>[^<]*")
+
+
+def enclosed(page: str, files: list[dict[str, Any]]) -> str:
+    """Return a report's page for an archive of ``files``, as the archive's contents say; others have no player in it.
+
+    A preview stands for a master that is not delivered.
+    """
+    names = {}
+    for file in sorted(files, key=lambda each: each["role"] != "preview"):
+        role = file["role"]
+        place = f"processed/{file['stem']}.wav" if role == "stem" else {"preview": "master"}.get(role, role) + ".wav"
+        names[place] = file["name"]
+
+    def placed(figure: re.Match[str]) -> str:
+        name = names.get(unquote(unescape(figure["place"])))
+        if name is None:
+            return ""
+        href = quote(name)
+        return (
+            f'<figure><figcaption>{figure["what"]}: <a href="{href}">{escape(name)}</a></figcaption>'
+            f'<audio {figure["rest"]} src="{href}"{figure["together"]}></audio></figure>\n'
+        )
+
+    return _OF_THE_BUILD.sub("", _FIGURE.sub(placed, page))

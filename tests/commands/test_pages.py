@@ -1,0 +1,132 @@
+"""What a build leaves to look at: all songs, and what the last build changed of each, read by a parser of HTML."""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+from html.parser import HTMLParser
+
+import pytest
+
+from tests.three_stems import ALL, SPEC
+
+
+class Rows(HTMLParser):
+    """The rows of a page's tables as text, the links, and the alternatives of its images."""
+
+    def __init__(self, page):
+        super().__init__()
+        self.rows, self.links, self.images, self._in_cell = [], [], {}, False
+        self.feed(page)
+
+    def handle_starttag(self, tag, attrs):
+        attrs = dict(attrs)
+        if tag == "tr":
+            self.rows.append([])
+        if tag in ("td", "th"):
+            self.rows[-1].append("")
+            self._in_cell = True
+        if tag == "br" and self._in_cell:
+            self.rows[-1][-1] += "\n"
+        if tag == "a" and "href" in attrs:
+            self.links.append(attrs["href"])
+        if tag == "img":
+            self.images[attrs["alt"]] = base64.b64decode(attrs["src"].partition(",")[2])
+
+    def handle_endtag(self, tag):
+        if tag in ("td", "th"):
+            self._in_cell = False
+
+    def handle_data(self, data):
+        if self._in_cell:
+            self.rows[-1][-1] += data
+
+
+def page(project, *names):
+    return Rows(project.folder.joinpath("build", *names).read_text(encoding="utf-8"))
+
+
+def row(project, task):
+    (found,) = (cells for cells in page(project, "song/build.html").rows if len(cells) == 6 and cells[0] == task)
+    return dict(zip(("task", "key", "how", "now", "seconds", "summary"), found, strict=True))
+
+
+@pytest.fixture
+def built(project):
+    project.spec(SPEC)
+    project.build()
+    return project
+
+
+def test_the_index_has_each_songs_figures_and_leads_to_its_pages(built):
+    index = page(built, "index.html")
+    master = json.loads((built.folder / "build/song/master.json").read_text())
+    report = json.loads((built.folder / "build/song/report.json").read_text())
+    (cells,) = index.rows[1:]
+    assert cells[:7] == [
+        "song",
+        "0:16.000",
+        "120",
+        "G major",
+        f"{master['lufs']:.1f} LUFS",
+        f"{master['true_peak_dbtp']:.1f} dBTP",
+        f"{report['passed']} of {report['checks']}",
+    ]
+    assert cells[7] == f"{len(ALL)} ran"
+    assert all((built.folder / "build" / link).is_file() for link in index.links if not link.startswith("data:"))
+    assert "song/report.html" in index.links
+
+
+def test_a_changed_effect_is_told_with_its_figures_and_pictures_and_what_was_restored_afterwards(built):
+    assert page(built, "song/build.html").images == {}
+    built.edit("cutoff_hz = 800", "cutoff_hz = 200")
+    changed = built.build().done["ran"]
+    song = page(built, "song/build.html")
+    told = {cells[0]: cells[1:] for cells in song.rows if len(cells) == 3}
+    assert {name for name in told if name != "Task"} == set(changed)
+    assert told["process:song/bass"][0] == "stems.bass.effects[0].cutoff_hz 800 -> 200"
+    assert told["mix:song"][0] == "what process:song/bass made"
+    assert re.search(r"→ -\d+\.\d+ LUFS", told["mix:song"][1])
+    wholes = ("mix", "master")
+    assert set(song.images) == {
+        f"Spectrogram of {name}, {what}" for name in ("stem bass", *wholes) for what in ("before", "now", "difference")
+    }
+    assert row(built, "mix:song")["how"] == "ran"
+    assert row(built, "stem:song/bass")["how"] == "up to date"
+    keys = {task: row(built, task)["key"] for task in changed}
+    built.edit("cutoff_hz = 200", "cutoff_hz = 800")
+    assert built.build().done == {"restored": changed}
+    assert {row(built, task)["how"] for task in changed} == {"restored"}
+    assert all(row(built, task)["key"] != keys[task] for task in changed)
+
+
+def test_a_build_that_failed_or_cannot_begin_says_so_on_the_index_until_it_is_mended(built):
+    built.edit("dc_offset = 0.02", "dc_offset = 0.02\nsilence_dbfs = -1")
+    failed = built.doit("--continue").lines("FAILED")
+    text = (built.folder / "build/index.html").read_text()
+    assert all(line.partition(": ")[2].partition(" ")[0] in text for line in failed.values())
+    assert "What failed" in text
+    built.edit("bpm = 120", "bpm = 'fast'")
+    assert built.doit().code == 1
+    assert "spec/song.toml: song.bpm: &#x27;fast&#x27; is a string" in (built.folder / "build/index.html").read_text()
+    built.spec(SPEC)
+    built.build()
+    assert "What failed" not in (built.folder / "build/index.html").read_text()
+
+
+def test_pages_that_are_lost_come_again_and_go_with_what_they_tell_of(built):
+    index, song = built.folder / "build/index.html", built.folder / "build/song/build.html"
+    before = index.read_bytes()
+    index.unlink()
+    assert built.build().done == {}
+    assert index.read_bytes() == before
+    built.doit("clean", "-a")
+    assert not index.exists()
+    assert not song.exists()
+    (built.folder / "spec/other.toml").write_text((built.folder / "spec/song.toml").read_text())
+    built.build()
+    (built.folder / "spec/song.toml").unlink()
+    built.build()
+    assert not (built.folder / "build/song").exists()
+    assert [link for link in page(built, "index.html").links if "song/" in link] == []
