@@ -8,14 +8,13 @@ from typing import Any
 
 from stemtasks.action.pipeline import jobs_of, per
 from stemtasks.action.workers import processes
-from stemtasks.commands import stoppable  # noqa: F401 - and Ctrl-C is a line from here on
+from stemtasks.commands import stoppable, variables  # noqa: F401 - and Ctrl-C is a line from here on
 from stemtasks.commands.broken import tasks_of_broken
 from stemtasks.commands.build import BuildReporter
 from stemtasks.commands.database import Checker
 from stemtasks.commands.project import run_in, specs
 from stemtasks.commands.task import GroupUpToDate, task_of
 from stemtasks.job import Job
-from stemtasks.paths import STATE
 from stemtasks.spec.song import Song
 
 __all__ = ["DOIT_CONFIG", "processes", "run_in", "tasks"]
@@ -23,7 +22,7 @@ __all__ = ["DOIT_CONFIG", "processes", "run_in", "tasks"]
 DOIT_CONFIG = {
     "backend": "stemtasks",
     "check_file_uptodate": Checker,
-    "dep_file": str(STATE),
+    "dep_file": str(variables.state()),
     "num_process": os.cpu_count() or 1,
     "par_type": "thread",
     "reporter": BuildReporter,
@@ -46,8 +45,10 @@ def _all_of(stage: str, song: Song, jobs: list[Job]) -> dict[str, Any]:
 
 def tasks(stage: str, doc: str) -> Iterator[dict[str, Any]]:
     """Yield doit's tasks of a stage, one for each song, or for each of its stems, and the group they make."""
+    if not variables.has(stage):
+        return
     up_to_date = GroupUpToDate(lambda: (job for spec in specs() for job in jobs_of(stage, spec)))
-    yield {"basename": stage, "name": None, "doc": doc, "uptodate": [up_to_date]}
+    yield {"basename": variables.called(stage), "name": None, "doc": doc, "uptodate": [up_to_date]}
     for spec in specs():
         jobs = list(jobs_of(stage, spec))
         yield from map(task_of, jobs)

@@ -1401,6 +1401,8 @@ TYPED = (
     "'verify --repair' removes it",
     "a plain type or a name of stemtasks.units as its annotation",
     "correct the path",
+    "run doit without draft=true for that, or 'doit draft=true master' to listen to the draft",
+    "write one of them",
     "give 1 or more",
     "give it a default",
     "give the song a name: 'stemtasks new my-song'",
@@ -1463,6 +1465,7 @@ ELSEWHERE = {
     "leave it out, and a free one is found": (
         "watch/test_watching.py::test_what_cannot_be_done_is_one_line_with_a_way_out"
     ),
+    "name another file": "test_draft.py::test_no_song_is_made_of_a_draft_or_called_so",
     "leave the name out": "spec/test_json_schema.py::test_the_schema_is_of_a_whole_song",
     "leave it out, or use -r json": (
         "commands/test_results.py::test_what_a_reporter_of_doits_own_does_not_write_is_refused"

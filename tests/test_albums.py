@@ -149,9 +149,11 @@ def test_what_a_person_reads_has_order_lengths_loudness_and_codes(album):
 def test_a_change_makes_its_own_parts_and_the_album_again_and_undone_all_is_restored(album):
     before = archive(album).read_bytes()
     album.edit("gain_db = -12", "gain_db = -12.1", "dusk")
+    album.edit("loudness_lufs = -20", "loudness_lufs = -20.02", "dusk")  # and the album's with it, by less than 0.1 LU
     own = ["process:dusk/tone", "mix:dusk", "master:dusk", "picture:dusk/tone", "archive:dusk", "report:dusk"]
     assert album.build().done == {"ran": sorted([*own, "level:light", "master:light/dusk", "album:light"])}
     album.edit("gain_db = -12.1", "gain_db = -12", "dusk")
+    album.edit("loudness_lufs = -20.02", "loudness_lufs = -20", "dusk")
     assert album.build().done == {"restored": sorted([*own, "level:light", "master:light/dusk", "album:light"])}
     assert archive(album).read_bytes() == before
     assert album.build("-s", "-a", "album:light").done == {"ran": ["album:light"]}
@@ -195,6 +197,7 @@ def test_without_a_loudness_the_songs_own_masters_are_checked_and_too_far_apart_
     assert sorted(file.name for file in path.parents[2].glob("build/light/*")) == [
         "FirstLight_22.05k_24bit.zip",
         "album.json",
+        "build.html",
     ]
     for song, samples in tracks(album).items():
         assert np.array_equal(samples, soundfile.read(album.folder / f"build/{song}/master.wav")[0])

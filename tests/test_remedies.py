@@ -385,6 +385,17 @@ def test_a_command_that_a_message_names_says_or_does_it(once, line, words):
         assert typed(once, follow).code == 0
 
 
+def test_a_draft_is_listened_to_and_what_it_has_not_is_built_without_it(one):
+    run = typed(one, "doit draft=true archive:song")
+    assert typed(one, told(run, r"'(doit draft=true master)' to listen to the draft")).code == 0
+    assert (one.folder / "build/draft/song/draft-master.wav").is_file()
+    told(run, r"run doit without draft=true for that")
+    assert typed(one, "doit archive:song").code == 0
+    either = told(typed(one, "doit draft=1"), r"neither (draft=true nor draft=false); write one of them")
+    for each in either.split(" nor "):
+        assert typed(one, f"doit {each} -q").code == 0
+
+
 def test_more_than_one_mistake_is_said_by_the_command_that_is_named(project):
     project.spec((remedies.HEAD + remedies.TONE).replace("= 120", "= 1") + 'note = "X"\n')
     said = typed(project, told(typed(project, "doit"), r"and 1 more: '(doit check)' says all")).out

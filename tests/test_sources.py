@@ -134,6 +134,7 @@ RADIUS = {
         "report/rows.py",
         "report/style.py",
         "report/tables.py",
+        "report/verdict.py",
         "timeline.py",
     ],
     "archive": [

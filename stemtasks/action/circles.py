@@ -9,14 +9,16 @@ from pathlib import Path
 from stemtasks.action.pipeline import Spec, all_jobs
 from stemtasks.job import Job
 from stemtasks.spec.albums import read_albums
-from stemtasks.spec.files import files_of, is_product
+from stemtasks.spec.files import files_of, is_product, without_drafts
 from stemtasks.spec.reading import Broken, read_all
 from stemtasks.spec.song import Song
 
 
 def read_buildable(folder: Path) -> tuple[list[Spec], list[Broken]]:
-    """Return the songs and albums of a folder that can be read and are of no circle, and the others."""
+    """Return the songs and albums of a folder that can be read, are of no circle and of no draft, and the others."""
     songs, broken = read_all(folder)
+    songs, of_drafts = without_drafts(songs)
+    broken += of_drafts
     albums, broken_albums = read_albums(folder, songs, broken)
     specs, circles = without_circles([*songs, *albums])
     return specs, broken + broken_albums + circles

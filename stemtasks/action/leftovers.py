@@ -17,7 +17,7 @@ from typing import Any
 from stemtasks import durable
 from stemtasks.action.tree import Tree
 from stemtasks.errors import CacheError, StemtasksError
-from stemtasks.paths import BUILD, STATE
+from stemtasks.paths import BUILD, within
 
 Shape = tuple[str, str]
 """A folder inside a song's and an ending: ``("stems", ".wav")``."""
@@ -30,7 +30,7 @@ def remove_leftovers(tree: Tree, wanted: Collection[str], spared: Collection[str
     of files that were not made here, which are left. A stem that was taken out, and is still there, would be taken for
     a part of the song.
     """
-    targets = tree.targets
+    targets, folder = tree.targets, tree.folder
     removed = []
     for task in tree.records.names("tasks"):
         if task not in wanted and task.partition(":")[2].partition("/")[0] not in spared:
@@ -39,13 +39,13 @@ def remove_leftovers(tree: Tree, wanted: Collection[str], spared: Collection[str
                 discard(tree, record)
                 tree.records.drop("tasks", task, durably=True)
                 removed.append(task)
-    others = [path for path in _files() if path not in targets and _unrejected(path) not in targets]
-    shapes = {shape for target in targets if others and (shape := _shape(target)) is not None}
+    others = [path for path in _files(folder) if path not in targets and _unrejected(path) not in targets]
+    shapes = {shape for target in targets if others and (shape := _shape(target, folder)) is not None}
     foreign = []
     for path in others:
-        if PurePosixPath(path).parts[1] in spared:
+        if within(Path(path), folder)[0] in spared:
             continue
-        if _shape(path) in shapes and (_is_read_only(path) or _unrejected(path) != path):
+        if _shape(path, folder) in shapes and (_is_read_only(path) or _unrejected(path) != path):
             if _remove(tree, path):
                 removed.append(path)
         elif not PurePosixPath(path).name.startswith("."):
@@ -102,8 +102,8 @@ def make_room(target: Path) -> None:
 
 
 def _remove(tree: Tree, path: str) -> bool:
-    """Remove a file of ``build/``, and the folders that it leaves empty; return whether it is gone."""
-    if not _is_inside(Path(path)):
+    """Remove a file of the tree, and the folders that it leaves empty; return whether it is gone."""
+    if not _is_inside(Path(path), tree.folder):
         return False
     try:
         os.unlink(path)
@@ -114,7 +114,7 @@ def _remove(tree: Tree, path: str) -> bool:
         return False
     tree.records.drop("files", path)
     for folder in Path(path).parents:
-        if folder == BUILD:
+        if folder == tree.folder:
             break
         try:
             folder.rmdir()
@@ -123,27 +123,25 @@ def _remove(tree: Tree, path: str) -> bool:
     return True
 
 
-def _is_inside(path: Path) -> bool:
-    """Return whether a path is one of a product's, and no link on the way leads out of ``build/``."""
-    if ".." in path.parts or path.parts[:1] != BUILD.parts or path.parts[:2] == STATE.parts:
-        return False
-    return path.parent.resolve().is_relative_to(BUILD.resolve())
+def _is_inside(path: Path, folder: Path) -> bool:
+    """Return whether a path is one of a tree's products, and no link on the way leads out of ``build/``."""
+    return bool(within(path, folder)) and path.parent.resolve().is_relative_to(BUILD.resolve())
 
 
-def _files() -> Iterator[str]:
+def _files(tree: Path) -> Iterator[str]:
     """Yield every file of the songs' folders, links not followed."""
     with contextlib.suppress(OSError):
-        for song in sorted(os.listdir(BUILD)):
-            if song != STATE.name:
-                for folder, _, names in os.walk(BUILD / song):
-                    within = Path(folder).as_posix()
-                    yield from (f"{within}/{name}" for name in names)
+        for song in sorted(os.listdir(tree)):
+            if within(tree / song, tree):
+                for folder, _, names in os.walk(tree / song):
+                    place = Path(folder).as_posix()
+                    yield from (f"{place}/{name}" for name in names)
 
 
-def _shape(path: str) -> Shape | None:
+def _shape(path: str, tree: Path) -> Shape | None:
     """Return the shape of a path inside a song's folder."""
-    parts = PurePosixPath(path).parts
-    return ("/".join(parts[2:-1]), PurePosixPath(path).suffix) if len(parts) > 2 else None
+    parts = within(Path(path), tree)
+    return ("/".join(parts[1:-1]), PurePosixPath(path).suffix) if len(parts) > 1 else None
 
 
 def _unrejected(path: str) -> str:

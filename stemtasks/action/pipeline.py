@@ -8,7 +8,8 @@ from functools import cache
 
 from stemtasks import plugins
 from stemtasks.job import Job
-from stemtasks.spec import parts
+from stemtasks.paths import DRAFT_PREFIX, STAGES_OF_DRAFTS
+from stemtasks.spec import draft, parts
 from stemtasks.spec.album import Album
 from stemtasks.spec.song import Song
 
@@ -17,8 +18,11 @@ Spec = Song | Album
 
 def jobs_of(stage: str, spec: Spec) -> Iterator[Job]:
     """Yield a stage's jobs of one song or album."""
+    if spec.is_draft and stage not in STAGES_OF_DRAFTS:
+        return
     make = plugins.load(parts.stage(stage, "job"))
-    yield from (make(*arguments) for arguments in spec.arguments(per(stage)))
+    jobs = (make(*arguments) for arguments in spec.arguments(per(stage)))
+    yield from map(draft.of_draft, jobs) if spec.is_draft else jobs
 
 
 def all_jobs(specs: Iterable[Spec]) -> Iterator[Job]:
@@ -38,4 +42,10 @@ def per(stage: str) -> str | None:
 def task_names(specs: Iterable[Spec]) -> set[str]:
     """Return the names of all tasks of some songs and albums, without making a job of each."""
     asked = {stage: per(stage) for stage in parts.stages()}
-    return {f"{stage}:{name}" for spec in specs for stage, what in asked.items() for name in spec.names(what)}
+    return {
+        f"{DRAFT_PREFIX if spec.is_draft else ''}{stage}:{name}"
+        for spec in specs
+        for stage, what in asked.items()
+        if stage in STAGES_OF_DRAFTS or not spec.is_draft
+        for name in spec.names(what)
+    }

@@ -12,7 +12,7 @@ from stemtasks.action.forecast import Forecast, forecast
 from stemtasks.action.pipeline import Spec, all_jobs
 from stemtasks.action.tree import Tree
 from stemtasks.errors import StemtasksError
-from stemtasks.paths import BUILD
+from stemtasks.paths import BUILD, DRAFT_PREFIX, STAGES_OF_DRAFTS
 from stemtasks.spec.album import Album
 from stemtasks.spec.deliveries import Delivery, Form, converted, master_subtype, own_master
 from stemtasks.spec.reading import Broken
@@ -112,6 +112,9 @@ def sizes_of(song: Song, frames: int) -> dict[str, int]:
         sizes[f"archive:{song.name}"] = delivered * BYTES[table.subtype] * (len(song.delivered) + 1)
     for delivery in song.deliveries:
         sizes |= _sizes_of_delivery(song, delivery, delivered)
+    if song.is_draft:
+        kept = {task: size for task, size in sizes.items() if task.partition(":")[0] in STAGES_OF_DRAFTS}
+        return {f"{DRAFT_PREFIX}{task}": size for task, size in kept.items()}
     return sizes
 
 

@@ -18,6 +18,7 @@ from stemtasks.action.records import Records
 from stemtasks.cache.settings import Settings
 from stemtasks.cache.store import Restored, Store
 from stemtasks.errors import CacheError, WorkerError
+from stemtasks.paths import BUILD, DRAFTS, STATE, STATE_OF_DRAFTS
 
 if TYPE_CHECKING:
     from stemtasks.cache.shared import Shared
@@ -47,6 +48,8 @@ class Tree:
         writes: bool = True,
     ) -> None:
         self.state = state
+        self.folder = DRAFTS if state == STATE_OF_DRAFTS else BUILD
+        """Where its products lie."""
         self.executor = executor
         self.settings = settings or Settings()
         self.store = local_store(state, self.settings)
@@ -107,6 +110,15 @@ class Tree:
         found = self.store.restore(key, work)
         return found, "shared" if found else ""
 
+    def keys_in_use(self) -> set[str]:
+        """Return the keys of all records that rest on the store: where drafts share it, both trees'."""
+        other = {STATE: STATE_OF_DRAFTS, STATE_OF_DRAFTS: STATE}.get(self.state)
+        if other is None or not self.settings.cache.local_folder or not other.is_dir():
+            return self.records.keys()
+        with contextlib.suppress(CacheError):
+            return self.records.keys() | Records(other, writes=False).keys()
+        return self.records.keys()
+
     def finish(self) -> list[str]:
         """End a build: its executors, its uploads, the store's growth; return what a person should know."""
         while self._executors:  # one after another: Python ends many at once with a race
@@ -125,7 +137,7 @@ class Tree:
         if self.store.added:
             from stemtasks.cache.collect import settle  # noqa: PLC0415 - not in a build with nothing to do
 
-            settle(self.store, self.settings.cache.max_gb, self.records.keys())
+            settle(self.store, self.settings.cache.max_gb, self.keys_in_use())
         self.records.settle()
         return said
 

@@ -39,6 +39,8 @@ def run_stage(stage: str, inputs: dict[str, Path], outputs: dict[str, Path], par
     for reference in params.get("parts", {}).values():
         loading.follow(reference)
     plugins.load(parts.stage(stage, "run"))(inputs, outputs, params)
+    if "draft" in params.get("parts", {}):
+        plugins.load(params["parts"]["draft"])(outputs["audio"])
 
 
 def processes() -> Executor:

@@ -50,7 +50,7 @@ def master(inputs: dict[str, Path], outputs: dict[str, Path], params: dict[str, 
 
     ``params["loudness_lufs"]`` None leaves the loudness as it is and only holds the ceiling; where nothing is left
     to do, the master is the mix by another name. With an input ``gain``, facts that have a ``gain_db``, the loudness
-    asked is that plus the gain.
+    asked is that plus the gain. A ``draft`` holds the ceiling by our meter alone.
     """
     mix_facts = read_facts(inputs["facts"])
     asked, ceiling = params["loudness_lufs"], params["ceiling_dbtp"]
@@ -68,6 +68,9 @@ def master(inputs: dict[str, Path], outputs: dict[str, Path], params: dict[str, 
             facts = measure_levels_and_loudness(outputs["audio"], meter, outputs["loudness"])
             return facts | {"true_peak_dbtp": decibels(meter.finish())}
 
+        def highest_dbtp(facts: Facts, path: Path = outputs["audio"]) -> float:
+            return float(facts["true_peak_dbtp"]) if "draft" in params else _highest_dbtp(path, facts, ceiling)
+
         facts = None
         if mix_facts["peak_dbfs"] + gain_db <= ceiling - _CLEAR_DB:
             # what its samples leave room for is tried: only the file tells what is between them
@@ -77,7 +80,7 @@ def master(inputs: dict[str, Path], outputs: dict[str, Path], params: dict[str, 
             else:
                 facts, made = write(block * gain for block in mix.blocks()), outputs
             how = {"gain_db": round(gain_db, 3), "max_reduction_db": 0.0, "passes": 1, "at_limit": False}
-            if facts["true_peak_dbtp"] > ceiling or _highest_dbtp(made["audio"], facts, ceiling) > ceiling:
+            if facts["true_peak_dbtp"] > ceiling or highest_dbtp(facts, made["audio"]) > ceiling:
                 facts = None
             elif made is inputs:
                 for role in ("audio", "loudness"):
@@ -86,7 +89,7 @@ def master(inputs: dict[str, Path], outputs: dict[str, Path], params: dict[str, 
             for limiter in LIMITERS:
                 floor = _floor(mix_facts["peak_dbfs"], limiter.reduction_db, target, ceiling)
                 with Programme(mix, limiter.manner, floor, Path(outputs["audio"]).parent) as programme:
-                    limited = _limited(programme, limiter, write, outputs["audio"], target, gain_db, ceiling)
+                    limited = _limited(programme, limiter, write, highest_dbtp, target, gain_db, ceiling)
                 if limited is not None:
                     facts, how = limited
                     break
@@ -125,7 +128,7 @@ def _limited(
     programme: Programme,
     limiter: Limiter,
     write: Callable[[Blocks], Facts],
-    made: Path,
+    highest_dbtp: Callable[[Facts], float],
     target: float | None,
     gain_db: float,
     ceiling: float,
@@ -145,7 +148,7 @@ def _limited(
         passes += 1
         at_limit = target is not None and wanted_db >= highest_db
         error = 0.0 if target is None or at_limit or facts["lufs"] is None else target - facts["lufs"]
-        over_db = _highest_dbtp(made, facts, ceiling) - ceiling
+        over_db = highest_dbtp(facts) - ceiling
         if passes == _MAX_RENDERS or (abs(error) <= TOLERANCE_LU and over_db <= 0):
             break
         correction += error

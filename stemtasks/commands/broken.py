@@ -11,6 +11,7 @@ from typing import Any
 from doit.exceptions import TaskFailed
 
 from stemtasks.action.pipeline import per
+from stemtasks.commands import variables
 from stemtasks.commands.project import broken, tree
 from stemtasks.spec.reading import Broken
 
@@ -22,9 +23,9 @@ def tasks_of_broken(stage: str) -> Iterator[dict[str, Any]]:
     """Yield a stage's tasks of each song or album that cannot be read, as far as their names are known."""
     for each in broken():
         if _first.setdefault(each.name, stage) == stage:
-            yield {"basename": f"spec:{each.name}", **_failing(each)}
+            yield {"basename": variables.called(f"spec:{each.name}"), **_failing(each)}
         for name in _names(stage, each):
-            yield {"basename": stage, "name": name, **_failing(each)}
+            yield {"basename": variables.called(stage), "name": name, **_failing(each)}
 
 
 def _failing(each: Broken) -> dict[str, Any]:
@@ -53,7 +54,7 @@ def _names(stage: str, each: Broken) -> list[str]:
     what = per(stage)
     if what in (None, "album", "levelled"):
         return [each.name] if each.is_album == (what is not None) else []
-    begin = f"{stage}:{each.name}/"
+    begin = variables.called(f"{stage}:{each.name}/")
     recorded = (task.removeprefix(begin) for task in tree().records.names("tasks") if task.startswith(begin))
     known = {"stem": each.stems, "delivery": each.deliveries}.get(what, ())
     whole = [each.name] if what in ("delivery", "mastered") and not each.is_album else []

@@ -11,18 +11,18 @@ from typing import Any
 from stemtasks import durable, loading, seen
 from stemtasks.action.leftovers import remove_leftovers
 from stemtasks.action.pipeline import task_names
-from stemtasks.commands import note, pages
-from stemtasks.commands.project import broken, songs, specs, tree
+from stemtasks.commands import note, pages, variables
+from stemtasks.commands.project import broken, specs, tree
 from stemtasks.commands.reporter import Reporter, line
 from stemtasks.errors import one_line
-from stemtasks.paths import STATE
 
 
 def begin(tasks: list[Any]) -> tuple[list[str], list[str]]:
     """Begin a build of a project with these tasks; return what was removed, and what is there of no task."""
     seen.stop()
     products = {target for task in tasks for target in task.targets}
-    tree().targets = frozenset(products | pages.pages_of(song.name for song in songs()))
+    tree().targets = frozenset(products | pages.pages_of(spec.name for spec in specs()))
+    pages.remove_of_gone({each.name for each in (*specs(), *broken())})
     removed, foreign = remove_leftovers(tree(), task_names(specs()), {each.name for each in broken()})
     for path in foreign:
         sys.stderr.write(f"WARNING: {one_line(path)}: was not made here and is of no task; keep it in another folder\n")
@@ -31,7 +31,7 @@ def begin(tasks: list[Any]) -> tuple[list[str], list[str]]:
 
 def end() -> None:
     """End a build whose reporter is one of doit's own, which knows nothing to write pages of."""
-    pages.remove(song.name for song in songs())
+    pages.remove(spec.name for spec in specs())
     for said in tree().finish():
         sys.stderr.write(f"{said}\n")
 
@@ -58,7 +58,7 @@ class BuildReporter(Reporter):
 
     def _stopped(self) -> str:
         """Leave no page that says what was so before."""
-        pages.remove(song.name for song in songs())
+        pages.remove(spec.name for spec in specs())
         return super()._stopped()
 
 
@@ -70,7 +70,7 @@ def _note(builds: dict[str, Any], width: int) -> None:
     """
     jobs = [build.job for build in builds.values()]
     known = {path: tree().digests.known(path) for job in jobs for path in (*job.inputs.values(), *job.outputs.values())}
-    if seen.unsure or not all(known.values()):
+    if seen.unsure or not variables.are_known() or not all(known.values()):
         return
     read = what_was_read()
     there = [(path, at) for path, at in read.items() if at]
@@ -83,8 +83,8 @@ def _note(builds: dict[str, Any], width: int) -> None:
     recorded = {name: build.recorded() for name, build in builds.items()}
     lines = "".join(line("up to date", name, width, summary) for name, (summary, _) in recorded.items())
     said = note.Said(lines, len(builds), sum(seconds for _, seconds in recorded.values()))
-    index = {str(pages.INDEX): seen.stamp(str(pages.INDEX))}
-    note.leave(STATE, {**known, **read, **index}, loading.looks_at_environment(), said)
+    index = {path: seen.stamp(path) for path in pages.index()}
+    note.leave(variables.state(), {**known, **read, **index}, loading.looks_at_environment(), said)
 
 
 def what_was_read() -> dict[str, seen.Stamp | None]:
@@ -93,7 +93,7 @@ def what_was_read() -> dict[str, seen.Stamp | None]:
     What is in our own state is not among it. Of what is installed only sources that are digested are: a library that
     changes changes its folder.
     """
-    state = os.path.abspath(STATE)
+    state = os.path.abspath(variables.state())
     folders = {folder: seen.stamp(folder) for folder in note.folders_of_imports()}
     return folders | {
         path: stamp

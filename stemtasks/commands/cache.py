@@ -100,7 +100,7 @@ def _gc(parsed: argparse.Namespace) -> None:
     cap = tree.settings.cache.max_gb if parsed.max_gb is None else parsed.max_gb
     if not cap >= 0:
         raise SpecError(f"--max-gb: {cap:g} is not 0 or more")
-    removed, left = collect.collect(tree.store, cap * collect.GIGABYTE, tree.records.keys())
+    removed, left = collect.collect(tree.store, cap * collect.GIGABYTE, tree.keys_in_use())
     over = "; the current build uses more than the cap" if left > cap * collect.GIGABYTE else ""
     print(f"{tree.store.folder}: removed {_size(removed)}, {_size(left)} left of {cap:g} GB{over}")
 

@@ -12,6 +12,7 @@ from doit.control import TaskControl
 
 from stemtasks.action.forecast import Forecast, forecast
 from stemtasks.action.room import expected
+from stemtasks.commands import variables
 from stemtasks.commands.project import specs, tree
 from stemtasks.commands.selection import Selecting
 from stemtasks.errors import one_line
@@ -73,7 +74,7 @@ class Why(_Foretold):
             self.outstream.write(f"{each.task} {WOULD[each.what]}\n")
             self.outstream.writelines(f"    {one_line(reason)}\n" for reason in each.reasons)
         if not shown:
-            self.outstream.write("nothing would run: everything is up to date\n")
+            self.outstream.write(f"{variables.said()}nothing would run: everything is up to date\n")
 
 
 class Plan(_Foretold):
@@ -92,7 +93,7 @@ class Plan(_Foretold):
             counts[each.what] = counts.get(each.what, 0) + 1
             self.outstream.write(f"{each.what:<10}  {each.task}\n")
         told = ", ".join(f"{count} {what}" for what, count in counts.items())
-        self.outstream.write("; ".join([told, *expected(forecasts, specs(), tree())]) + "\n")
+        self.outstream.write(variables.said() + "; ".join([told, *expected(forecasts, specs(), tree())]) + "\n")
 
 
 WOULD = {

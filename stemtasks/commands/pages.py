@@ -1,6 +1,7 @@
 """What a build leaves for a person who looks: ``index.html`` over all songs, ``SONG/build.html`` of its last changes.
 
-They are made of records and facts, at the end of a build that did anything. Nothing is built from them.
+They are made of records and facts, at the end of a build that did anything. Nothing is built from them. A draft has
+none, and leaves those of the real build as they are.
 """
 
 from __future__ import annotations
@@ -16,9 +17,12 @@ from typing import Any
 
 from stemtasks import plugins
 from stemtasks.action.forecast import changes
-from stemtasks.commands.project import broken, songs, tree
+from stemtasks.action.pipeline import Spec
+from stemtasks.commands import variables
+from stemtasks.commands.project import broken, specs, tree
 from stemtasks.commands.reporter import Result
 from stemtasks.commands.task import Build
+from stemtasks.errors import CacheError, one_line
 from stemtasks.job import Job
 from stemtasks.paths import BUILD
 from stemtasks.spec.song import Song
@@ -42,44 +46,59 @@ EMPTY: dict[str, Any] = {
     "took_s": 0.0,
     "archives": [],
 }
-"""A row of which nothing is known; ``lufs`` and ``true_peak_dbtp`` are those of a master."""
+"""A row of which nothing is known; ``lufs`` and ``true_peak_dbtp`` are those of a master, or of an album."""
 
 
 def pages_of(named: Iterable[str]) -> set[str]:
     """Return the paths of the pages of some songs."""
-    return {(BUILD / name / PAGE).as_posix() for name in named}
+    return set() if variables.is_draft() else {(BUILD / name / PAGE).as_posix() for name in named}
+
+
+def index() -> list[str]:
+    """Return the path of the index, where there is to be one."""
+    return [] if variables.is_draft() else [str(INDEX)]
 
 
 def remove(named: Iterable[str]) -> None:
     """Remove the index, and the pages of some songs, which would say what is not so any more."""
-    for path in (INDEX, *map(Path, pages_of(named))):
+    for path in (*index(), *pages_of(named)):
         with contextlib.suppress(OSError):
-            path.unlink()
+            os.unlink(path)
+
+
+def remove_of_gone(kept: set[str]) -> None:
+    """Remove the pages of songs and albums that are not there any more, and the index, which has them."""
+    gone = [name for name in tree().records.names(ROWS) if name not in kept]
+    with contextlib.suppress(CacheError):
+        for name in gone:
+            tree().records.drop(ROWS, name)
+    if gone:
+        remove(gone)
 
 
 def write(results: list[Result], builds: dict[str, Build]) -> None:
-    """Write the pages of the songs that a build did anything for, and the index."""
+    """Write the pages of the songs and albums that a build did anything for, and the index."""
+    if variables.is_draft():
+        return
     done = {_song(result.task) for result in results if result.how != "up to date"}
-    known = {song.name: song for song in songs()}
-    gone = set(tree().records.names(ROWS)) - known.keys() - {each.name for each in broken()}
-    if INDEX.exists() and not done and not gone:
+    known = {spec.name: spec for spec in specs()}
+    if INDEX.exists() and not done:
         return
     done |= {name for name in known if not os.path.exists(BUILD / name / PAGE)}
-    for name in gone:
-        tree().records.drop(ROWS, name)
     try:
         for name in sorted(done & known.keys()):
-            _write_song(known[name], results, builds)
+            _write_page(known[name], results, builds)
         rows = [row for name in known if _is_row(row := tree().records.get(ROWS, name))]
         rows += [_broken_row(each.name, each.line) for each in broken()]
         _replace(INDEX, plugins.load(f"{PAGES}:index_page")(sorted(rows, key=lambda row: row["name"])))
-    except OSError as error:
+    except (OSError, CacheError) as error:
         remove(done)
-        sys.stderr.write(f"WARNING: {INDEX}: cannot be written ({error.strerror}); what was built is right\n")
+        said = error.strerror if isinstance(error, OSError) else one_line(str(error))
+        sys.stderr.write(f"WARNING: {INDEX}: cannot be written ({said}); what was built is right\n")
 
 
-def _write_song(song: Song, results: list[Result], builds: dict[str, Build]) -> None:
-    own = {name: build for name, build in builds.items() if _song(name) == song.name}
+def _write_page(spec: Spec, results: list[Result], builds: dict[str, Build]) -> None:
+    own = {name: build for name, build in builds.items() if _song(name) == spec.name}
     result_of = {result.task: result for result in results}
     makers = {path: name for name, build in own.items() for path in build.job.outputs.values()}
     made: list[dict[str, Any]] = []
@@ -105,9 +124,9 @@ def _write_song(song: Song, results: list[Result], builds: dict[str, Build]) -> 
                 "after": _facts(_read(build.job.outputs["facts"])) if reasons else {},
             }
         )
-    row = _row(song, own, [result_of[name] for name in own if name in result_of])
-    tree().records.put(ROWS, song.name, row)
-    _replace(BUILD / song.name / PAGE, plugins.load(f"{PAGES}:song_page")(row, made, *reports))
+    row = _row(spec, own, [result_of[name] for name in own if name in result_of])
+    tree().records.put(ROWS, spec.name, row)
+    _replace(BUILD / spec.name / PAGE, plugins.load(f"{PAGES}:song_page")(row, made, *reports))
 
 
 def _reasons(job: Job, before: Any, record: Any, makers: dict[str, str]) -> tuple[str, ...]:
@@ -119,36 +138,41 @@ def _reasons(job: Job, before: Any, record: Any, makers: dict[str, str]) -> tupl
         return ()
 
 
-def _row(song: Song, builds: dict[str, Build], results: list[Result]) -> dict[str, Any]:
-    """Return what the index says of a song: its figures, what failed, and how its tasks came out."""
+def _row(spec: Spec, builds: dict[str, Build], results: list[Result]) -> dict[str, Any]:
+    """Return what the index says of a song or an album: its figures, what failed, and how its tasks came out."""
     jobs: dict[str, Job] = {name: build.job for name, build in builds.items()}
 
-    def facts(task: str) -> dict[str, Any]:
+    def facts(stage: str) -> dict[str, Any]:
+        task = f"{stage}:{spec.name}"
         recorded = task in jobs and isinstance(tree().records.get("tasks", task), dict)
         return _facts(_read(jobs[task].outputs["facts"])) if recorded else {}
 
-    timing, master, report = (facts(f"{stage}:{song.name}") for stage in ("timing", "master", "report"))
-    frames, rate = timing.get("frames"), timing.get("sample_rate")
-    found: dict[str, Any] = {
-        "name": song.name,
-        "title": song.title,
-        "bpm": song.song.bpm,
-        "key": song.song.key,
-        "seconds": frames / rate if frames and rate else None,
-        **{name: master[name] for name in ("lufs", "true_peak_dbtp") if name in master},
-        "checks": report.get("checks", 0),
-        "passed": report.get("passed", 0),
-        "report": bool(report),
+    if isinstance(spec, Song):
+        timing, whole, report = facts("timing"), facts("master"), facts("report")
+        frames, rate = timing.get("frames"), timing.get("sample_rate")
+        found = {
+            "bpm": spec.song.bpm,
+            "key": spec.song.key,
+            "seconds": frames / rate if frames and rate else None,
+            "checks": report.get("checks", 0),
+            "passed": report.get("passed", 0),
+            "report": bool(report),
+        }
+    else:
+        whole = facts("album")
+        found = {"seconds": whole.get("duration_s")}
+    archives = (job.outputs["archive"] for job in jobs.values() if "archive" in job.outputs)
+    return {
+        **EMPTY,
+        **found,
+        "name": spec.name,
+        "title": spec.title,
+        **{name: whole[name] for name in ("lufs", "true_peak_dbtp") if name in whole},
         "failed": [result.said for result in results if result.how in ("failed", "error")],
         "counts": dict(Counter(result.how for result in results)),
         "took_s": round(sum(result.seconds for result in results), 3),
-        "archives": [
-            Path(job.outputs["archive"]).name
-            for name, job in jobs.items()
-            if job.stage == "archive" and os.path.exists(job.outputs["archive"])
-        ],
+        "archives": [Path(path).name for path in archives if os.path.exists(path)],
     }
-    return EMPTY | found
 
 
 def _broken_row(name: str, line: str) -> dict[str, Any]:

@@ -7,6 +7,7 @@ import shutil
 import sys
 from collections.abc import Callable
 from concurrent.futures import Executor
+from dataclasses import replace
 from functools import cache
 
 from doit.exceptions import InvalidDodoFile
@@ -16,10 +17,11 @@ from stemtasks.action.pipeline import Spec
 from stemtasks.action.room import without_room
 from stemtasks.action.tree import Tree
 from stemtasks.cache import settings
-from stemtasks.commands import lock, note, options
+from stemtasks.commands import lock, note, options, variables
 from stemtasks.commands.reporter import in_any_script
 from stemtasks.errors import StemtasksError
-from stemtasks.paths import SPEC, STATE
+from stemtasks.paths import SPEC
+from stemtasks.spec.draft import draft_of
 from stemtasks.spec.files import with_what_needs_broken
 from stemtasks.spec.reading import Broken
 from stemtasks.spec.song import Song
@@ -44,6 +46,9 @@ def specs() -> tuple[Spec, ...]:
     try:
         tree()
         read, wrong = read_buildable(SPEC)
+        if variables.is_draft():
+            read = [draft_of(spec) for spec in read if isinstance(spec, Song)]
+            wrong = [each for each in wrong if not each.is_album]
         if options.builds:
             read, too_large = without_room(read, tree())
             wrong += too_large
@@ -71,12 +76,16 @@ def tree() -> Tree:
     if options.writes:
         _take_turn()
     executor = _executors[0] if _executors else None
-    return Tree(STATE, executor, settings.load(), writes=options.writes)
+    said = settings.load()
+    if variables.is_draft():  # which is made for whoever is about to listen
+        said = replace(said, cache=replace(said.cache, shared=""))
+    return Tree(variables.state(), executor, said, writes=options.writes)
 
 
 def _take_turn() -> None:
     """Hold the tree's lock until this process ends: the records are read once, when they are opened, so it is first."""
-    lock.hold(STATE / "lock", options.waits, lambda line: print(line, file=sys.stderr, flush=True))
-    note.remove(STATE)
+    state = variables.state()
+    lock.hold(state / "lock", options.waits, lambda line: print(line, file=sys.stderr, flush=True))
+    note.remove(state)
     # what a killed build left half-made, also where its number is another process's by now
-    shutil.rmtree(STATE / "work", ignore_errors=True)
+    shutil.rmtree(state / "work", ignore_errors=True)

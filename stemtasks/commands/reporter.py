@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 from doit.exceptions import BaseFail, TaskFailed
 from doit.reporter import ConsoleReporter
 
-from stemtasks.commands import options, signals
+from stemtasks.commands import options, signals, variables
 
 WIDTH = 10
 WAIT_SECONDS = 0.5
@@ -28,7 +28,7 @@ def line(how: str, name: str, width: int, *details: str) -> str:
 def ending(counts: dict[str, int], seconds: float, saved: float) -> str:
     """Return the last line: how many tasks of each kind, and the time it took and saved."""
     told = ", ".join(f"{count} {what}" for what, count in counts.items())
-    return f"{told}; {seconds:.1f} s" + (f", {saved:.1f} s saved" if saved >= 0.05 else "") + "\n"
+    return f"{variables.said()}{told}; {seconds:.1f} s" + (f", {saved:.1f} s saved" if saved >= 0.05 else "") + "\n"
 
 
 def in_any_script() -> None:
@@ -191,7 +191,7 @@ class Reporter(ConsoleReporter):  # type: ignore[misc]  # doit has no types
         self._add(Result(task.name, how, said))
         if spec not in self.broken:
             self.broken.add(spec)
-            self._write(f"{'FAILED':<{WIDTH}}  {said}\n")
+            self._write(f"{'FAILED':<{WIDTH}}  {variables.said()}{said}\n")
 
     def complete_run(self) -> None:
         """End with one line of counts, when what the build has to hand on is handed on."""

@@ -17,10 +17,10 @@ from doit.cmd_ignore import Ignore as DoitIgnore
 from doit.cmd_run import Run as DoitRun
 from doit.exceptions import InvalidCommand, InvalidDodoFile
 
-from stemtasks.commands import note, options
+from stemtasks.commands import note, options, variables
 from stemtasks.commands.reporter import Result, ending, in_any_script, write
 from stemtasks.commands.selection import Selecting, is_ours
-from stemtasks.paths import BUILD, STATE
+from stemtasks.paths import BUILD
 
 # modules, and thousands of tasks, are objects that live to the end: looking through them again and again is a fifth of
 # a build with nothing to do
@@ -110,7 +110,7 @@ class Run:
         started = time.perf_counter()
         quiet = in_args in (["-q"], ["--quiet"])
         plain = not ((in_args and not quiet) or self._config.get("opt_vals") or self._config.get("config"))
-        said = note.recall(STATE) if plain else None
+        said = note.recall(variables.state()) if plain and variables.are_known() else None
         if said is None:
             return Building(**self._config).parse_execute(in_args)
         in_any_script()
@@ -217,7 +217,7 @@ class Clean(_InTurn, Selecting, DoitClean):  # type: ignore[misc]
         if not params["dryrun"]:
             from stemtasks.commands import pages, project  # noqa: PLC0415 - not in a build with nothing to do
 
-            pages.remove(song.name for song in project.songs())
+            pages.remove(spec.name for spec in project.specs())
         return done
 
 

@@ -7,12 +7,14 @@ import fnmatch
 import re
 import sys
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, NoReturn
 
 from doit.cmdparse import CmdParseError
 from doit.exceptions import InvalidCommand
 
+from stemtasks.commands import variables
 from stemtasks.commands.reporter import Output, write
+from stemtasks.paths import DRAFT_PREFIX, STAGES_OF_DRAFTS
 
 
 class Speaking:
@@ -87,8 +89,41 @@ class Selecting(Speaking):
     @task_list.setter
     def task_list(self, tasks: list[Any] | None) -> None:
         self._task_list = tasks
+        if tasks and self.sel_tasks and variables.is_draft() and any(map(is_ours, tasks)):
+            self._select_of_draft([*map(str, self.sel_tasks)], {task.name for task in tasks})
         if tasks and self.sel_tasks:
             check(self.sel_tasks, tasks, takes_files=self.takes_files, commands=self.commands)
+
+    def _select_of_draft(self, asked: list[str], names: set[str]) -> None:
+        """Take names as they are in the real build for those of the draft; what it has not is refused.
+
+        Of the tasks that are built where none is named ('default_tasks' in ``dodo.py``) it is left out.
+        """
+        if self.sel_default_tasks:  # type: ignore[attr-defined]  # doit's
+            self.sel_tasks = [name for each in asked if (name := in_draft(each, names)) is not None] or None
+        else:  # in its place, because doit's commands have it under other names too
+            self.sel_tasks[:] = [in_draft(name, names) or _refuse(name) for name in asked]  # type: ignore[index]
+
+
+def in_draft(name: str, names: Iterable[str]) -> str | None:
+    """Return what a task, a group or a pattern is called in a draft; None for a stage that a draft has not."""
+    from stemtasks.spec import parts  # noqa: PLC0415 - not in a build with nothing to do
+
+    stage = name.partition(":")[0]
+    own = f"{DRAFT_PREFIX}{name}"
+    if stage in parts.stages() and stage not in STAGES_OF_DRAFTS:
+        return None
+    if stage in STAGES_OF_DRAFTS or (own in names or ("*" in name and fnmatch.filter(names, own))):
+        return own
+    return name
+
+
+def _refuse(name: str) -> NoReturn:
+    stage = name.partition(":")[0]
+    raise InvalidCommand(
+        f"{name}: a draft has no {stage}, because it is not delivered; run doit without draft=true for that, or "
+        "'doit draft=true master' to listen to the draft"
+    )
 
 
 def check(asked: Iterable[str], tasks: list[Any], *, takes_files: bool, commands: Iterable[str] = ()) -> None:

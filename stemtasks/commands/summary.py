@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from stemtasks.audio.facts import level
+from stemtasks.commands import variables
 from stemtasks.commands.reporter import Result
 from stemtasks.errors import one_line
 
@@ -80,7 +81,11 @@ def summary(asked: list[str], results: list[Result], last: str) -> str:
     columns = [name for name in columns if any(row[name] for row in rows.values())]
     text = ""
     if rows:
-        text += "### Songs\n\n" + _line("song", *columns) + _line(":--", *["--:"] * len(columns))
+        text += (
+            f"### {'Drafts' if variables.is_draft() else 'Songs'}\n\n"
+            + _line("song", *columns)
+            + _line(":--", *["--:"] * len(columns))
+        )
         text += "".join(_line(_escaped(song), *(row[name] for name in columns)) for song, row in rows.items()) + "\n"
     text += f"{_escaped(one_line(last.strip()))}\n\n"
     failed = [f"{result.task}  {result.said}" for result in results if result.how in ("failed", "error")]
@@ -101,7 +106,7 @@ def _row(song: str, asked: list[str], results: list[Result]) -> dict[str, str]:
     wanted = {task for task in asked if _song(task) == song}
     own = [each for each in results if each.task in wanted or (each.how == "removed" and _song(each.task) == song)]
     right = sum(result.is_right for result in own)
-    whole = (f"master:{song}", f"album:{song}")
+    whole = (variables.called(f"master:{song}"), f"album:{song}")
     facts = next((_facts(result) for result in own if result.task in whole), {})
     counts = {how: sum(result.how == how for result in own) for how in HOWS}
     return {

@@ -145,7 +145,7 @@ def task_of(job: Job) -> dict[str, Any]:
     build = Build(job, uptodate)
     _makers.update(dict.fromkeys(job.outputs.values(), uptodate))
     return {
-        "basename": job.stage,
+        "basename": job.task.partition(":")[0],
         "name": job.task.partition(":")[2],
         "doc": job.where,
         "actions": [build],

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from stemtasks.paths import BUILD
 from stemtasks.spec.deliveries import Converted, Delivery, Form, Mastered, converted, delivered_file, own_masters
@@ -44,6 +44,8 @@ class Album:
     path: Path
     table: AlbumTable
     tracks: tuple[Track, ...]
+    is_draft: ClassVar = False
+    """It is delivered, as no draft is."""
 
     @property
     def title(self) -> str:

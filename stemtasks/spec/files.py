@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from stemtasks.paths import BUILD
+from stemtasks.paths import BUILD, DRAFTS, within
 from stemtasks.spec import schema
 from stemtasks.spec.album import Album
 from stemtasks.spec.albums import needed
@@ -32,6 +32,19 @@ def is_product(path: str) -> bool:
     return Path(path).parts[: len(BUILD.parts)] == BUILD.parts
 
 
+def without_drafts(songs: list[Song]) -> tuple[list[Song], list[Broken]]:
+    """Return the songs that are made of no draft's file, and the others: a draft is not what is delivered."""
+    broken = []
+    for song in songs:
+        for where, path in files_of(song):
+            if Path(path).is_relative_to(DRAFTS):
+                line = f"{song.path}: {where}: {path} is of a draft, which no song may be made of; name another file"
+                broken.append(Broken.of(song, line))
+                break
+    names = {each.name for each in broken}
+    return [song for song in songs if song.name not in names], broken
+
+
 def with_what_needs_broken(specs: list[Song | Album], broken: list[Broken]) -> tuple[list[Song | Album], list[Broken]]:
     """Return the songs and albums that need nothing of a broken one, and the broken ones and those that do.
 
@@ -54,7 +67,7 @@ def _needs(spec: Song | Album, wrong: dict[str, Path]) -> str:
         found = (track.song.name for track in spec.tracks if track.song.name in wrong)
         return next((f"album.songs: {needed(name, wrong[name])}" for name in found), "")
     for where, path in files_of(spec):
-        maker = Path(path).parts[1] if is_product(path) and len(Path(path).parts) > 1 else ""
+        maker = next(iter(within(Path(path), DRAFTS if spec.is_draft else BUILD)), "")
         if maker in wrong:
             return f"{where}: {path} is made by {wrong[maker]}, which has to be mended first"
     return ""

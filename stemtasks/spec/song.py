@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from stemtasks import seen
 from stemtasks.errors import SpecError
-from stemtasks.paths import BUILD
+from stemtasks.paths import BUILD, DRAFT_PREFIX, DRAFTS, within
 from stemtasks.spec.tables import MasterTable, MixTable, ReferenceTable, SectionTable, SongTable, StemTable, VerifyTable
 from stemtasks.timeline import frames_of_beats
 from stemtasks.units import duration_of
@@ -98,6 +98,7 @@ class Song:
     report: bool = False
     """Whether archives have the report that do not say it themselves."""
     deliveries: tuple[Delivery, ...] = ()
+    is_draft: bool = False
 
     def each(self, what: str) -> Sequence[Stem | Delivery | Mastered | Converted]:
         """Return what a stage makes a file each of; what has no name is the song's own.
@@ -162,6 +163,8 @@ class Song:
 
     def product(self, *parts: str) -> str:
         """Return the path of a file that is built of this song."""
+        if self.is_draft:
+            return _as_draft(self.name, *parts)
         return "/".join((BUILD.name, self.name, *parts))
 
     def audio(self, *parts: str) -> dict[str, str]:
@@ -175,7 +178,8 @@ class Song:
         with contextlib.suppress(ValueError, OSError):
             built = (BUILD / file.resolve().relative_to(BUILD.resolve())).as_posix()
             seen.follow(file)
-            return built
+            made = within(Path(built), BUILD)
+            return _as_draft(*made) if self.is_draft and len(made) > 1 else built
         return file.as_posix()
 
     def length(self, length: float | str) -> tuple[float, str]:
@@ -327,6 +331,11 @@ class Song:
     def processed_limits(self, stem: Stem) -> dict[str, Any]:
         """Return the limits of a stem as it is delivered."""
         return self.limits(stem.verify, self.song.channels, self.song.subtype)
+
+
+def _as_draft(*parts: str) -> str:
+    """Return the path of a draft's file that is, of the song itself, at ``parts`` in ``build/``."""
+    return "/".join((*DRAFTS.parts, *parts[:-1], f"{DRAFT_PREFIX}{parts[-1]}"))
 
 
 def _as_on_disk(file: Path) -> Path:

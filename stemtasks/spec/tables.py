@@ -38,6 +38,8 @@ class SongTable:
         The key where a section names none, such as 'G major' or 'E minor'.
     sample_rate
         Of every file that is made.
+    draft_sample_rate
+        Of every file of a draft ('doit draft=true'), unless the song's is lower.
     subtype
         Of delivered files (processed stems and the master); files on the way are FLOAT.
     dither
@@ -59,6 +61,7 @@ class SongTable:
     time_signature: Name = "4/4"
     key: Name | None = None
     sample_rate: Annotated[int, Range(8000, 384_000, "Hz")] = 48_000
+    draft_sample_rate: Annotated[int, Range(8000, 384_000, "Hz")] = 24_000
     subtype: Subtype = "FLOAT"
     dither: Literal["off", "tpdf", "shaped"] = "tpdf"
     channels: Annotated[int, Range(1, 2)] = 2

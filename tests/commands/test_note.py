@@ -148,7 +148,9 @@ def test_the_answer_imports_no_part_that_loads_or_builds(noted):
     done = subprocess.run(
         [sys.executable, "-c", code.replace("sys.exit(code)", "")], cwd=noted.folder, capture_output=True, check=True
     )
-    commands = (f"commands.{name}" for name in ("note", "options", "reporter", "run", "selection", "signals"))
+    commands = (
+        f"commands.{name}" for name in ("note", "options", "reporter", "run", "selection", "signals", "variables")
+    )
     loaded = {
         "stemtasks",
         *(f"stemtasks.{name}" for name in ("commands", *commands, "errors", "loading", "paths", "progress", "seen")),

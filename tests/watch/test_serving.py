@@ -17,7 +17,8 @@ from stemtasks.watch.board import Board
 
 SOUND = bytes(range(256)) * 4096
 REPORT = (
-    '<!DOCTYPE html>\n<html><head><meta http-equiv="Content-Security-Policy" content="script-src \'unsafe-inline\'"></head>\n'
+    "<!DOCTYPE html>\n<html><head>"
+    '<meta http-equiv="Content-Security-Policy" content="script-src \'unsafe-inline\'"></head>\n'
     "<body><main>\n<h1>Song</h1></main>\n<script>1</script></body></html>\n"
 )
 
