@@ -17,6 +17,7 @@ from stemtasks.spec import json_schema, parts, schema
 from stemtasks.spec.reading import check_name
 from stemtasks.spec.tables import ALBUM_TABLES, LISTED, NAMED, TABLES
 from stemtasks.version import __version__
+from stemtasks.watch import command as watch
 
 TEMPLATE = Path(__file__).parent / "template"
 SCHEMA = "song.schema.json"
@@ -64,6 +65,7 @@ def _parser() -> argparse.ArgumentParser:
     check.add_to(commands)
     laws.add_to(commands)
     cache.add_to(commands)
+    watch.add_to(commands)
     return parser
 
 

@@ -1464,6 +1464,10 @@ ELSEWHERE = {
     "free some space": (
         "test_failures.py::test_a_full_or_read_only_disk_is_one_line_and_with_room_the_next_build_is_right"
     ),
+    "run this in a song's folder": "watch/test_watching.py::test_what_cannot_be_done_is_one_line_with_a_way_out",
+    "leave it out, and a free one is found": (
+        "watch/test_watching.py::test_what_cannot_be_done_is_one_line_with_a_way_out"
+    ),
     "name another file": "test_draft.py::test_no_song_is_made_of_a_draft_or_called_so",
     "leave the name out": "spec/test_json_schema.py::test_the_schema_is_of_a_whole_song",
     "leave it out, or use -r json": (
@@ -1525,6 +1529,7 @@ OUTSIDE = {
 HELP = {
     "create table if not exists {} (name text primary key, body text, mark text) without rowid",
     "make a folder with a song to start from",
+    "build on every save, and show the reports, which update by themselves",
     "look after the local store, and share what was built",
     "read every blob of the local store and say which are bad",
     "remove the bad ones; builds make or fetch them again",

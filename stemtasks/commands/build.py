@@ -72,7 +72,7 @@ def _note(builds: dict[str, Any], width: int) -> None:
     known = {path: tree().digests.known(path) for job in jobs for path in (*job.inputs.values(), *job.outputs.values())}
     if seen.unsure or not variables.are_known() or not all(known.values()):
         return
-    read = _read()
+    read = what_was_read()
     there = [(path, at) for path, at in read.items() if at]
     if any(seen.stamp(path) != at for path, at in read.items()):
         return
@@ -87,7 +87,7 @@ def _note(builds: dict[str, Any], width: int) -> None:
     note.leave(variables.state(), {**known, **read, **index}, loading.looks_at_environment(), said)
 
 
-def _read() -> dict[str, seen.Stamp | None]:
+def what_was_read() -> dict[str, seen.Stamp | None]:
     """Return the stamps of what this process has read, and of the folders that it imports from.
 
     What is in our own state is not among it. Of what is installed only sources that are digested are: a library that

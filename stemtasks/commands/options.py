@@ -22,3 +22,5 @@ goes_on = False
 """Whether a failure is not to keep other tasks from being run: one song's mistake is that song's."""
 errors: int | None = None
 """How many tasks ended in a way that is no user's mistake, once the build is over."""
+reporter: Any = None
+"""In place of the build's own reporter: that of who started this process, such as ``stemtasks watch``."""

@@ -174,6 +174,7 @@ class Building(_InTurn, Selecting, DoitRun):  # type: ignore[misc]  # doit has n
             from stemtasks.commands.results import JsonReporter  # noqa: PLC0415 - XML, which few ask for
 
             given["reporter"] = JsonReporter
+        given["reporter"] = options.reporter or given["reporter"]
         is_doits = isinstance(given["reporter"], str)
         if is_doits and (options.junit or options.summary):
             raise InvalidCommand(

@@ -20,8 +20,8 @@ PLAYER = """
   const player = byId("player"), duration = Number(player.dataset.duration);
   const served = location.protocol.startsWith("http");
   const tracks = [...document.querySelectorAll("[data-track]")].map((row) => ({
-    row, kind: row.dataset.track, gain: Number(row.dataset.gain), audio: row.querySelector("audio[data-together]"),
-    solo: false, mute: false, lost: false,
+    row, kind: row.dataset.track, audio: row.querySelector("audio[data-together]"),
+    solo: false, mute: false, lost: false, fresh: false,
   })).filter(({ row, audio }) => {
     if (!audio) for (const live of row.querySelectorAll("[data-live]")) live.remove();
     return audio;
@@ -51,7 +51,7 @@ PLAYER = """
     for (const track of tracks) {
       const silent = track.kind === "stem" && (track.mute || (anySolo && !track.solo));
       track.audio.muted = playing && (track.kind !== hear || silent);
-      track.audio.volume = playing ? track.gain : 1;
+      track.audio.volume = playing ? Number(track.row.dataset.gain) : 1;
       track.row.classList.toggle("silent", hear === "stem" && silent);
       for (const button of track.row.querySelectorAll("[data-set]"))
         button.setAttribute("aria-pressed", track[button.dataset.set]);
@@ -68,9 +68,12 @@ PLAYER = """
     const { audio } = track;
     if (served)
       try {
-        const answer = await fetch(audio.src);
+        const answer = await fetch(track.file);
         if (!answer.ok) return lose(track);
-        audio.src = URL.createObjectURL(await answer.blob());
+        const whole = URL.createObjectURL(await answer.blob());
+        if (audio.src.startsWith("blob:")) URL.revokeObjectURL(audio.src);
+        track.fresh = true;
+        audio.src = whole;
       } catch { return lose(track); }
     audio.preload = "auto";
   }
@@ -91,9 +94,10 @@ PLAYER = """
     show();
     await Promise.all(together().map((track) => (track.loaded ??= load(track))));
     if (mine !== turn) return;
-    for (const { audio } of together()) {
-      audio.currentTime = at;
-      audio.playbackRate = 1;
+    for (const track of together()) {
+      track.fresh = false;
+      track.audio.currentTime = at;
+      track.audio.playbackRate = 1;
     }
     await Promise.all(together().map(ready));
     if (mine !== turn) return;
@@ -113,14 +117,16 @@ PLAYER = """
 
   function follow(mine) {
     if (mine !== turn) return;
-    const [{ audio: first } = {}, ...others] = together();
-    if (!first) return stop();
+    const heard = together().filter((track) => !track.fresh);
+    if (!together().length) return stop();
+    if (!heard.length) return requestAnimationFrame(() => follow(mine));
+    const [{ audio: first }, ...others] = heard;
     at = Math.min(duration, first.currentTime);
     if (first.ended) {
       at = 0;
       return stop();
     }
-    if (together().some(({ audio }) => audio.paused && !audio.ended)) return stop();
+    if (heard.some(({ audio }) => audio.paused && !audio.ended)) return stop();
     let far = false;
     for (const track of others) {
       const apart = track.audio.currentTime - first.currentTime;
@@ -155,6 +161,31 @@ PLAYER = """
     balance();
   }
 
+  // a file that was built again while the page is open: once it is loaded, it goes on where the others are
+  async function renew(track) {
+    track.lost = false;
+    if (!track.loaded) return track.audio.load();
+    await (track.loaded = load(track));
+    const { audio } = track, mine = turn;
+    if (!playing || !track.fresh || !kinds.has(track.kind)) return;
+    let ahead = 0, apart = FAR_S;
+    for (let tries = 0; tries < 5 && Math.abs(apart) > FAR_S / 2; tries += 1, ahead -= apart) {
+      audio.currentTime = at + ahead;
+      await ready(track);
+      if (mine !== turn) return;
+      await audio.play().catch(() => {});
+      await new Promise(requestAnimationFrame);
+      if (mine !== turn) return;
+      apart = audio.currentTime - at;
+    }
+    track.fresh = false;
+  }
+
+  document.addEventListener("rebuilt", ({ detail }) => {
+    for (const track of tracks) if (detail.includes(decodeURIComponent(track.file))) renew(track);
+    if (!tracks.some((track) => track.lost)) byId("said").textContent = "";
+    balance();
+  });
   for (const track of tracks) {
     track.file = track.audio.getAttribute("src");
     track.audio.addEventListener("error", () => lose(track));

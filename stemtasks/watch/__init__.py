@@ -1,0 +1,1 @@
+"""``stemtasks watch``: builds on every save, and serves the reports, whose pages update by themselves."""
