@@ -17,9 +17,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stemtasks.audio.blocks import Stream
+from stemtasks.audio.program import KEPT_BYTES, _Log, filled
 from stemtasks.audio.wav import write_wav
 from stemtasks.errors import CommandError, SpecError
-from stemtasks.generators.command import COPIED_BYTES, KEPT_BYTES, _filled, _Log, command
+from stemtasks.generators.command import COPIED_BYTES, command
 from stemtasks.progress import on_frames
 from stemtasks.spec import schema
 from stemtasks.timeline import Section, Timeline
@@ -265,7 +266,7 @@ def test_a_tempo_that_the_song_has_not(scratch):
 @given(st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"])))
 def test_any_text_passes_when_its_braces_are_doubled(text):
     doubled = text.replace("{", "{{").replace("}", "}}")
-    assert _filled(["p", "{output}", doubled], {"output": "/o"}, []) == ["p", "/o", text]
+    assert filled(["p", "{output}", doubled], {"output": "/o"}, []) == ["p", "/o", text]
 
 
 def test_programs_that_cannot_be_started(scratch, tmp_path, monkeypatch):
