@@ -1328,6 +1328,26 @@ DELIVERIES = [
         },
     ),
     Case(
+        "a format of a program that is not named",
+        HEAD + TONE + X + 'stems = false\nmaster = { format = "command", ending = "m4a" }\n',
+        "needs encode and decode",
+        {"write all three": way(('"m4a"', '"m4a", encode = ["a", "{{output}}"], decode = ["b", "{{output}}"]'))},
+    ),
+    Case(
+        "a program of no format",
+        HEAD + TONE + X + 'stems = false\nmaster = { ending = "m4a" }\n',
+        "are of format 'command'",
+        {
+            "leave them out": way(('ending = "m4a"', "")),
+            "write that": way(
+                (
+                    'ending = "m4a"',
+                    'format = "command", ending = "m4a", encode = ["{{output}}"], decode = ["{{output}}"]',
+                )
+            ),
+        },
+    ),
+    Case(
         "a date of no calendar",
         HEAD + TONE + '[tags]\ndate = "26.11.2026"\n',
         "tags.date",

@@ -253,6 +253,42 @@ def test_the_report_in_an_archive_plays_what_lies_beside_it(delivered):
     assert re.sub(apart, "", page) == re.sub(apart, "", own), "but for the players, and what is of one machine"
 
 
+FFMPEG = imageio_ffmpeg.get_ffmpeg_exe()
+AAC = f"""
+[deliveries.phone]
+stems = false
+master = {{ format = "command", ending = "m4a", encode = [
+    "{FFMPEG}", "-v", "error", "-i", "{{input}}", "-c:a", "aac", "-b:a", "96k", "-bitexact", "{{output}}",
+], decode = ["{FFMPEG}", "-v", "error", "-i", "{{input}}", "-c:a", "pcm_f32le", "{{output}}"] }}
+"""
+
+
+def test_what_another_program_encodes_is_verified_as_it_decodes_it(project):
+    project.spec(SPEC + AAC)
+    made = ["archive:song/phone", "convert:song/phone/master"]
+    assert {*made} <= {*project.build("archive:song/phone").done["ran"]}
+    content = held(project, "Phone")["Song_Master_16k.m4a"]
+    (project.folder / "song.m4a").write_bytes(content)
+    decoding = [FFMPEG, "-v", "error", "-i", str(project.folder / "song.m4a"), "-f", "f64le", "pipe:1"]
+    found = np.frombuffer(subprocess.run(decoding, capture_output=True, check=True).stdout).reshape(-1, 2)
+    master = source_of(project, "master.wav")
+    assert content[4:8] == b"ftyp"
+    assert 0 <= len(found) - FRAMES <= 1600
+    difference = found[:FRAMES] - master
+    assert 10 * np.log10(np.mean(difference**2) / np.mean(master**2)) < -10
+    assert 20 * np.log10(true_peak_oracle.exact_peak(found)) <= -1.0
+    (file,) = json.loads(held(project, "Phone")["manifest.json"])["files"]
+    assert (file["measurements"]["frames"], file["measurements"]["subtype"]) == (FRAMES, "M4A")
+    project.edit('"96k"', '"64k"')
+    assert project.build("archive:song/phone").done == {"ran": made}
+    project.edit('"-c:a", "pcm_f32le"', '"-af", "adelay=20:all=1"')
+    failed = project.doit("archive:song/phone").lines("FAILED")["convert:song/phone/master"]
+    assert "what the encoder changed is" in failed
+    project.edit('"-af", "adelay=20:all=1"', '"-no-such-option"')
+    failed = project.doit("archive:song/phone").lines("FAILED")["convert:song/phone/master"]
+    assert re.match(r"spec/song.toml: deliveries.phone: decode .*ffmpeg.*: it failed with exit code ", failed)
+
+
 def test_a_folder_has_the_files_of_the_zip_each_a_target_that_is_made_right_again(delivered):
     zipped = held(delivered, "Label")
     delivered.edit("numbers = true", 'numbers = true\ncontainer = "folder"')

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,8 @@ from stemtasks.dsp.level import peak
 
 FLOAT_ROUNDING = 2.0**-24
 """Of float32, relative to what is rounded."""
+MOST_PADDING_SECONDS = 0.1
+"""What encoders fill up their last frames with."""
 DITHERED_STEPS = 1.5
 """How far rounding with triangular noise of +-1 step is off, at most."""
 
@@ -46,19 +49,59 @@ def convert(inputs: dict[str, Path], outputs: dict[str, Path], params: dict[str,
     ``peak_before_dbfs`` the highest. With a role ``loudness`` that over time is written; ``measure`` is ``levels``,
     ``loudness`` or ``master``, which adds the true peak.
     """
+    encoder = Encoder(inputs, outputs["audio"], params)
     if "encode" in params["parts"]:
-        source, how = plugins.call(params["parts"]["encode"], inputs, outputs, params, arguments={}, offered={})
+        source, how = plugins.call(
+            params["parts"]["encode"], inputs, outputs, params, encoder, arguments={}, offered={}
+        )
     else:
         source, how = inputs["audio"], {}
-        write(source, outputs["audio"], params)
-    facts = measured(outputs["audio"], params["measure"], outputs.get("loudness"))
-    write_facts(outputs["facts"], facts | how | compared(source, outputs["audio"], params))
-    if source != inputs["audio"]:
-        source.unlink()
+        encoder.write(source)
+    facts = encoder.measured(params["measure"], outputs.get("loudness"))
+    facts |= how | compared(source, encoder.heard, params)
+    write_facts(outputs["facts"], encoder.told(facts))
+    for path in {source, encoder.heard} - {inputs["audio"], outputs["audio"]}:
+        path.unlink()
+
+
+class Encoder:
+    """Writes a file in another form, as often as it is asked to, and knows where to hear what was written."""
+
+    def __init__(self, inputs: dict[str, Path], made: Path, params: dict[str, Any]) -> None:
+        self._inputs, self._made, self._params = inputs, made, params
+        self._program: Callable[..., None] | None = None
+        self.heard = made
+        """The file itself, or a WAV that the program for it made of it."""
+        if "program" in params["parts"]:
+            self._program = plugins.load(params["parts"]["program"])
+            self.heard = made.with_name("decoded.wav")
+
+    def write(self, source: Path) -> None:
+        """Write the file of a WAV."""
+        if self._program is None:
+            return write(source, self._made, self._params)
+        given = self._made.with_name("to-encode.wav")
+        write(source, given, self._params)
+        self._program("encode", given, self._made, self._inputs, self._params)
+        given.unlink()
+        return self._program("decode", self._made, self.heard, self._inputs, self._params)
+
+    def measured(self, measure: str, over_time: Path | None = None) -> Facts:
+        """Return what the file measures."""
+        return measured(self.heard, measure, over_time)
+
+    def told(self, facts: Facts) -> Facts:
+        """Return the facts of the file, not of what was decoded from it, which may hold a little more at its end."""
+        if self._program is None:
+            return facts
+        more = facts["frames"] - facts["source"]["frames"]
+        is_padded = 0 <= more <= MOST_PADDING_SECONDS * facts["sample_rate"]
+        frames = facts["source"]["frames"] if is_padded else facts["frames"]
+        return facts | {"frames": frames, "subtype": self._params["told"], "decoded_frames": facts["frames"]}
 
 
 def write(source: Path, made: Path, params: dict[str, Any]) -> None:
-    """Write a file in another form."""
+    """Write a file in another form that we write ourselves."""
     rate, subtype = params["sample_rate"], params["subtype"]
     with Source(source) as audio:
         blocks = at_rate(audio.blocks(), audio.frames, audio.channels, audio.sample_rate, rate)
@@ -97,7 +140,7 @@ def compared(source: Path, made: Path, params: dict[str, Any]) -> Facts:
             largest = max(largest, peak(difference))
             squares += float(np.sum(difference * difference))
             own_squares += float(np.sum(expected * expected))
-        lossy = params["format"] == "mp3"
+        lossy = params["format"] in ("mp3", "command")
         is_exact = (audio.sample_rate, audio.subtype) == (params["sample_rate"], params["subtype"])
         facts = {
             "frames": wanted,

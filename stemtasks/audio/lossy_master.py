@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from stemtasks.audio.converting import measured, write
+from stemtasks.audio.converting import Encoder
 from stemtasks.audio.facts import read_facts
 from stemtasks.audio.mastering import master
 
@@ -17,7 +17,7 @@ _TOLERANCE_LU = 0.1
 
 
 def lossy_master(
-    inputs: dict[str, Path], outputs: dict[str, Path], params: dict[str, Any]
+    inputs: dict[str, Path], outputs: dict[str, Path], params: dict[str, Any], encoder: Encoder
 ) -> tuple[Path, dict[str, Any]]:
     """Write ``audio`` of the WAV master, and return the WAV that it was encoded from and how it was made.
 
@@ -30,8 +30,8 @@ def lossy_master(
     limited["loudness"] = folder / "limited.loudness.json"
     asked, wanted = params["loudness_lufs"], params["loudness_lufs"]
     for encodings in range(1, _MOST_ENCODINGS + 1):
-        write(source, outputs["audio"], params)
-        facts = measured(outputs["audio"], "master")
+        encoder.write(source)
+        facts = encoder.measured("master")
         over_db = facts["true_peak_dbtp"] - ceiling
         off_lu = 0.0 if asked is None or facts["lufs"] is None else asked - facts["lufs"]
         if (over_db <= 0 and abs(off_lu) <= _TOLERANCE_LU) or encodings == _MOST_ENCODINGS:

@@ -22,6 +22,8 @@ AS_IT_IS = Dressed(b"", 0, b"")
 
 def dressed_of(path: Path, file: dict[str, Any], contents: dict[str, Any], wav_chunks: list[str]) -> Dressed | None:
     """Return what a file of the archive's contents gets, or None if it is stored as it is."""
+    if file["measurements"].get("format") == "command":  # its program has its own ways
+        return None
     if path.suffix in (".flac", ".mp3"):
         return Dressed(*tagged(path, tags_of(file, contents)), b"")
     if path.suffix != ".wav" or not wav_chunks:

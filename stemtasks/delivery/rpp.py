@@ -14,7 +14,7 @@ from stemtasks.delivery.names import one_line
 from stemtasks.delivery.session import Track, decimal, file_name, seconds_of, signature_of, tracks_of
 
 SOURCES = {"flac": "FLAC", "mp3": "MP3", "wav": "WAVE"}
-"""What reads a file, by its ending."""
+"""What reads a file, by its ending; all others are for its VIDEO source, which decodes with ffmpeg or the system."""
 CUSTOM = 0x1000000
 """Says that a colour is one's own."""
 
@@ -69,7 +69,7 @@ def _track(track: Track, seconds: str) -> list[str]:
         "      VOLPAN 1 0 1 -1",
         "      SOFFS 0",
         "      PLAYRATE 1 1 0 -1 0 0.0025",
-        f"      <SOURCE {SOURCES[track.file.rpartition('.')[2]]}",
+        f"      <SOURCE {SOURCES.get(track.file.rpartition('.')[2], 'VIDEO')}",
         f"        FILE {quoted(track.file)}",
         "      >",
         "    >",

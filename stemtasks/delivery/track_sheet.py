@@ -80,7 +80,8 @@ def format_of(song: dict[str, Any], files: list[dict[str, Any]]) -> str:
 def _form(file: dict[str, Any], song: dict[str, Any]) -> str:
     facts = file["measurements"]
     container = {"flac": "FLAC ", "rf64": "RF64 "}.get(facts.get("format"), "")
-    return container + FORMATS[facts.get("subtype", song["subtype"])]
+    subtype = facts.get("subtype", song["subtype"])
+    return container + FORMATS.get(subtype, subtype)
 
 
 def _song(song: dict[str, Any], files: list[dict[str, Any]]) -> list[tuple[str, str]]:

@@ -6,6 +6,7 @@ archive of its own.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -24,6 +25,7 @@ PARTS = ("stems", "mix", "master", "previews")
 MP3_RATES = (8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000)
 """MPEG-1, 2 and 2.5 layer III have no others."""
 ENDINGS = {"wav": "wav", "rf64": "wav", "flac": "flac", "mp3": "mp3"}
+ENDING = re.compile(r"[A-Za-z0-9]+")
 MP3_SUBTYPE = "MPEG_LAYER_III"
 PREMASTER = "premaster"
 """The mix at a delivery's sample rate, as its master is made of it; it is not delivered."""
@@ -31,21 +33,32 @@ PREMASTER = "premaster"
 
 @dataclass(frozen=True)
 class Form:
-    """What the files of a part are: a format, a subtype as it is read back, a sample rate in Hz."""
+    """What the files of a part are: a format, a subtype as it is read back, a sample rate in Hz.
+
+    What a program encodes has the subtype of the WAV that it is given; ``encode`` and ``decode`` are its command lines.
+    """
 
     format: str
     subtype: str
     sample_rate: int
+    encode: tuple[str, ...] = ()
+    decode: tuple[str, ...] = ()
+    own_ending: str = ""
 
     @property
     def is_lossy(self) -> bool:
         """Return whether what is read back is not what was written."""
-        return self.format == "mp3"
+        return self.format in ("mp3", "command")
 
     @property
     def ending(self) -> str:
         """Return the ending of the files' names."""
-        return ENDINGS[self.format]
+        return self.own_ending or ENDINGS[self.format]
+
+    @property
+    def told(self) -> str:
+        """Return what facts call its subtype: of what a program encodes, the name of that."""
+        return self.own_ending.upper() if self.format == "command" else self.subtype
 
 
 @dataclass(frozen=True)
@@ -294,6 +307,17 @@ def _form(song: Song, table: DeliveryTable, part: str, where: str) -> Form | Non
 
 def form_of(files: FilesTable, sample_rate: int, subtype: str, where: str) -> Form:
     """Return what files are, ``subtype`` where their table says none; raises ``SpecError`` where none can be so."""
+    programs = files.encode or (), files.decode or ()
+    if files.format == "command":
+        if not all(programs) or not ENDING.fullmatch(files.ending):
+            raise SpecError(
+                f"{where}: format 'command' needs encode and decode, two programs, and an ending of letters and "
+                "digits; write all three"
+            )
+        given = files.subtype or ("PCM_24" if subtype == "FLOAT" else subtype)  # few encoders read float
+        return Form("command", given, sample_rate, tuple(programs[0]), tuple(programs[1]), files.ending)
+    if any(programs) or files.ending:
+        raise SpecError(f"{where}: encode, decode and ending are of format 'command'; leave them out, or write that")
     if files.format == "mp3":
         if files.subtype is not None:
             raise SpecError(f"{where}.subtype: MP3 has none; leave it out")

@@ -13,7 +13,7 @@ import math
 import types
 import typing
 from collections.abc import Mapping
-from dataclasses import MISSING, dataclass, fields
+from dataclasses import MISSING, dataclass, fields, replace
 from functools import cache, cached_property
 from typing import Annotated, Any, Literal
 
@@ -67,6 +67,10 @@ class Schema:
         """Return the parameters that name what lies outside the spec, what a command needs first."""
         kinds = ((InputPath, VariableName), (CommandLine,))
         return tuple(each for kind in kinds for each in self.parameters if any(map(each.is_a, kind)))
+
+    def only(self, name: str, called: str) -> Schema:
+        """Return a schema of one of its parameters, by another name."""
+        return replace(self, parameters=(replace(self.by_name[name], name=called),))
 
     @cached_property
     def brings_audio(self) -> bool:

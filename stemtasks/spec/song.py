@@ -275,7 +275,7 @@ class Song:
                     part: {
                         "format": form.format,
                         "ending": form.ending,
-                        "subtype": form.subtype,
+                        "subtype": form.told,
                         **({"sample_rate": form.sample_rate} if part == "previews" else {}),
                     }
                     for part, form in delivery.forms.items()
@@ -317,7 +317,7 @@ class Song:
         """Return the limits of a file as it is in a delivery: the song's or the stem's, and over them its own."""
         table = self.verify if stem is None else stem.verify
         form = delivery.forms[part]
-        limits = self.limits(table, self.song.channels, form.subtype) | delivery.verify
+        limits = self.limits(table, self.song.channels, form.told) | delivery.verify
         limits["sample_rate"] = form.sample_rate
         if part in ("master", "previews"):
             limits |= {"loudness_lufs": self.loudness_of(delivery), "ceiling_dbtp": self.ceiling_of(delivery)}

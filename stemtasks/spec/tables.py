@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal
 
-from stemtasks.units import Beats, Bpm, File, Fraction, GainDb, Length, Longest, Pan, Range
+from stemtasks.units import Arguments, Beats, Bpm, CommandLine, File, Fraction, GainDb, Length, Longest, Pan, Range
 
 Name = Annotated[str, Longest(200)]
 Table = Annotated[dict[str, Any], Longest(100, "keys")]
@@ -273,13 +273,23 @@ class FilesTable:
     Attributes
     ----------
     format
-        'wav' is RF64 past 4 GiB, 'rf64' always is; 'mp3' has the highest constant bit rate.
+        'wav' is RF64 past 4 GiB, 'rf64' always is; 'mp3' has the highest constant bit rate; 'command' is what a
+        program makes of a WAV.
     subtype
-        The song's if not given, and PCM_24 for FLAC of a FLOAT song; MP3 has none.
+        The song's if not given, and PCM_24 for FLAC of a FLOAT song; MP3 has none. Of 'command': of that WAV.
+    encode
+        Of 'command': the program and its arguments; {input} is the WAV, {output} the file to write.
+    decode
+        Of 'command': what makes a WAV, {output}, of that file, {input}: by it the file is verified.
+    ending
+        Of 'command': of the files' names, such as 'm4a'.
     """
 
-    format: Literal["wav", "rf64", "flac", "mp3"] = "wav"
+    format: Literal["wav", "rf64", "flac", "mp3", "command"] = "wav"
     subtype: Subtype | None = None
+    encode: Annotated[Arguments, CommandLine("input output sample_rate")] | None = None
+    decode: Annotated[Arguments, CommandLine("input output sample_rate")] | None = None
+    ending: Annotated[str, "an ending", Longest(8)] = ""
 
 
 @dataclass(frozen=True)

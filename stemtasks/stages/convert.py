@@ -9,7 +9,10 @@ from typing import TYPE_CHECKING, Any
 from stemtasks.audio.facts import level
 from stemtasks.audio.limits import failures
 from stemtasks.job import Job
+from stemtasks.spec import schema
 from stemtasks.spec.deliveries import PREMASTER, converted_file, master_file
+from stemtasks.spec.outside import outside
+from stemtasks.spec.tables import FilesTable
 
 if TYPE_CHECKING:
     from stemtasks.spec.deliveries import Converted
@@ -17,6 +20,8 @@ if TYPE_CHECKING:
 
 ENCODE = "stemtasks.audio.lossy_master:lossy_master"
 """A part, so that a limiter is in the keys of those files alone that are limited again."""
+PROGRAM = "stemtasks.audio.commanded:commanded"
+COMMAND = schema.of_table(FilesTable).only("encode", "command")
 LOSSY_RESIDUAL_DB = -3.0
 """What an encoder leaves out lies below this; a file that is late, or inverted, or another's, is above."""
 MEASURES = {"stems": "levels", "mix": "loudness", PREMASTER: "loudness", "master": "master", "previews": "master"}
@@ -50,9 +55,18 @@ def job(song: Song, converted: Converted) -> Job:
             encode = {"encode": ENCODE}
     else:
         inputs = {"audio": song.product("mix.wav")}
-        limits = {**song.mix_limits, **delivery.verify, "subtype": form.subtype, "sample_rate": form.sample_rate}
+        limits = {**song.mix_limits, **delivery.verify, "subtype": form.told, "sample_rate": form.sample_rate}
         if part == PREMASTER:
             outputs["loudness"] = outputs["facts"].replace(".json", ".loudness.json")
+    if form.format == "command":
+        encode["program"] = PROGRAM
+        inputs = dict(inputs)
+        for what in ("encode", "decode"):
+            found = outside(song, COMMAND, {"command": list(getattr(form, what))})
+            inputs |= {f"{what}/{role}": path for role, path in found.inputs.items()}
+            params |= {what: found.arguments["command"], f"{what}_packages": found.packages, "told": form.told}
+            if found.mistake:
+                params["mistake"] = found.mistake
     return Job(
         task=f"convert:{delivery.called(song, converted.name)}",
         stage="convert",
@@ -68,7 +82,10 @@ def job(song: Song, converted: Converted) -> Job:
 def run(inputs: dict[str, Path], outputs: dict[str, Path], params: dict[str, Any]) -> None:
     """Write the file, what it measures and how far it is from what it was made of."""
     from stemtasks.audio.converting import convert
+    from stemtasks.errors import SpecError
 
+    if "mistake" in params:
+        raise SpecError(params["mistake"])
     convert(inputs, outputs, params)
 
 
@@ -116,7 +133,8 @@ def _master_failures(facts: dict[str, Any], limits: dict[str, Any]) -> list[str]
 
 def summary(facts: dict[str, Any]) -> str:
     """Return the form, and what matters of it."""
-    said = f"{facts['sample_rate']} Hz, {facts['format']} {facts['subtype']}, {facts['frames']} frames"
+    form = facts["subtype"] if facts["format"] == "command" else f"{facts['format']} {facts['subtype']}"
+    said = f"{facts['sample_rate']} Hz, {form}, {facts['frames']} frames"
     if "true_peak_dbtp" in facts:
         return f"{said}, {level(facts['lufs'], 'LUFS')}, {level(facts['true_peak_dbtp'], 'dBTP')}"
     residual_dbfs, residual_db = facts["source"]["residual_dbfs"], facts["source"]["residual_db"]
