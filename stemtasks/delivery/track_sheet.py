@@ -80,7 +80,7 @@ def format_of(song: dict[str, Any], files: list[dict[str, Any]]) -> str:
 def _form(file: dict[str, Any], song: dict[str, Any]) -> str:
     facts = file["measurements"]
     container = {"flac": "FLAC ", "rf64": "RF64 "}.get(facts.get("format"), "")
-    subtype = facts.get("subtype", song["subtype"])
+    subtype: str = facts.get("subtype", song["subtype"])
     return container + FORMATS.get(subtype, subtype)
 
 
