@@ -276,7 +276,7 @@ from pathlib import Path
 from doit.doit_cmd import DoitMain
 from stemtasks.commands import project
 for turn in range(int(sys.argv[1])):
-    project.tree.cache_clear(), project.songs.cache_clear()
+    project.tree.cache_clear(), project.specs.cache_clear()
     note = "CDEFGAB"[turn % 7] + "4"
     Path("spec/song.toml").write_text(Path("song.txt").read_text().replace("NOTE", note))
     if DoitMain().run([]):
