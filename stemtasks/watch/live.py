@@ -84,17 +84,20 @@ SCRIPT = """
   const named = (each) => (each.closest(".row")?.querySelector("h3")?.textContent ?? "") + each.firstChild?.textContent;
 
   const alone = () => all("audio:not([data-together])");
-  const spot = (audio) => [audio.getAttribute("src"), audio.currentTime, !audio.paused];
+  const source = (audio) => audio.getAttribute("src").split("?")[0];
+  const spot = (audio) => [source(audio), audio.currentTime, !audio.paused];
   function resume(audio, [, at, plays]) {
     if (at) audio.currentTime = at;
     if (plays) audio.play().catch(() => {});
   }
 
-  // Load the players' files that were built again; each goes on where it was.
+  // Load the players' files that were built again; each goes on where it was. By another address: from the same one a
+  // browser may play what it kept.
   function renew(rebuilt) {
-    for (const audio of alone().filter((each) => rebuilt.includes(decodeURIComponent(each.getAttribute("src"))))) {
-      const was = spot(audio);
-      audio.load();
+    for (const audio of alone()) {
+      const was = spot(audio), file = decodeURIComponent(was[0]);
+      if (!rebuilt.includes(file)) continue;
+      audio.src = `${was[0]}?${files[file]}`;
       resume(audio, was);
     }
   }
@@ -127,7 +130,7 @@ SCRIPT = """
     }
     if (was.playing) one("#play")?.click();
     for (const audio of alone()) {
-      const before = was.alone.find(([file]) => file === audio.getAttribute("src"));
+      const before = was.alone.find(([file]) => file === source(audio));
       if (before) resume(audio, before);
     }
     scrollTo(0, was.y);
