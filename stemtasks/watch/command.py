@@ -19,7 +19,7 @@ def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
         action="store_const",
         const=DRAFTS,
         default=REPORTS,
-        help="build drafts, as 'doit draft=true' does, and show players of them in place of the reports",
+        help="build drafts (doit draft=true) instead; each has a page with players",
     )
     parser.set_defaults(run=_watch)
 
