@@ -19,7 +19,7 @@ def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
         action="store_const",
         const=DRAFTS,
         default=REPORTS,
-        help="build drafts (doit draft=true) instead; each has a page with players",
+        help="the same with drafts, and a page of players for each",
     )
     parser.set_defaults(run=_watch)
 
