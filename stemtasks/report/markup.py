@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterable, Sequence
 from html import escape
 from typing import Any
+from urllib.parse import quote
 
 from stemtasks.timeline import clock
 
@@ -43,6 +44,15 @@ def pairs(named: Iterable[tuple[str, str]], kind: str) -> str:
     """Return names and what they are, which is HTML, as a list of the class ``kind``."""
     items = "".join(f"<div><dt>{text(name)}</dt><dd>{what}</dd></div>\n" for name, what in named)
     return f'<dl class="{kind}">\n{items}</dl>\n'
+
+
+def audio(what: str, file: str, together: bool = False) -> str:
+    """Return the browser's own player of a file beside the page, with a link to it; some play together."""
+    place, marked = quote(file), " data-together" if together else ""
+    return (
+        f'<figure><figcaption>{text(what)}: <a href="{place}">{text(file)}</a></figcaption>'
+        f'<audio controls preload="none" src="{place}"{marked}></audio></figure>\n'
+    )
 
 
 def at(seconds: float) -> str:

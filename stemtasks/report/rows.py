@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from typing import Any
-from urllib.parse import quote
 
 from stemtasks.audio.facts import Facts
 from stemtasks.report import drawing
-from stemtasks.report.markup import at, level, number, table, text
+from stemtasks.report.markup import at, audio, level, number, table, text
 from stemtasks.report.material import Material, StemMaterial
 from stemtasks.report.pictures import picture_of
 from stemtasks.timeline import clock
@@ -48,9 +47,9 @@ def _stem(song: Material, stem: StemMaterial, place: int) -> str:
     more = (
         _spectrum(song, stem.title, picture, song.inputs[f"spectrogram/{stem.name}"].read_bytes())
         + (_seams(stem, song.axis.sample_rate) if listed else "")
-        + _audio(f"{stem.title}, as delivered", f"processed/{file}", together=True)
-        + _audio(f"{stem.title}, aligned", f"aligned/{file}")
-        + _audio(f"{stem.title}, as rendered", f"stems/{file}")
+        + audio(f"{stem.title}, as delivered", f"processed/{file}", together=True)
+        + audio(f"{stem.title}, aligned", f"aligned/{file}")
+        + audio(f"{stem.title}, as rendered", f"stems/{file}")
     )
     fit = "fits as it is" if stem.align["strategy"] == "none" else text(stem.align["strategy"])
     return _row(
@@ -78,7 +77,7 @@ def _whole(song: Material, kind: str, facts: Facts) -> str:
         f"{level(facts['lufs'], 'LUFS')}, peak {level(facts['peak_dbfs'], 'dBFS')}",
         f'<button type="button" data-hear>Hear the {kind}</button>',
         drawing.waveform(song.axis, picture, f"Waveform of the {kind}"),
-        _spectrum(song, f"the {kind}", picture, image) + _audio(f"The {kind}", f"{kind}.wav", together=True),
+        _spectrum(song, f"the {kind}", picture, image) + audio(f"The {kind}", f"{kind}.wav", together=True),
     )
 
 
@@ -94,14 +93,6 @@ def _row(data: str, name: str, title: str, about: str, buttons: str, drawn: str,
 def _spectrum(song: Material, what: str, picture: dict[str, Any], image: bytes) -> str:
     drawn = drawing.spectrogram(song.axis, picture, image, f"Spectrogram of {what}")
     return f"<figure>{drawn}<figcaption>{SPECTRUM}</figcaption></figure>\n"
-
-
-def _audio(what: str, file: str, together: bool = False) -> str:
-    place, marked = quote(file), " data-together" if together else ""
-    return (
-        f'<figure><figcaption>{text(what)}: <a href="{place}">{text(file)}</a></figcaption>'
-        f'<audio controls preload="none" src="{place}"{marked}></audio></figure>\n'
-    )
 
 
 def _seams(stem: StemMaterial, rate: int) -> str:

@@ -10,22 +10,25 @@ from collections.abc import Callable
 from typing import BinaryIO
 
 from stemtasks.paths import BUILD
+from stemtasks.watch.kinds import Kind
 
 MOST_KEPT = 128
 """Files that are kept open."""
 
 
 class Files:
-    """The files of ``build/``; one that a build at work has taken away, to make it anew, is there until it has."""
+    """The files that are served; one that a build at work has taken away, to make it anew, is there until it has."""
 
-    def __init__(self, is_building: Callable[[], bool]) -> None:
+    def __init__(self, kind: Kind, is_building: Callable[[], bool]) -> None:
+        self._within, self._prefix = kind.folder.relative_to(BUILD).parts, kind.prefix
         self._is_building = is_building
         self._lock = threading.Lock()
         self._kept: dict[tuple[str, ...], int] = {}
 
     def open(self, names: list[str]) -> BinaryIO | None:
         """Return a file, by the names on the way to it, or None where there is none; it is read by ``os.pread``."""
-        found = opened(names) if all(map(is_name, names)) else None
+        is_shown = all(map(is_name, names)) and names[-1].startswith(self._prefix)
+        found = opened([*self._within, *names]) if is_shown else None
         with self._lock:
             before = self._kept.pop(tuple(names), None)
             if found is None and before is not None and self._is_building():

@@ -10,7 +10,7 @@ import threading
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from stemtasks.paths import BUILD
+from stemtasks.watch.kinds import REPORTS, Kind
 from stemtasks.watch.places import place
 
 
@@ -25,7 +25,8 @@ class Wrong(NamedTuple):
 class Board:
     """All of it, for all songs."""
 
-    def __init__(self) -> None:
+    def __init__(self, kind: Kind = REPORTS) -> None:
+        self.kind = kind
         self._lock = threading.Lock()
         self._is_building = False
         self._wrong: list[Wrong] = []
@@ -73,8 +74,8 @@ class Board:
             self._is_building = False
 
     def shown(self, folder: str) -> dict[str, Any]:
-        """Return what a page of a folder of ``build/`` needs to know, as plain data; of the whole for ``""``."""
-        begin = f"{BUILD}/{folder}/" if folder else f"{BUILD}/"
+        """Return what a page of a song's folder needs to know, as plain data; of the whole for ``""``."""
+        begin = f"{self.kind.folder / folder}/"
         with self._lock:
             return {
                 "building": self._is_building,
@@ -93,7 +94,9 @@ class Board:
         return [
             path
             for path in sorted({*there, *(path for path in self._shown if path.startswith(begin))})
-            if not path.endswith((".json", ".zip")) and "/." not in path
+            if not path.endswith((".json", ".zip"))
+            and "/." not in path
+            and Path(path).name.startswith(self.kind.prefix)
         ]
 
     def _version(self, path: str) -> str:

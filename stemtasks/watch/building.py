@@ -1,7 +1,7 @@
 """The build that ``stemtasks watch`` starts: doit's own, which also tells what it rests on and what becomes of tasks.
 
-It runs in a process of its own, as ``python -m stemtasks.watch.building DESCRIPTOR``, and writes a line of JSON at a
-time to that descriptor:
+It runs in a process of its own, as ``python -m stemtasks.watch.building DESCRIPTOR [NAME=VALUE ...]``, with doit's
+variables, and writes a line of JSON at a time to that descriptor:
 
     {"rests_on": {PATH: STAMP}, "broken": [[SONG, LINE, ...], ...]}    once songs are loaded; the first again at the end
     {"made": {PATH: DIGEST}}                                           of a task whose files are right
@@ -87,7 +87,7 @@ class _Heard:
         return getattr(self.stream, name)
 
 
-def main(descriptor: int) -> int:
+def main(descriptor: int, *variables: str) -> int:
     """Build all that can be built, and return doit's exit code."""
     from doit.doit_cmd import DoitMain  # noqa: PLC0415 - a signal is a line by now
 
@@ -100,7 +100,7 @@ def main(descriptor: int) -> int:
     with os.fdopen(descriptor, "w", encoding="utf-8") as channel:
         Telling.channel = channel
         options.reporter = Telling
-        code: int = DoitMain().run(["run", "--continue"])
+        code: int = DoitMain().run(["run", "--continue", *variables])
         with contextlib.suppress(OSError):
             channel.write(json.dumps({"ended": heard.end}) + "\n")
             channel.flush()
@@ -108,4 +108,4 @@ def main(descriptor: int) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(int(sys.argv[1])))
+    sys.exit(main(int(sys.argv[1]), *sys.argv[2:]))

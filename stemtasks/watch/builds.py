@@ -33,7 +33,7 @@ class Build:
         before = signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
         try:
             self._process = subprocess.Popen(
-                [sys.executable, "-P", "-m", "stemtasks.watch.building", str(writes)],
+                [sys.executable, "-P", "-m", "stemtasks.watch.building", str(writes), *board.kind.variables],
                 stdin=subprocess.DEVNULL,
                 pass_fds=(writes,),
                 process_group=0,  # Ctrl-C is for us, and once for it

@@ -3,7 +3,8 @@
 The script asks four times a second whether a file of the page is another than before: a connection that is held open
 would be one of the six that a browser has, which the players need. A changed page is fetched and held against the one
 before; only where the two differ the page that is seen is changed, so that what a person opened, typed or plays stays.
-Where players come or go the page is loaded anew, and put back to its place.
+Where players come or go the page is loaded anew, and put back to its place. Players that play together are the page's
+own script's to load; those that play alone are loaded here.
 """
 
 LOOK_MS = 250
@@ -82,13 +83,32 @@ SCRIPT = """
   const all = (selector) => [...document.querySelectorAll(selector)];
   const named = (each) => (each.closest(".row")?.querySelector("h3")?.textContent ?? "") + each.firstChild?.textContent;
 
+  const alone = () => all("audio:not([data-together])");
+  const source = (audio) => audio.getAttribute("src").split("?")[0];
+  const spot = (audio) => [source(audio), audio.currentTime, !audio.paused];
+  function resume(audio, [, at, plays]) {
+    if (at) audio.currentTime = at;
+    if (plays) audio.play().catch(() => {});
+  }
+
+  // Load the players' files that were built again; each goes on where it was. By another address: from the same one a
+  // browser may play what it kept.
+  function renew(rebuilt) {
+    for (const audio of alone()) {
+      const was = spot(audio), file = decodeURIComponent(was[0]);
+      if (!rebuilt.includes(file)) continue;
+      audio.src = `${was[0]}?${files[file]}`;
+      resume(audio, was);
+    }
+  }
+
   function again() {
     const pressed = all('[data-set][aria-pressed="true"]');
     sessionStorage.setItem(kept, JSON.stringify({
       y: scrollY, open: all("details").map((each) => [named(each), each.open]),
       pressed: pressed.map((each) => [each.closest("[data-stem]")?.dataset.stem, each.dataset.set]),
       hear: one('[name="hear"]:checked')?.value, at: one("#position")?.value,
-      playing: one("#play")?.textContent === "Pause",
+      playing: one("#play")?.textContent === "Pause", alone: alone().map(spot),
     }));
     location.reload();
   }
@@ -109,6 +129,10 @@ SCRIPT = """
       position.dispatchEvent(new Event("input"));
     }
     if (was.playing) one("#play")?.click();
+    for (const audio of alone()) {
+      const before = was.alone.find(([file]) => file === source(audio));
+      if (before) resume(audio, before);
+    }
     scrollTo(0, was.y);
   }
 
@@ -144,6 +168,7 @@ SCRIPT = """
       files = state.files;
       const wanted = files[name] ?? state.page;
       if (wanted !== version) await update(wanted);
+      renew(rebuilt);
       if (rebuilt.length) document.dispatchEvent(new CustomEvent("rebuilt", { detail: rebuilt }));
     } catch (error) {
       if (!(error instanceof TypeError)) throw error;  // the server is gone: the next look says so

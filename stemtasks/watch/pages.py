@@ -1,27 +1,31 @@
-"""The pages that are served: the reports as they lie on the disk, with the script that keeps them up to date."""
+"""The pages that are served: the reports as they lie on the disk, with the script that keeps them up to date.
+
+Where no build makes a page there is one of ours: the list of songs until there is one, and a draft's players.
+"""
 
 from __future__ import annotations
 
 import os
 import re
+from pathlib import PurePosixPath
 from typing import NamedTuple
 from urllib.parse import quote
 
 import xxhash
 
-from stemtasks.paths import BUILD, SPEC
+from stemtasks.paths import SPEC
+from stemtasks.report import markup, style
 from stemtasks.report.markup import text
 from stemtasks.watch.beneath import Files, is_name
 from stemtasks.watch.board import Board
+from stemtasks.watch.kinds import DRAFTS
 from stemtasks.watch.live import SCRIPT, STYLE
 
 POLICY = re.compile(r'<meta http-equiv="Content-Security-Policy" content="[^"]*')
 CONNECTS = "connect-src 'self'"
 SCRIPTS = "script-src 'unsafe-inline'"
 """What the script needs of a page's policy."""
-OWN_POLICY = f"default-src 'none'; img-src data:; style-src 'unsafe-inline'; {SCRIPTS}"
-OF_A_SONG = ("report.html", "build.html")
-"""The pages that a build makes of a song."""
+OWN_POLICY = f"default-src 'none'; img-src data:; media-src 'self'; style-src 'unsafe-inline'; {SCRIPTS}"
 
 
 class Page(NamedTuple):
@@ -36,19 +40,35 @@ def page_of(names: list[str], files: Files, board: Board) -> Page | None:
     if not all(map(is_name, names)):
         return None
     if names == ["index.html"]:
-        return _on_disk(names, files, board) or _own("Songs", _listed())
-    if len(names) == 2 and names[1] in OF_A_SONG:
+        return _on_disk(names, files, board) or _own(board.kind.title, _listed(board))
+    if len(names) == 2 and names[1] in board.kind.pages:
         return _on_disk(names, files, board) or (
-            _own(names[0], _NOT_YET) if (SPEC / f"{names[0]}.toml").is_file() else None
+            _not_on_disk(names[0], board) if (SPEC / f"{names[0]}.toml").is_file() else None
         )
     return None
 
 
-_NOT_YET = '<p>Its report is not built yet.</p>\n<p><a href="../">All songs</a></p>\n'
+def _not_on_disk(song: str, board: Board) -> Page:
+    """Return what there is of a song that has no page: its draft's players; that its report is not built yet."""
+    if board.kind is not DRAFTS:
+        return _own(song, f"<p>Its report is not built yet.</p>\n{_TO_ALL}")
+    files = [file for file in board.shown(song)["files"] if file.endswith(".wav")]
+    heard = [file for name in ("master", "mix") if (file := f"{DRAFTS.prefix}{name}.wav") in files]
+    heard += [file for file in files if file.startswith("processed/")]
+    players = "".join(markup.audio(_stem(file), file) for file in heard) or "<p>Nothing of it is built yet.</p>\n"
+    return _own(f"{song} - draft", f'<p class="note">{_WHAT_IT_IS}</p>\n{players}{_TO_ALL}')
+
+
+_WHAT_IT_IS = "A draft, to listen to while the song is written: it is at a lower rate, and is not delivered."
+_TO_ALL = '<p><a href="../">All songs</a></p>\n'
+
+
+def _stem(file: str) -> str:
+    return PurePosixPath(file).stem.removeprefix(DRAFTS.prefix)
 
 
 def _on_disk(names: list[str], files: Files, board: Board) -> Page | None:
-    version = board.version("/".join((BUILD.name, *names)))
+    version = board.version(board.kind.folder.joinpath(*names).as_posix())
     file = files.open(names)
     if file is None:
         return None
@@ -57,11 +77,12 @@ def _on_disk(names: list[str], files: Files, board: Board) -> Page | None:
     return _live(read.decode("utf-8", errors="replace"), version)
 
 
-def _listed() -> str:
-    """Return a list of all songs, also of those that have no report yet."""
-    songs = {path.stem for path in SPEC.glob("*.toml")} | {path.parent.name for path in BUILD.glob("*/report.html")}
+def _listed(board: Board) -> str:
+    """Return a list of all songs, also of those that have no page yet."""
+    page, folder = board.kind.pages[0], board.kind.folder
+    songs = {path.stem for path in SPEC.glob("*.toml")} | {path.parent.name for path in folder.glob(f"*/{page}")}
     rows = "".join(
-        f'<li><a href="{quote(name)}/report.html">{text(name)}</a></li>\n' for name in sorted(songs) if is_name(name)
+        f'<li><a href="{quote(name)}/{page}">{text(name)}</a></li>\n' for name in sorted(songs) if is_name(name)
     )
     return f"<ul>\n{rows}</ul>\n"
 
@@ -73,7 +94,7 @@ def _own(title: str, body: str) -> Page:
         f'<meta http-equiv="Content-Security-Policy" content="{OWN_POLICY}">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
         f'<title>{text(title)}</title>\n<link rel="icon" href="data:,">\n'
-        "<style>:root { color-scheme: light dark; font: 16px/1.5 system-ui, sans-serif; }</style>\n</head>\n"
+        f"<style>{style.STYLE}</style>\n</head>\n"
         f"<body>\n<main>\n<h1>{text(title)}</h1>\n{body}</main>\n</body>\n</html>\n"
     )
     return _live(page, xxhash.xxh3_128_hexdigest(page.encode(errors="surrogatepass")))

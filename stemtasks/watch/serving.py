@@ -1,4 +1,4 @@
-"""The reports over HTTP, for the browsers of this machine alone.
+"""The reports or the drafts over HTTP, for the browsers of this machine alone.
 
 An address has a token that no other page or user knows. ``Host`` must be ours, so that no other site's name can be
 turned into our address (DNS rebinding), and an ``Origin`` too. What is served lies below ``build/``, is reached without
@@ -60,7 +60,7 @@ class Server(ThreadingMixIn, TCPServer):
 
     def __init__(self, board: Board, port: int) -> None:
         self.board = board
-        self.files = Files(lambda: board.is_building)
+        self.files = Files(board.kind, lambda: board.is_building)
         self.token = secrets.token_urlsafe(24)
         self._room = threading.BoundedSemaphore(MOST_CONNECTIONS)
         super().__init__((HOST, port), Handler)
@@ -164,7 +164,7 @@ class Handler(BaseHTTPRequestHandler):
         if folder and not is_name(folder):
             return self._refuse(HTTPStatus.NOT_FOUND)
         shown = self.server.board.shown(folder)
-        names = [folder, "report.html"] if folder else ["index.html"]
+        names = [folder, self.server.board.kind.pages[0]] if folder else ["index.html"]
         page = page_of(names, self.server.files, self.server.board)
         return self._send(json.dumps({**shown, "page": page.version if page else ""}).encode(), TYPES[".json"])
 

@@ -1,4 +1,4 @@
-"""Build on every save, and serve the reports, until a signal comes."""
+"""Build on every save, and serve the reports or the drafts, until a signal comes."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from stemtasks.errors import SpecError
 from stemtasks.watch.board import Board
 from stemtasks.watch.builds import Build
 from stemtasks.watch.following import Followed
+from stemtasks.watch.kinds import Kind
 from stemtasks.watch.serving import Server
 
 
@@ -27,11 +28,11 @@ class _EndedError(BaseException):
         self.code = 128 + number
 
 
-def watch(port: int) -> int:
+def watch(port: int, kind: Kind) -> int:
     """Say the address, build and serve until a signal comes; return the exit code of one that a signal ended."""
     if not Path("dodo.py").is_file():
         raise SpecError(f"{os.getcwd()}: has no dodo.py; run this in a song's folder")
-    board = Board()
+    board = Board(kind)
     server = _server(board, port)
     print(f"{server.address}  open this; Ctrl-C ends it", flush=True)
     for number in SIGNALS:

@@ -20,13 +20,13 @@ LONGEST_S = 120.0
 class Watch:
     """A watch of a project, from its first line on."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *options: str) -> None:
         if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as in a shell's background job, and inherited
             signal.signal(signal.SIGINT, signal.default_int_handler)
         self.folder, self.log = folder, folder.parent / f"{folder.name}.log"
         with open(self.log, "wb") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "stemtasks.cli", "watch"],
+                [sys.executable, "-m", "stemtasks.cli", "watch", *options],
                 cwd=folder,
                 stdout=log,
                 stderr=subprocess.STDOUT,
@@ -93,9 +93,9 @@ class Watch:
 
 
 @contextmanager
-def watching(folder: Path) -> Iterator[Watch]:
+def watching(folder: Path, *options: str) -> Iterator[Watch]:
     """Yield a watch, which is over afterwards."""
-    watch = Watch(folder)
+    watch = Watch(folder, *options)
     try:
         yield watch
     finally:
