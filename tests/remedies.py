@@ -31,7 +31,7 @@ SYNTH = '[stems.a]\ngenerator = "synth"\n[stems.a.patterns]\ndefault = "1 . 5 ."
 DRUMS = '[stems.a]\ngenerator = "drums"\n[stems.a.patterns.default]\nkick = "x..."\n'
 COMMAND = f"""[stems.a]
 generator = "command"
-command = ["{sys.executable}", "{{input}}", "{{output}}"]
+command = ["{sys.executable}", "{{input}}", "{output}"]
 inputs = ["render.py"]
 """
 NO_TEMPO = ("bpm = 120\n", "")
@@ -1270,7 +1270,7 @@ COMMANDS = [
         "no command",
         HEAD + '[stems.a]\ngenerator = "command"\ncommand = []\ninputs = ["render.py"]\n',
         "is empty; name the program first",
-        {"name the program first, then its arguments": way(("[]", f'["{sys.executable}", "{{input}}", "{{output}}"]'))},
+        {"name the program first, then its arguments": way(("[]", f'["{sys.executable}", "{{input}}", "{output}"]'))},
     ),
     Case(
         "no output",
@@ -1331,7 +1331,7 @@ DELIVERIES = [
         "a format of a program that is not named",
         HEAD + TONE + X + 'stems = false\nmaster = { format = "command", ending = "m4a" }\n',
         "needs encode and decode",
-        {"write all three": way(('"m4a"', '"m4a", encode = ["a", "{{output}}"], decode = ["b", "{{output}}"]'))},
+        {"write all three": way(('"m4a"', '"m4a", encode = ["a", "{output}"], decode = ["b", "{output}"]'))},
     ),
     Case(
         "a program of no format",
@@ -1342,7 +1342,7 @@ DELIVERIES = [
             "write that": way(
                 (
                     'ending = "m4a"',
-                    'format = "command", ending = "m4a", encode = ["{{output}}"], decode = ["{{output}}"]',
+                    'format = "command", ending = "m4a", encode = ["{output}"], decode = ["{output}"]',
                 )
             ),
         },
