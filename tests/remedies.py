@@ -31,7 +31,7 @@ SYNTH = '[stems.a]\ngenerator = "synth"\n[stems.a.patterns]\ndefault = "1 . 5 ."
 DRUMS = '[stems.a]\ngenerator = "drums"\n[stems.a.patterns.default]\nkick = "x..."\n'
 COMMAND = f"""[stems.a]
 generator = "command"
-command = ["{sys.executable}", "{{input}}", "{output}"]
+command = ["{sys.executable}", "{{input}}", "{{output}}"]
 inputs = ["render.py"]
 """
 NO_TEMPO = ("bpm = 120\n", "")
@@ -1270,7 +1270,7 @@ COMMANDS = [
         "no command",
         HEAD + '[stems.a]\ngenerator = "command"\ncommand = []\ninputs = ["render.py"]\n',
         "is empty; name the program first",
-        {"name the program first, then its arguments": way(("[]", f'["{sys.executable}", "{{input}}", "{output}"]'))},
+        {"name the program first, then its arguments": way(("[]", f'["{sys.executable}", "{{input}}", "{{output}}"]'))},
     ),
     Case(
         "no output",
