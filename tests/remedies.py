@@ -1342,7 +1342,7 @@ DELIVERIES = [
             "write that": way(
                 (
                     'ending = "m4a"',
-                    'format = "command", ending = "m4a", encode = ["{output}"], decode = ["{output}"]',
+                    'format = "command", ending = "m4a", encode = ["a", "{output}"], decode = ["b", "{output}"]',
                 )
             ),
         },

@@ -299,7 +299,7 @@ class DeliveryTable:
     Attributes
     ----------
     stems
-        Whether it has the stems, or a table with their 'format' and 'subtype'.
+        Whether it has the stems, or a table: 'format' (wav, rf64, flac, mp3 or command) and 'subtype'.
     mix
         Whether it has the mix before the master, or a table as for stems.
     master
