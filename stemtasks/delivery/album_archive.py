@@ -63,7 +63,9 @@ def write_album(inputs: dict[str, Path], outputs: dict[str, Path], params: dict[
 def _dressed(path: Path, track: dict[str, Any], contents: dict[str, Any]) -> Dressed | None:
     """Return the tags of a track, where its file has any: those of its song, and its place on this album."""
     tags = track["tags"] | {"album": contents["title"], "track": track["number"]}
-    return dressed_of(path, {"role": "master"}, {"song": track | {"tags": tags}}, [])
+    return dressed_of(
+        path, {"role": "master", "measurements": track["measurements"]}, {"song": track | {"tags": tags}}, []
+    )
 
 
 def _contents(params: dict[str, Any], facts: dict[str, Facts], names: list[str], lufs: float | None) -> dict[str, Any]:

@@ -22,7 +22,8 @@ class Slow:
     def find_spec(name, path, target=None):
         if name == {held!r}:
             print("held", flush=True)
-            time.sleep(30)
+            for _ in range(300):  # a signal just before a sleep does not end it
+                time.sleep(0.1)
 sys.meta_path.insert(0, Slow)
 """
 
