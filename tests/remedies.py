@@ -1459,6 +1459,9 @@ OF_ALBUMS = "test_albums.py::test_without_a_loudness_the_songs_own_masters_are_c
 NAMED = "test_deliveries.py::test_a_format_of_ones_own_is_in_a_folder_once_it_names_its_files"
 ELSEWHERE = {
     "write a function names() beside it": NAMED,
+    "copy the dodo.py that 'stemtasks new NAME' writes": (
+        "test_deliveries.py::test_a_stage_that_an_older_dodo_file_has_not_is_named_as_such_and_is_there_in_a_new_one"
+    ),
     "container = 'zip'": NAMED,
     "give loudness_lufs, or leave gain out": IN_ALBUMS,
     "name the songs in the order of their tracks": IN_ALBUMS,

@@ -10,6 +10,7 @@ import shutil
 import subprocess
 import zipfile
 from dataclasses import replace
+from pathlib import Path
 
 import imageio_ffmpeg
 import numpy as np
@@ -17,6 +18,7 @@ import pytest
 import soundfile
 import soxr
 
+import stemtasks
 from tests import loudness_oracle, three_stems, true_peak_oracle
 from tests.pipeline import jobs, tasks_of
 from tests.project import Project
@@ -305,6 +307,19 @@ def test_a_folder_has_the_files_of_the_zip_each_a_target_that_is_made_right_agai
     assert delivered.build().done == {"restored": ["archive:song/label"]}
     assert not folder.exists()
     assert held(delivered, "Label") == zipped
+
+
+def test_a_stage_that_an_older_dodo_file_has_not_is_named_as_such_and_is_there_in_a_new_one(project):
+    new = (project.folder / "dodo.py").read_text()
+    (project.folder / "dodo.py").write_text("".join(line for line in new.splitlines(True) if '"convert"' not in line))
+    project.spec(SPEC + '[deliveries.x]\nstems = false\nmaster = { format = "flac" }\n')
+    assert project.doit("archive:song/x").lines("FAILED")["archive:song/x"] == (
+        "spec/song.toml: deliveries.x: build/song/deliveries/x/converted/master.flac: no task of dodo.py makes it, so "
+        "a stage is missing there; copy the dodo.py that 'stemtasks new NAME' writes"
+    )
+    template = Path(stemtasks.__file__).parent / "template/dodo.py"
+    (project.folder / "dodo.py").write_text(template.read_text())
+    project.build("archive:song/x")
 
 
 def test_a_format_of_ones_own_is_in_a_folder_once_it_names_its_files(project):

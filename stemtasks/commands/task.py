@@ -18,6 +18,7 @@ from stemtasks.commands.project import broken, tree
 from stemtasks.errors import StemtasksError
 from stemtasks.job import Job
 from stemtasks.paths import BUILD
+from stemtasks.spec.files import is_product
 
 PROCESS = os.getpid()
 
@@ -75,6 +76,11 @@ def _stale(path: str, asked: set[str]) -> str:
     return before or ("" if up_to_date(maker.job, tree()) else path)
 
 
+def _is_of_no_task(path: str) -> bool:
+    """Return whether a product is not there that no task makes: an older ``dodo.py`` has not all stages."""
+    return is_product(path) and path not in tree().targets and not os.path.lexists(path)
+
+
 class Build:
     """doit's action of a task; doit runs it only if ``UpToDate`` said no, or with ``-a``, which forces it."""
 
@@ -100,6 +106,12 @@ class Build:
         if stale:
             found = f"{stale}: is not what its task makes now; run doit without -s to mend it"
             return TaskFailed(f"{self.job.where}: {found}")
+        lost = next((path for path in self.job.inputs.values() if _is_of_no_task(path)), "")
+        if lost:
+            return TaskFailed(
+                f"{self.job.where}: {lost}: no task of dodo.py makes it, so a stage is missing there; copy the dodo.py "
+                "that 'stemtasks new NAME' writes"
+            )
         done, audited = self.uptodate.answer is True, self.uptodate.audited
         forced = done or options.always
         self.before = tree().records.get("tasks", self.job.task)
