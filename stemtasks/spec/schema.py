@@ -339,15 +339,32 @@ def describe(annotation: Any) -> str:
     """Return what a key accepts, in words: 'a number, 1 to 24000 Hz'."""
     origin, arguments = typing.get_origin(annotation), typing.get_args(annotation)
     if origin is Annotated:
-        marks = [str(mark) for mark in annotation.__metadata__ if not isinstance(mark, Longest) or mark.is_told]
-        return ", ".join([describe(arguments[0]), *marks])
+        return ", ".join([describe(arguments[0]), *_told(annotation)])
     if origin is typing.Union or isinstance(annotation, types.UnionType):
         return " or ".join(describe(option) for option in arguments if option is not type(None))
     if origin is Literal:
         return f"one of {', '.join(map(repr, arguments))}"
     if origin is list:
-        return f"a list of {describe(arguments[0]).removeprefix('a ')}s" if arguments else "a list"
+        return f"a list of {_several(arguments[0])}" if arguments else "a list"
     if (origin or annotation) is dict:
         return "a table"
     words = {float: "a number", int: "a whole number", str: "a string", bool: "true or false", list: "a list"}
     return words.get(annotation, "any value")
+
+
+def _several(annotation: Any) -> str:
+    """Return what the entries of a list are, in words: 'whole numbers', 'any of 'a', 'b''."""
+    origin, arguments = typing.get_origin(annotation), typing.get_args(annotation)
+    if origin is Annotated:
+        told = _told(annotation)
+        return _several(arguments[0]) + (f", each {', '.join(told)}" if told else "")
+    if origin is typing.Union or isinstance(annotation, types.UnionType):
+        return " or ".join(map(_several, arguments))
+    if origin is Literal:
+        return f"any of {', '.join(map(repr, arguments))}"
+    return f"{describe(annotation).removeprefix('a ')}s"
+
+
+def _told(annotation: Any) -> list[str]:
+    """Return what the marks of an annotation say."""
+    return [str(mark) for mark in annotation.__metadata__ if not isinstance(mark, Longest) or mark.is_told]

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 import shutil
-import subprocess
 from html.parser import HTMLParser
 
 import pytest
@@ -214,11 +213,6 @@ def test_what_failed_and_what_was_remarked_is_the_first_thing_on_the_page(templa
     )
 
 
-def test_the_players_script_is_javascript(tmp_path):
-    node = shutil.which("node")
-    if node is None:
-        pytest.skip("node is not installed")
-    (tmp_path / "player.js").write_text(PLAYER)
-    subprocess.run([node, "--check", str(tmp_path / "player.js")], check=True)
+def test_the_players_script_knows_no_element_that_the_page_has_not():
     assert not set(re.findall(r'byId\("(\w+)"\)', PLAYER)) - {
         "player", "clock", "position", "play", "said", "clear", "keys"}  # fmt: skip
