@@ -13,7 +13,7 @@ import sys
 from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from stemtasks import plugins
 from stemtasks.action.forecast import changes
@@ -27,6 +27,7 @@ from stemtasks.job import Job
 from stemtasks.paths import BUILD
 from stemtasks.spec.song import Song
 
+Of = TypeVar("Of")
 INDEX, PAGE = BUILD / "index.html", "build.html"
 PAGES = "stemtasks.report.history"
 """Loaded where a build did anything: it needs numpy."""
@@ -86,8 +87,9 @@ def write(results: list[Result], builds: dict[str, Build]) -> None:
         return
     done |= {name for name in known if not os.path.exists(BUILD / name / PAGE)}
     try:
+        own_builds, own_results = _by_song(builds), _by_song({each.task: each for each in results})
         for name in sorted(done & known.keys()):
-            _write_page(known[name], results, builds)
+            _write_page(known[name], own_results.get(name, {}), own_builds.get(name, {}))
         rows = [row for name in known if _is_row(row := tree().records.get(ROWS, name))]
         rows += [_broken_row(each.name, each.line) for each in broken()]
         _replace(INDEX, plugins.load(f"{PAGES}:index_page")(sorted(rows, key=lambda row: row["name"])))
@@ -97,20 +99,18 @@ def write(results: list[Result], builds: dict[str, Build]) -> None:
         sys.stderr.write(f"WARNING: {INDEX}: cannot be written ({said}); what was built is right\n")
 
 
-def _write_page(spec: Spec, results: list[Result], builds: dict[str, Build]) -> None:
-    own = {name: build for name, build in builds.items() if _song(name) == spec.name}
-    result_of = {result.task: result for result in results}
-    makers = {path: name for name, build in own.items() for path in build.job.outputs.values()}
+def _write_page(spec: Spec, results: dict[str, Result], builds: dict[str, Build]) -> None:
+    makers = {path: name for name, build in builds.items() for path in build.job.outputs.values()}
     made: list[dict[str, Any]] = []
     reports: tuple[str | None, str | None] = None, None
-    for name, build in own.items():
-        record, result = tree().records.get("tasks", name), result_of.get(name)
+    for name, build in builds.items():
+        record, result = tree().records.get("tasks", name), results.get(name)
         if not isinstance(record, dict):
             continue
         before = build.before if isinstance(build.before, dict) and build.before.get("key") != record["key"] else None
         reasons = () if before is None else _reasons(build.job, before, record, makers)
-        if build.job.stage == "report":
-            reports = _kept(before, "page"), _read(build.job.outputs["page"])
+        if build.job.stage == "report" and (old := _kept(before, "page")) is not None:
+            reports = old, _read(build.job.outputs["page"])
         made.append(
             {
                 "task": name,
@@ -124,7 +124,7 @@ def _write_page(spec: Spec, results: list[Result], builds: dict[str, Build]) -> 
                 "after": _facts(_read(build.job.outputs["facts"])) if reasons else {},
             }
         )
-    row = _row(spec, own, [result_of[name] for name in own if name in result_of])
+    row = _row(spec, builds, list(results.values()))
     tree().records.put(ROWS, spec.name, row)
     _replace(BUILD / spec.name / PAGE, plugins.load(f"{PAGES}:song_page")(row, made, *reports))
 
@@ -203,6 +203,14 @@ def _facts(content: str | None) -> dict[str, Any]:
     with contextlib.suppress(ValueError):
         found = json.loads(content or "{}")
     return found if isinstance(found, dict) else {}
+
+
+def _by_song(named: dict[str, Of]) -> dict[str, dict[str, Of]]:
+    """Return what is named by tasks, by their song or album and the task."""
+    found: dict[str, dict[str, Of]] = {}
+    for task, each in named.items():
+        found.setdefault(_song(task), {})[task] = each
+    return found
 
 
 def _song(task: str) -> str:

@@ -66,12 +66,13 @@ def song_page(
 ) -> str:
     """Return the page of one song: what the last build changed, and how each file came to be.
 
-    ``tasks`` have the fields of ``Made``; the spectrograms of its report now are held against those of the one before.
+    ``tasks`` have the fields of ``Made``. Where the report of before is known, its spectrograms are held against those
+    of the one now.
     """
     made = [Made(**each) for each in tasks]
     changed = [each for each in made if each.reasons]
     pictures = "".join(_pictures(images(report_before), images(report_now))) if report_before and report_now else ""
-    link = '<a href="report.html">The report</a>, ' if report_now else ""
+    link = '<a href="report.html">The report</a>, ' if row["report"] else ""
     return _page(
         f"{row['title']} - last build",
         row["title"],
@@ -100,7 +101,7 @@ def song_page(
 
 
 def index_page(rows: Iterable[dict[str, Any]]) -> str:
-    """Return the page over all songs; each row is what ``song_row`` of the last build that touched it made."""
+    """Return the page over all songs; each row is of the last build that did anything for it."""
     rows = list(rows)
     failed = [row for row in rows if row["failed"]]
     said = "".join(
