@@ -68,13 +68,13 @@ def job(song: Song, delivery: Delivery) -> Job:
         "wav_chunks": list(song.wav_chunks),
         "made_by": _made_by(song, delivery),
     }
-    base = song.product("archive.json") if own else song.product("deliveries", delivery.name, "archive.json")
-    outputs = {"archive": song.product(archive_name(params)), "facts": base}
+    facts = song.product("archive.json") if own else song.product("deliveries", delivery.name, "archive.json")
+    outputs = {"archive": song.product(archive_name(params)), "facts": facts}
     if delivery.table.container == "folder":
         report = [REPORT] if song.has_report(delivery) else []
         params["names"] = [*file_names(params).values(), *report, *delivery.written]
         places = {f"file{place:03}": name for place, name in enumerate(params["names"])}
-        outputs = {role: song.product(folder_name(params), name) for role, name in places.items()} | {"facts": base}
+        outputs = {role: song.product(folder_name(params), name) for role, name in places.items()} | {"facts": facts}
     withheld = [stem.name for stem in song.stems if not stem.table.deliver]
     if withheld:
         params["withheld"] = withheld
