@@ -160,7 +160,7 @@ KEYS = [
     (place, drawn, parameter)
     for place, drawn in PLACES
     for parameter in drawn.parameters
-    if not parameter.is_a(CommandLine) and "a table" not in schema.describe(parameter.annotation)
+    if not parameter.is_a(CommandLine) and "table" not in schema.describe(parameter.annotation)
 ]
 GIVEN = {"file": "a.wav", "patterns": {"default": "1"}, "name": "a", "command": ["sox", "{output}"]}
 """What must be there beside the key that is tried; a number else."""
