@@ -39,6 +39,8 @@ FORMAT = 1
 MOST_ENTRY_BYTES = 1 << 20
 """One that is longer is none: an entry names a handful of files."""
 STALE_SECONDS = 24 * 3600
+MOST_TRIES = 5
+"""To keep something while somebody removes the folders that it would lie in."""
 FORMS = {"xxh3": re.compile(r"[0-9a-f]{32}"), "sha256": re.compile(r"[0-9a-f]{64}")}
 
 
@@ -133,18 +135,28 @@ class Store:
         return Restored(entry, wanted)
 
     def keep(self, key: str, outputs: dict[str, tuple[Path, Digest]], extra: dict[str, Any]) -> None:
-        """Take finished outputs and the entry that leads to them; the entry last, whole or not at all."""
-        try:
-            for path, digest in outputs.values():
-                blob = self.blob_path(digest.sha256)
-                if not blob.exists() or blob.stat().st_size != digest.bytes:
-                    with self.incoming() as temporary:
-                        link(path, temporary)
-                        self.take_blob(temporary, digest)
-            made = {role: digest._asdict() for role, (_, digest) in outputs.items()}
-            self.keep_entry(key, {"outputs": made, **extra})
-        except OSError as error:
-            self.refused = error.strerror or str(error)
+        """Take finished outputs and the entry that leads to them; the entry last, whole or not at all.
+
+        Where the store is removed meanwhile, it is begun again.
+        """
+        for tries_left in reversed(range(MOST_TRIES)):
+            try:
+                return self._keep(key, outputs, extra)
+            except OSError as error:
+                if not (isinstance(error, FileNotFoundError) and tries_left):
+                    self.refused = error.strerror or str(error)
+                    return None
+        return None
+
+    def _keep(self, key: str, outputs: dict[str, tuple[Path, Digest]], extra: dict[str, Any]) -> None:
+        for path, digest in outputs.values():
+            blob = self.blob_path(digest.sha256)
+            if not blob.exists() or blob.stat().st_size != digest.bytes:
+                with self.incoming() as temporary:
+                    link(path, temporary)
+                    self.take_blob(temporary, digest)
+        made = {role: digest._asdict() for role, (_, digest) in outputs.items()}
+        self.keep_entry(key, {"outputs": made, **extra})
 
     def take_blob(self, temporary: Path, digest: Digest, arrived: bool = False) -> None:
         """Give a file of the store's own work folder the name of its digest, which the caller has checked.

@@ -50,6 +50,21 @@ def test_what_was_kept_comes_back(store, tmp_path):
     assert (tmp_path / "out").read_bytes() == b"bytes"
 
 
+def test_a_store_that_is_removed_while_something_is_kept_is_begun_again(store, tmp_path, monkeypatch):
+    replace, left = os.replace, [3]
+
+    def replace_in_what_is_gone(*paths):
+        if left[0]:
+            left[0] -= 1
+            shutil.rmtree(store.folder)
+        replace(*paths)
+
+    monkeypatch.setattr(os, "replace", replace_in_what_is_gone)
+    key, digest = kept(store, "a", b"bytes", tmp_path)
+    assert (store.refused, left) == ("", [0])
+    assert store.restore(key, {"audio": tmp_path / "out"}).made == {"audio": digest}
+
+
 def test_an_entry_that_was_changed_is_a_miss_also_where_all_of_it_could_be_right(store, tmp_path):
     key, digest = kept(store, "a", b"bytes", tmp_path)
     _, other = kept(store, "b", b"other", tmp_path)
