@@ -85,7 +85,7 @@ WRONG = {
     "unknown table": (
         "[song]",
         "[sonk]",
-        "unknown table 'sonk'; known: archive, deliveries, master, mix, reference, ",
+        "unknown table 'sonk'; known: archive, deliveries, groups, master, mix, ",
     ),
     "unknown key": ("bpm = 120", "bmp = 120", "song: unknown key 'bmp'; known: "),
     "loudness without its sign": (
