@@ -265,3 +265,64 @@ def test_a_song_without_groups_has_no_task_of_them():
     plain = SPEC[: SPEC.index("[groups.drums]")].replace('send = { to = "room", level_db = -12, pre = true }', "")
     plain = plain.replace('send = { to = "room", level_db = -6 }', "")
     assert not [job.task for job in jobs(plain) if job.stage in ("group", "premaster")]
+
+
+def heard_as(project, *variables):
+    """Return the listening mix of some variables."""
+    run = project.doit(*variables, "mix:song")
+    assert run.code == 0, run.out + run.err
+    return soundfile.read(project.folder / "build/listening/song/mix.wav", always_2d=True)[0]
+
+
+def test_solo_and_mute_make_a_mix_of_their_own_and_leave_the_real_one(project):
+    before = project.products()
+    processed = {name: read(project, f"processed/{name}.wav") for name in ("kick", "hat", "bass", "lead")}
+    kick = db(-1 - 0.5 + 1 - 3 - 2) * processed["kick"]
+    np.testing.assert_allclose(heard_as(project, "solo=kick"), kick, atol=1e-6)
+    hat = db(-1 - 0.5 + 1 - 3) * processed["hat"]
+    np.testing.assert_allclose(heard_as(project, "solo=drums"), kick + hat, atol=1e-6)
+    np.testing.assert_allclose(heard_as(project, "solo=drums", "mute=hat"), kick, atol=1e-6)
+    everything = heard_as(project, "mute=room")
+    assert np.abs(everything - read(project, "mix.wav") + db(-4) * read(project, "groups/room.wav")).max() < 1e-6
+    # a return is heard with what is sent by what is heard
+    lead = heard_as(project, "solo=lead")
+    assert np.abs(lead[:800] - db(-1) * processed["lead"][:800]).max() < 1e-6
+    assert np.abs(lead[-4000:]).max() > 0.001
+    there = project.products()
+    assert {name: there[name] for name in there if not name.startswith("listening/")} == before
+    assert project.build().done == {}
+    assert (project.folder / "build/listening/song/mix.wav").exists()
+
+
+def test_what_is_heard_of_groups_is_summed_anew_and_the_rest_is_the_real_one(project):
+    run = project.doit("solo=kick,bass", "mix:song")
+    assert run.tasks("ran") == [
+        "listening-group:song/drums",
+        "listening-group:song/rhythm",
+        "listening-group:song/room",
+        "listening-mix:song",
+    ]
+    assert project.doit("solo=kick,bass", "mix:song").done == {}
+    project.edit("gain_db = -6\npan = 0.5", "gain_db = -7\npan = 0.5")
+    assert project.doit("solo=kick,bass").done == {}
+    project.edit('note = "A2"', 'note = "B2"')
+    ran = ["align", "listening-group", "listening-group", "listening-mix", "process", "stem"]
+    assert [task.partition(":")[0] for task in project.doit("solo=kick,bass").tasks("ran")] == ran
+
+
+@pytest.mark.parametrize(
+    ("variables", "said"),
+    [
+        (
+            ("solo=kik",),
+            "solo, mute: unknown stem or group 'kik'; known: bass, drums, hat, kick, lead, rhythm, room; did",
+        ),
+        (("solo=kick", "mute=drums"), "solo=kick, mute=drums: nothing is heard"),
+        (("solo=kick", "draft=true"), "draft=true with solo or mute: a draft is of the whole song; leave one out"),
+    ],
+)
+def test_what_cannot_be_listened_to_is_one_line(project, variables, said):
+    run = project.doit(*variables)
+    assert run.code != 0
+    assert said in run.err + run.out
+    assert "Traceback" not in run.err + run.out

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from stemtasks.errors import Mistakes, SpecError, shown
 from stemtasks.music.pitch import parse_key
-from stemtasks.paths import DRAFTS
+from stemtasks.paths import BUILD, NOT_SONGS
 from stemtasks.positions import NOTHING_KNOWN, WHOLE, Known, is_clock
 from stemtasks.spec import parts, schema
 from stemtasks.spec.deliveries import Delivery, read_deliveries
@@ -176,8 +176,10 @@ def _song(path: Path, data: dict[str, Any]) -> Song:
     song = reference = mix = master = archive = verify = None
     with mistakes:
         check_name(path.stem, "the file's name")
-        if path.stem.casefold() == DRAFTS.name:
-            raise SpecError(f"the file's name: {DRAFTS}/ is where drafts lie, so no song may be called so; rename it")
+        if path.stem.casefold() in NOT_SONGS:
+            raise SpecError(
+                f"the file's name: {BUILD}/{path.stem.casefold()}/ is no song's, so none may be called so; rename it"
+            )
     for key, value in data.items():
         if len(mistakes) >= schema.MOST_MISTAKES:
             break
