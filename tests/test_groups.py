@@ -326,3 +326,19 @@ def test_what_cannot_be_listened_to_is_one_line(project, variables, said):
     assert run.code != 0
     assert said in run.err + run.out
     assert "Traceback" not in run.err + run.out
+
+
+def test_check_looks_at_the_effects_of_groups_the_mix_and_the_master(tmp_path):
+    project = Project(tmp_path)
+    bad = '{ name = "delay" }'
+    project.spec(
+        SPEC.replace("gain_db = -3\n", f"gain_db = -3\neffects = [{bad}]\n").replace("[mix]", f"[mix]\neffects = [{bad}]")
+        + f"[master]\neffects = [{bad}]\n"
+    )
+    run = project.doit("check")
+    said = [line.split(": delay: ")[0] for line in run.out.splitlines() if ": delay: give either beats or" in line]
+    assert said == [
+        "spec/song.toml: groups.drums.effects[0]",
+        "spec/song.toml: mix.effects[0]",
+        "spec/song.toml: master.effects[0]",
+    ]
