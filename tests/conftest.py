@@ -12,7 +12,7 @@ import pytest
 
 import stemtasks
 from stemtasks.action import workers  # noqa: F401 - before a test imports numpy, which gets one thread, as in a build
-from tests import slow_song
+from tests import slow_song, starts
 from tests.held import Hold
 from tests.project import Project
 from tests.three_stems import ALL, SPEC
@@ -49,8 +49,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="session", autouse=True)
 def tidy(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Iterator[None]:
-    """Remove what the tests of this process have left, gigabytes of audio, unless one has failed."""
+    """End what starts builds, and remove what tests have left, gigabytes of audio, unless one has failed."""
     yield
+    starts.end_server()
     if not request.session.testsfailed:
         shutil.rmtree(tmp_path_factory.getbasetemp(), ignore_errors=True)
 
