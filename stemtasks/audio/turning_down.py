@@ -26,7 +26,7 @@ _FILTER_ORDER = 2
 
 @dataclass(frozen=True)
 class Listening:
-    """What is listened to, and how: another stem's file or None, a band of it, its peaks or its power, how far ahead."""
+    """What is listened to: another stem's file or None, what band of it, peaks or power, how many frames ahead."""
 
     sidechain: str | None
     highpass_hz: float | None
@@ -38,11 +38,11 @@ class Listening:
     def level(self, sample_rate: int, channels: int) -> Callable[[Samples], Samples]:
         """Return what makes levels in dBFS of blocks of the key."""
         level = Level(self.detector, self.rms_ms * sample_rate / 1000, channels)
-        sections = [
-            butterworth(kind, _FILTER_ORDER, cutoff_hz, sample_rate)
-            for kind, cutoff_hz in (("highpass", self.highpass_hz), ("lowpass", self.lowpass_hz))
-            if cutoff_hz is not None
-        ]
+        sections = []
+        if self.highpass_hz is not None:
+            sections.append(butterworth("highpass", _FILTER_ORDER, self.highpass_hz, sample_rate))
+        if self.lowpass_hz is not None:
+            sections.append(butterworth("lowpass", _FILTER_ORDER, self.lowpass_hz, sample_rate))
         if not sections:
             return level
         band = Filter(np.concatenate(sections), channels)

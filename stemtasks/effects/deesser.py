@@ -13,7 +13,7 @@ from stemtasks.dsp.crossover import Crossover
 from stemtasks.dsp.gain_computer import Level, amplitudes, compressed, times
 from stemtasks.dsp.reduction import ReductionMeter
 from stemtasks.errors import SpecError
-from stemtasks.units import AttackMs, CutoffHz, RangeDb, Range, Ratio, ReleaseMs
+from stemtasks.units import AttackMs, CutoffHz, Range, RangeDb, Ratio, ReleaseMs
 
 _KNEE_DB = 6.0
 _RMS_MS = 5.0
@@ -90,6 +90,6 @@ def check(*, stream: Stream, frequency_hz: float) -> None:
     """Refuse a band that this sample rate does not have."""
     if frequency_hz >= stream.sample_rate / 2:
         raise SpecError(
-            f"deesser: frequency_hz {frequency_hz:g} is not below half the sample rate ({stream.sample_rate / 2:g} Hz): "
-            "lower it"
+            f"deesser: frequency_hz {frequency_hz:g} is not below half the sample rate "
+            f"({stream.sample_rate / 2:g} Hz): lower it"
         )

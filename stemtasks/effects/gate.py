@@ -95,7 +95,7 @@ def gate(
     held, smooth = Held(ahead), Ballistics(attack_ms * per_ms, release_ms * per_ms)
 
     def reduction_db(level_db: NDArray[np.float64]) -> NDArray[np.float64]:
-        return shut_by(range_db, smooth(held(gating(level_db) * range_db)))
+        return shut_by(range_db, smooth(held(np.where(gating(level_db), range_db, 0.0))))
 
     yield from turned_down(blocks, stream, listening, reduction_db, noted, mix=mix)
 

@@ -87,17 +87,17 @@ def multiband_compressor(
         channels = source.channels if source else stream.channels
         split_key = Crossover(crossovers_hz, stream.sample_rate, channels) if source else None
         bands = [
-            _Band(*values, knee_db, Level(detector, rms_ms * stream.sample_rate / 1000, channels), stream.sample_rate)
+            _Band(values, knee_db, Level(detector, rms_ms * stream.sample_rate / 1000, channels), stream.sample_rate)
             for values in zip(*(each * count if len(each) == 1 else each for each in lists), strict=True)
         ]
 
         def turn(block: Block, key: Block) -> Block:
             parts = split(block)
             heard = split_key(key) if split_key else parts
-            compressed = [band(*each, block) for band, each in zip(bands, zip(parts, heard, strict=True), strict=True)]
-            meter(np.maximum.reduce([reduction for _, reduction in compressed]), block)
-            out = compressed[0][0]
-            for part, _ in compressed[1:]:
+            made = [band(part, each, block) for band, part, each in zip(bands, parts, heard, strict=True)]
+            meter(np.maximum.reduce([reduction for _, reduction in made]), block)
+            out = made[0][0]
+            for part, _ in made[1:]:
                 out += part
             return out
 
@@ -108,17 +108,8 @@ def multiband_compressor(
 class _Band:
     """One band's compressor, and what it took away."""
 
-    def __init__(
-        self,
-        threshold_db: float,
-        ratio: float,
-        attack_ms: float,
-        release_ms: float,
-        makeup_db: float,
-        knee_db: float,
-        level: Level,
-        sample_rate: int,
-    ) -> None:
+    def __init__(self, values: tuple[float, ...], knee_db: float, level: Level, sample_rate: int) -> None:
+        threshold_db, ratio, attack_ms, release_ms, makeup_db = values
         self._curve = threshold_db, ratio, knee_db
         self._smooth = Ballistics(attack_ms * sample_rate / 1000, release_ms * sample_rate / 1000)
         self._makeup_db = makeup_db

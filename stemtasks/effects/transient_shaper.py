@@ -20,8 +20,6 @@ _FAST_ATTACK_MS, _FAST_RELEASE_MS, _SMOOTH_MS = 1.0, 10.0, 5.0
 _FULL_DB = 12.0
 """The difference between two followers at which the whole gain is given."""
 
-ShapeDb = Annotated[float, Range(-24.0, 24.0, "dB")]
-
 
 def transient_shaper(
     blocks: Blocks,
