@@ -27,11 +27,13 @@ def test_a_compressors_curve_is_the_published_one(threshold, ratio, knee):
 
 @pytest.mark.parametrize("knee", [0.0, 6.0])
 def test_an_expanders_curve_has_its_slopes_and_its_range(knee):
-    out = LEVELS - 30.0 + expanded(LEVELS, -30.0, 3.0, knee, 30.0)
-    np.testing.assert_allclose(out[LEVELS >= -30 + knee / 2], LEVELS[LEVELS >= -30 + knee / 2], atol=1e-12)
-    steep = (LEVELS <= -30 - knee / 2) & (LEVELS >= -45)
-    np.testing.assert_allclose(out[steep], -30 + 3 * (LEVELS[steep] + 30), atol=1e-12)
-    np.testing.assert_allclose(out[LEVELS <= -45.1], LEVELS[LEVELS <= -45.1] - 30, atol=1e-12)
+    x = LEVELS
+    out = x - 30.0 + expanded(x, -30.0, 3.0, knee, 30.0)
+    open_, shut = x >= -30 + knee / 2, x <= -45.1
+    np.testing.assert_allclose(out[open_], x[open_], atol=1e-12)
+    np.testing.assert_allclose(out[shut], x[shut] - 30, atol=1e-12)
+    steep = (x <= -30 - knee / 2) & (x >= -45)
+    np.testing.assert_allclose(out[steep], -30 + 3 * (x[steep] + 30), atol=1e-12)
 
 
 def test_peak_is_the_loudest_channel_of_each_frame():

@@ -117,8 +117,12 @@ def test_a_kick_ducks_a_bass_and_lets_it_back(apply, stem):
         kick[start_ms * MS :][: len(n)] = (0.8 * np.exp(-n / (20 * MS)) * np.cos(2 * np.pi * 55 / RATE * n))[:, None]
     bass = sine(110, -12.0, 3000)
     y = apply("compressor", bass, sidechain=stem(kick), threshold_db=-30.0, ratio=4.0, attack_ms=1.0, release_ms=150.0)
-    gains = np.concatenate([[20 * np.log10(np.std(y[at:][: 10 * MS]) / np.std(bass[at:][: 10 * MS]))] for at in
-                            range(0, 3000 * MS, 10 * MS)])
+    gains = np.concatenate(
+        [
+            [20 * np.log10(np.std(y[at:][: 10 * MS]) / np.std(bass[at:][: 10 * MS]))]
+            for at in range(0, 3000 * MS, 10 * MS)
+        ]
+    )
     assert np.array_equal(y[: 500 * MS], bass[: 500 * MS])
     for beat in (50, 150):
         assert gains[beat : beat + 5].min() < -15.0
@@ -140,8 +144,10 @@ def test_a_side_chain_may_have_other_channels_and_be_shorter(apply, stem):
 def test_the_side_chains_filters_choose_what_is_listened_to(apply):
     low, high = sine(60, -6.0, 800), sine(6000, -6.0, 800)
     arguments = {"threshold_db": -20.0, "ratio": 4.0, "release_ms": 200.0}
-    for x, cut, kept in ((low, "sidechain_highpass_hz", "sidechain_lowpass_hz"),
-                         (high, "sidechain_lowpass_hz", "sidechain_highpass_hz")):
+    for x, cut, kept in (
+        (low, "sidechain_highpass_hz", "sidechain_lowpass_hz"),
+        (high, "sidechain_lowpass_hz", "sidechain_highpass_hz"),
+    ):
         untouched = apply("compressor", x, **{cut: 600.0}, **arguments)
         turned_down = apply("compressor", x, **{kept: 600.0}, **arguments)
         assert np.std(untouched[-100 * MS :]) == pytest.approx(np.std(x), rel=0.01)
