@@ -118,6 +118,7 @@ RADIUS = {
         "dsp/limiter.py",
         "dsp/loudness.py",
         "dsp/sections.py",
+        "dsp/sliding.py",
         "dsp/true_peak.py",
         "links.py",
     ],

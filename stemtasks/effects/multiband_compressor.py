@@ -72,7 +72,6 @@ def multiband_compressor(
     """
     lists = (thresholds_db, ratios, attacks_ms, releases_ms, makeups_db)
     check(
-        stream=stream,
         crossovers_hz=crossovers_hz,
         thresholds_db=thresholds_db,
         ratios=ratios,
@@ -129,7 +128,6 @@ class _Band:
 
 def check(
     *,
-    stream: Stream,
     crossovers_hz: list[float],
     thresholds_db: list[float],
     ratios: list[float],
@@ -142,11 +140,6 @@ def check(
     if not crossovers_hz or any(upper <= lower for lower, upper in pairwise(crossovers_hz)):
         found = ", ".join(f"{each:g}" for each in crossovers_hz) or "none"
         mistakes.append(f"multiband_compressor: crossovers_hz: found {found}; give one to three that rise")
-    elif crossovers_hz[-1] >= stream.sample_rate / 2:
-        mistakes.append(
-            f"multiband_compressor: crossovers_hz: {crossovers_hz[-1]:g} Hz is not below half the sample rate "
-            f"({stream.sample_rate / 2:g} Hz): lower it"
-        )
     lists = {
         "thresholds_db": thresholds_db,
         "ratios": ratios,

@@ -1,11 +1,8 @@
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 
-from stemtasks.audio.blocks import Stream
 from stemtasks.effects.multiband_compressor import check
 from stemtasks.errors import SpecError
 from stemtasks.spec import schema
@@ -76,7 +73,7 @@ def refusal(**arguments):
     defaults = schema.of("effects", "multiband_compressor").defaults
     wanted = ("crossovers_hz", "thresholds_db", "ratios", "attacks_ms", "releases_ms", "makeups_db")
     with pytest.raises(SpecError) as error:
-        check(stream=Stream(RATE, 2, 0, Path()), **{name: defaults[name] for name in wanted} | arguments)
+        check(**{name: defaults[name] for name in wanted} | arguments)
     return list(error.value.mistakes)
 
 
@@ -84,9 +81,6 @@ def test_crossovers_that_do_not_rise_are_refused():
     said = "multiband_compressor: crossovers_hz: found {}; give one to three that rise"
     assert refusal(crossovers_hz=[500.0, 500.0]) == [said.format("500, 500")]
     assert refusal(crossovers_hz=[]) == [said.format("none")]
-    assert refusal(crossovers_hz=[30_000.0]) == [
-        "multiband_compressor: crossovers_hz: 30000 Hz is not below half the sample rate (24000 Hz): lower it"
-    ]
 
 
 def test_a_list_is_of_one_value_or_of_one_for_each_band():
