@@ -927,9 +927,7 @@ PARTS = [
     ),
     Case(
         "a side-chain that two filters leave nothing of",
-        HEAD
-        + TONE
-        + 'effects = [{ name = "compressor", sidechain_highpass_hz = 900, sidechain_lowpass_hz = 200 }]\n',
+        HEAD + TONE + 'effects = [{ name = "compressor", sidechain_highpass_hz = 900, sidechain_lowpass_hz = 200 }]\n',
         "so that nothing is left to listen to",
         {"lower the one or raise the other": way(("sidechain_highpass_hz = 900", "sidechain_highpass_hz = 90"))},
     ),
