@@ -44,7 +44,7 @@ def _stem(song: Material, stem: StemMaterial, place: int) -> str:
     picture, listed = song.read(f"picture/{stem.name}"), stem.align.get("seam_list", [])
     marks = [(seam["frame"], _seam_said(seam, song.axis.sample_rate)) for seam in listed]
     gain = song.mix["gains"].get(stem.name)
-    data = ""
+    data = f'data-track="part" data-stem="{text(stem.name)}"'
     if gain is not None:  # what is in a group is heard in it
         share = gain / max(1.0, *song.mix["gains"].values())
         data = f'data-track="stem" data-stem="{text(stem.name)}" data-gain="{share:.6f}"'
@@ -53,12 +53,12 @@ def _stem(song: Material, stem: StemMaterial, place: int) -> str:
         _spectrum(song, stem.title, picture, song.inputs[f"spectrogram/{stem.name}"].read_bytes())
         + dynamics.drawn(song.axis, stem.facts["processed"], stem.title)
         + (_seams(stem, song.axis.sample_rate) if listed else "")
-        + audio(f"{stem.title}, as delivered", f"{stem.folder}/{file}", together=bool(data))
+        + audio(f"{stem.title}, as delivered", f"{stem.folder}/{file}", together=gain is not None)
         + ("" if stem.is_group else audio(f"{stem.title}, aligned", f"aligned/{file}"))
         + ("" if stem.is_group else audio(f"{stem.title}, as rendered", f"stems/{file}"))
     )
     return _row(
-        data or f'data-stem="{text(stem.name)}"',
+        data,
         f"stem-{place}",
         stem.title,
         f"{_fit(song, stem)}{stem.seams}, peak {level(stem.facts['processed']['peak_dbfs'], 'dBFS')}"
@@ -67,7 +67,7 @@ def _stem(song: Material, stem: StemMaterial, place: int) -> str:
             f'<button type="button" data-set="{does}" aria-pressed="false" aria-label="{says} {text(stem.title)}">'
             f"{says}</button>"
             for does, says in (("solo", "Solo"), ("mute", "Mute"))
-            if data
+            if gain is not None
         ),
         drawing.waveform(song.axis, picture, f"Waveform of {stem.title}{stem.seams}", marks),
         more,

@@ -70,6 +70,7 @@ class Broken:
     """The names of its stems, as far as it has any."""
     deliveries: tuple[str, ...] = ()
     """The same of its deliveries."""
+    groups: tuple[str, ...] = ()
     is_album: bool = False
 
     @classmethod
@@ -77,8 +78,9 @@ class Broken:
         """Return a song or an album that can be read and cannot be built, and why."""
         if not isinstance(spec, Song):
             return cls(spec.path, (line,), is_album=True)
-        stems, deliveries = (tuple(each.name for each in named) for named in (spec.stems, spec.deliveries))
-        return cls(spec.path, (line,), stems, deliveries)
+        named = (spec.stems, spec.deliveries, spec.groups)
+        stems, deliveries, groups = (tuple(each.name for each in of_kind) for of_kind in named)
+        return cls(spec.path, (line,), stems, deliveries, groups)
 
     @property
     def name(self) -> str:
@@ -106,7 +108,8 @@ def read_all(folder: Path) -> tuple[list[Song], list[Broken]]:
             data = parsed_file(path, EMPTY)
             songs.append(_checked(path, data))
         except SpecError as error:
-            broken.append(Broken(path, error.mistakes, _names_in(data, "stems"), _names_in(data, "deliveries")))
+            stems, deliveries, groups = (_names_in(data, tables) for tables in ("stems", "deliveries", "groups"))
+            broken.append(Broken(path, error.mistakes, stems, deliveries, groups))
     return songs, broken
 
 
