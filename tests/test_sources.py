@@ -160,6 +160,7 @@ RADIUS = {
         "report/checks.py",
         "report/contents.py",
         "report/drawing.py",
+        "report/dynamics.py",
         "report/markup.py",
         "report/material.py",
         "report/page.py",

@@ -15,7 +15,8 @@ from stemtasks.audio.keyed import CHUNK_FRAMES, Key, noting, opened
 from stemtasks.dsp.gain_computer import Detector, Level, amplitudes, times
 from stemtasks.dsp.level import amplitude
 from stemtasks.dsp.reduction import ReductionMeter
-from stemtasks.dsp.sections import Filter, butterworth
+from stemtasks.dsp.resting import RestingFilter
+from stemtasks.dsp.sections import butterworth
 from stemtasks.dsp.sliding import Delay
 from stemtasks.errors import SpecError
 
@@ -45,7 +46,7 @@ class Listening:
             sections.append(butterworth("lowpass", _FILTER_ORDER, self.lowpass_hz, sample_rate))
         if not sections:
             return level
-        band = Filter(np.concatenate(sections), channels)
+        band = RestingFilter(np.concatenate(sections), channels)
         return lambda block: level(band(block))
 
 

@@ -20,11 +20,11 @@ from math import exp
 import numpy as np
 from numpy.typing import NDArray
 
-from stemtasks.dsp.sections import Filter
+from stemtasks.dsp.resting import RestingFilter
 
 Samples = NDArray[np.float64]
 
-# what is left of a state below this is none: it would decay into numbers that a processor is slow with
+# what is left of a maximum below this is none
 _NOTHING = 1e-30
 # powers of a decay over so many time constants keep their precision in float64
 _CONSTANTS_AT_ONCE = 500
@@ -60,20 +60,17 @@ class OnePole:
 
     def __init__(self, constant: float, channels: int = 1) -> None:
         decay = exp(-1.0 / constant)
-        self._filter = Filter(np.array([[1.0 - decay, 0.0, 0.0, 1.0, -decay, 0.0]]), channels)
+        self._filter = RestingFilter(np.array([[1.0 - decay, 0.0, 0.0, 1.0, -decay, 0.0]]), channels)
         self._one = channels == 1
 
     def __call__(self, samples: Samples) -> Samples:
         """Return the filtered samples: shape (frames,), or (frames, channels) where there are several."""
-        out = self._filter(samples[:, None])[:, 0] if self._one else self._filter(samples)
-        state = self._filter.state
-        state[np.abs(state) < _NOTHING] = 0.0
-        return out
+        return self._filter(samples[:, None])[:, 0] if self._one else self._filter(samples)
 
     @property
     def rests(self) -> bool:
         """Return whether nothing is left of what went in."""
-        return not self._filter.state.any()
+        return self._filter.rests
 
 
 class Release:

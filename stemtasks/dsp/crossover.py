@@ -13,7 +13,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from stemtasks.dsp.sections import Filter, Sections, butterworth
+from stemtasks.dsp.resting import RestingFilter
+from stemtasks.dsp.sections import Sections, butterworth
 
 Samples = NDArray[np.float64]
 
@@ -26,9 +27,10 @@ class Crossover:
         upper = [np.concatenate([butterworth("highpass", 2, each, sample_rate)] * 2) for each in crossovers_hz]
         later = [[all_pass(each, sample_rate) for each in crossovers_hz[place:]] for place in range(len(crossovers_hz))]
         self._lower = [
-            Filter(np.concatenate([low, *passed[1:]]), channels) for low, passed in zip(lower, later, strict=True)
+            RestingFilter(np.concatenate([low, *passed[1:]]), channels)
+            for low, passed in zip(lower, later, strict=True)
         ]
-        self._upper = [Filter(high, channels) for high in upper]
+        self._upper = [RestingFilter(high, channels) for high in upper]
 
     def __call__(self, block: Samples) -> list[Samples]:
         """Return the bands, the lowest first: each of the block's shape, (frames, channels)."""
