@@ -65,7 +65,7 @@ def check_ways(song: Song, mistakes: Mistakes) -> None:
                 mistakes.append(f"{where}.stems[{index}]: {schema.unknown('stem or group', name, strips)}")
             elif name in inside:
                 other = inside[name]
-                also = "there twice; remove one" if other == group.name else f"in group '{other}' too; send it to one"
+                also = "there twice; remove one" if other == group.name else f"in group '{other}' too; keep it in one"
                 mistakes.append(f"{where}.stems[{index}]: {shown(name)} is {also}")
             inside.setdefault(name, group.name)
     for where, name, is_send in _named(song):
