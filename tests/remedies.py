@@ -1005,6 +1005,30 @@ PARTS = [
         {"give either beats or time_ms, found {}": way((", time_ms = 3", ""))},
     ),
     Case(
+        "a side-chain that two filters leave nothing of",
+        HEAD + TONE + 'effects = [{ name = "compressor", sidechain_highpass_hz = 900, sidechain_lowpass_hz = 200 }]\n',
+        "so that nothing is left to listen to",
+        {"lower the one or raise the other": way(("sidechain_highpass_hz = 900", "sidechain_highpass_hz = 90"))},
+    ),
+    Case(
+        "a de-esser's band that the sample rate does not have",
+        HEAD + TONE + 'effects = [{ name = "deesser" }]\n',
+        "frequency_hz 5500 is not below half the sample rate",
+        {"lower it": way(('"deesser"', '"deesser", frequency_hz = 3000'))},
+    ),
+    Case(
+        "crossovers that do not rise",
+        HEAD + TONE + 'effects = [{ name = "multiband_compressor", crossovers_hz = [900, 200] }]\n',
+        "crossovers_hz: found 900, 200",
+        {"give one to three that rise": way(("[900, 200]", "[200, 900]"))},
+    ),
+    Case(
+        "values of bands that there are not",
+        HEAD + TONE + 'effects = [{ name = "multiband_compressor", ratios = [2, 3] }]\n',
+        "ratios: has 2 values for 3 bands",
+        {"give one for all, or {}": way(("[2, 3]", "[2, 3, 4]"))},
+    ),
+    Case(
         "drums without a tempo",
         (HEAD + DRUMS).replace(*NO_TEMPO),
         "drums need song.bpm",
