@@ -9,7 +9,7 @@ from pathlib import Path
 from stemtasks.action.pipeline import Spec, all_jobs
 from stemtasks.job import Job
 from stemtasks.spec.albums import read_albums
-from stemtasks.spec.files import files_of, is_product, without_drafts
+from stemtasks.spec.files import files_of, is_product, stems_of, without_drafts
 from stemtasks.spec.reading import Broken, read_all
 from stemtasks.spec.song import Song
 
@@ -27,7 +27,7 @@ def read_buildable(folder: Path) -> tuple[list[Spec], list[Broken]]:
 def without_circles(specs: list[Spec]) -> tuple[list[Spec], list[Broken]]:
     """Return the songs and albums of no circle, and of each circle one song with a line that names it."""
     broken = []
-    while any(is_product(path) for spec in specs for _, path in files_of(spec)):
+    while any(map(_may_be_in_one, specs)):
         circle = _circle(list(all_jobs(specs)))
         if not circle:
             break
@@ -40,6 +40,11 @@ def without_circles(specs: list[Spec]) -> tuple[list[Spec], list[Broken]]:
         broken.append(Broken.of(song, line))
         specs = [other for other in specs if other is not song]
     return specs, broken
+
+
+def _may_be_in_one(spec: Spec) -> bool:
+    """Return whether a song reads what is built; most do not, and need no look at all jobs."""
+    return any(is_product(path) for _, path in files_of(spec)) or any(stems_of(spec))
 
 
 def _circle(jobs: list[Job]) -> list[Job]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -21,17 +22,18 @@ def mended(
     timeline: Timeline | None,
     inputs: dict[str, Path],
     params: dict[str, Any],
-    unmended: dict[str, float],
+    joins_in: Callable[[Spill], dict[str, Any] | None],
+    unmended: dict[str, Any],
 ) -> Blocks:
     """Yield the blocks through the effects ``params["mend"]``: as many frames as came, what rings past them is cut.
 
     Effects have no latency, or make up for it. They are told how long their input is, which nobody knows before it is
     there: so it is kept in a temporary file on the way. ``unmended["clipped_ratio"]`` becomes the share of flat tops
-    in what came.
+    in what came, ``unmended["joins"]`` what its joins measure: effects would hide them.
     """
     tally = Tally(stream.channels)
     with Spill(_tallied(blocks, tally), stream.channels, stream.scratch) as spill:
-        unmended["clipped_ratio"] = tally.clipped_ratio
+        unmended |= {"clipped_ratio": tally.clipped_ratio, "joins": joins_in(spill)}
         kept = (spill.read(start, BLOCK_FRAMES) for start in range(0, spill.frames, BLOCK_FRAMES))
         whole = replace(stream, frames=spill.frames)
         frames, channels = spill.frames, stream.channels

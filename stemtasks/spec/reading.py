@@ -39,6 +39,7 @@ from stemtasks.spec.tables import (
     VerifyTable,
 )
 from stemtasks.spec.toml import parsed
+from stemtasks.units import StemName
 
 if TYPE_CHECKING:
     from stemtasks.spec.album import Album
@@ -327,6 +328,10 @@ def _stems(
         with mistakes:
             verify = data.get("verify", {}) if verify_is_right else {}
             stems.append(_stem(name, table, song, known, verify, "file" in data.get("reference", {})))
+    for stem in stems:
+        for held in schema.held(schema.of("generators", stem.generator.name), stem.generator.arguments, StemName):
+            if held.value is not None and held.value not in tables:
+                mistakes.append(f"stems.{stem.name}.{held.where}: {schema.unknown('stem', held.value, tables)}")
     return tuple(stems)
 
 
