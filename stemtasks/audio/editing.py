@@ -10,6 +10,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import partial
+from itertools import pairwise
 from typing import Any
 
 from stemtasks.audio.blocks import Stream
@@ -98,10 +99,8 @@ def _checked(
             continue
         frame = round(length_seconds(edit[key], places) * stream.sample_rate)
         if frame > recorded + ROUNDING_FRAMES:
-            raise SpecError(
-                f"edits[{number}].{key}: {_clock(frame, stream)} is not in it: {path} lasts {_clock(recorded, stream)}; "
-                "give a time in it"
-            )
+            lasts = f"{path} lasts {_clock(recorded, stream)}"
+            raise SpecError(f"edits[{number}].{key}: {_clock(frame, stream)} is not in it: {lasts}; give a time in it")
         frames[key] = min(frame, recorded)
     if frames["to"] <= frames["from"]:
         raise SpecError(
@@ -123,7 +122,7 @@ def _checked(
 def _refuse_overlaps(changing: list[Edit], edits: list[Edit], stream: Stream) -> None:
     """Raise SpecError for two edits that both decide what is heard somewhere, and for a place inside one."""
     ordered = sorted(changing, key=lambda edit: edit.start)
-    for first, second in zip(ordered, ordered[1:], strict=False):
+    for first, second in pairwise(ordered):
         if second.start < first.stop:
             raise SpecError(
                 f"edits[{second.number}]: it begins at {_clock(second.start, stream)}, inside edits[{first.number}], "
@@ -156,7 +155,7 @@ def _pieces(edits: list[Edit], recorded: int) -> Iterator[_Piece]:
     order = sorted(points)
     own: list[tuple[int, list[_Piece]]] = []
     active: list[Edit] = []
-    for start, stop in zip(order, order[1:], strict=False):
+    for start, stop in pairwise(order):
         active = [edit for edit in active if edit.stop > start] + begins[start]
         piece, mover = _own_piece(start, stop, active)
         if mover is not None and piece is not None:

@@ -7,7 +7,7 @@ with one recording, for strategies; here pieces come from anywhere, backward too
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -129,13 +129,15 @@ def _goes_on(before: Laid, after: Laid) -> bool:
     """Return whether a piece is what the one before would have gone on with."""
     if before.span is None or after.span is None:
         return before.span is after.span
+    ramps_end = all(not ramp.is_out and ramp.frame + ramp.frames <= before.frames for ramp in before.ramps)
+    none_begun = all(ramp.is_out and ramp.frame >= 0 for ramp in after.ramps)
     step = -before.frames if before.is_reversed else before.frames
-    same = before.is_reversed == after.is_reversed and before.gain == after.gain and not before.ramps + after.ramps
-    files = before.span.path, before.span.only_channel, before.span.mono
     return (
-        same
-        and files == (after.span.path, after.span.only_channel, after.span.mono)
-        and (after.start == before.start + step)
+        after.start == before.start + step
+        and replace(before.span, start=0, stop=0) == replace(after.span, start=0, stop=0)
+        and (before.is_reversed, before.gain) == (after.is_reversed, after.gain)
+        and ramps_end
+        and none_begun
     )
 
 

@@ -134,7 +134,7 @@ class Schema:
 
 @dataclass(frozen=True)
 class Held:
-    """A parameter, the table that has its value, its place in the spec (``clips[0].file``), and its role as an input."""
+    """A parameter, the table that has its value, its place in the spec (``clips[0].file``), its role as an input."""
 
     parameter: Parameter
     table: dict[str, Any]
