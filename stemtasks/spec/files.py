@@ -11,7 +11,7 @@ from stemtasks.spec.album import Album
 from stemtasks.spec.albums import needed
 from stemtasks.spec.reading import Broken
 from stemtasks.spec.song import Named, Song
-from stemtasks.units import InputPath, StemName
+from stemtasks.units import InputPath
 
 
 def files_of(song: Song | Album) -> Iterator[tuple[str, str]]:
@@ -32,14 +32,6 @@ def _read_by(kind: parts.Kind, song: Song, part: Named, where: str) -> Iterator[
         for path in [named] if isinstance(named, str) else named:
             if isinstance(path, str):  # a list of tables may stand in place of a file with it
                 yield f"{where}.{held.where}", song.input(path)
-
-
-def stems_of(song: Song | Album) -> Iterator[tuple[str, str]]:
-    """Yield each other stem that a stem of a song is made of: where the spec names it, and its name."""
-    for stem in () if isinstance(song, Album) else song.stems:
-        for held in schema.held(schema.of("generators", stem.generator.name), stem.generator.arguments, StemName):
-            if held.value is not None:
-                yield f"stems.{stem.name}.{held.where}", held.value
 
 
 def is_product(path: str) -> bool:

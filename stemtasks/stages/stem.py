@@ -160,8 +160,9 @@ def verify(facts: dict[str, Any], limits: dict[str, Any]) -> list[str]:
             f"it lasts {facts['duration_s']:.3f} s, its 'duration' says {expected:.3f} s +-{tolerance_ms:g} ms: "
             "correct the duration or the recording"
         )
-    joins = facts.get("joins")
-    return found + seam_failures(joins and joins["worst_seam"], limits, facts["sample_rate"], "join", _remedy)
+    if "joins" in facts:
+        found += seam_failures(facts["joins"]["worst_seam"], limits, facts["sample_rate"], "join", _remedy)
+    return found
 
 
 def _remedy(limit: str) -> str:
