@@ -80,7 +80,7 @@ def comp(
         if late is not None:
             raise SpecError(
                 f"clips[{late.number}]: it ends at {_clock(late.stop, stream)}, after the stem's duration, "
-                f"{_clock(own_frames, stream)}: end it before, or give a longer duration"
+                f"{_clock(own_frames, stream)}: take less of it, or give a longer duration"
             )
         frames = own_frames
     ordered = tuple(sorted(found, key=lambda clip: clip.at))

@@ -22,8 +22,8 @@ def mended(
     timeline: Timeline | None,
     inputs: dict[str, Path],
     params: dict[str, Any],
-    joins_in: Callable[[Spill], dict[str, Any] | None],
     unmended: dict[str, Any],
+    joins_in: Callable[[Spill], dict[str, Any] | None] | None = None,
 ) -> Blocks:
     """Yield the blocks through the effects ``params["mend"]``: as many frames as came, what rings past them is cut.
 
@@ -33,7 +33,8 @@ def mended(
     """
     tally = Tally(stream.channels)
     with Spill(_tallied(blocks, tally), stream.channels, stream.scratch) as spill:
-        unmended |= {"clipped_ratio": tally.clipped_ratio, "joins": joins_in(spill)}
+        unmended["clipped_ratio"] = tally.clipped_ratio
+        unmended["joins"] = None if joins_in is None else joins_in(spill)
         whole = replace(stream, frames=spill.frames)
         frames, channels = spill.frames, stream.channels
         chain = Chain(params["mend"], params["parts"], files_of(inputs, "mend"))

@@ -115,7 +115,7 @@ def run(inputs: dict[str, Path], outputs: dict[str, Path], params: dict[str, Any
 
     unmended: dict[str, Any] = {}
     if "mend" in params:
-        blocks = load(params["parts"]["mend"])(blocks, stream, timeline, inputs, params, joins_in, unmended)
+        blocks = load(params["parts"]["mend"])(blocks, stream, timeline, inputs, params, unmended, joins_in)
     write_wav(outputs["audio"], blocks, stream.sample_rate, stream.channels)
     facts = measure_levels(outputs["audio"])
     with Source(outputs["audio"]) as audio:

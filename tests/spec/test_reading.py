@@ -133,12 +133,12 @@ WRONG = {
     "generator": (
         'generator = "tone"',
         'generator = "tune"',
-        "stems.bass: unknown generator 'tune'; known: clips, command, ",
+        "stems.bass: unknown generator 'tune'; known: clips, ",
     ),
     "no generator": (
         'generator = "tone"',
         "",
-        "stems.bass: 'generator' is missing; it is one of clips, command, drums, ",
+        "stems.bass: 'generator' is missing; it is one of clips, ",
     ),
     "argument": ('note = "A2"', 'nota = "A2"', "stems.bass: unknown key (for generator 'tone') 'nota'; known: align, "),
     "note": ('note = "A2"', 'note = "H2"', "stems.bass.note: 'H2' is not a note such as 'A4', 'C#3' or 'Bb2'"),
