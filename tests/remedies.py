@@ -1501,6 +1501,124 @@ DELIVERIES = [
     ),
 ]
 
+CLIPS = HEAD + '[stems.a]\ngenerator = "clips"\nclips = [{}]\n'
+EDITED = HEAD + '[stems.a]\ngenerator = "edited"\nfile = "take.wav"\nedits = [{}]\n'
+
+
+def clip(name: str, *lines: str) -> str:
+    return CLIPS.replace("{}", ", ".join([f'{{ file = "{name}"', *lines]) + " }")
+
+
+def edit(*edits: str) -> str:
+    return EDITED.replace("{}", ", ".join(edits))
+
+
+PIECES = [
+    Case(
+        "no clip",
+        CLIPS.replace("{}", ""),
+        "clips: there is none",
+        {"give at least one": way(("[]", '[{ file = "take.wav" }]'))},
+    ),
+    Case(
+        "a clip of nothing",
+        CLIPS.replace("{}", "{ at = 0 }"),
+        "a.clips[0]: give either",
+        {"give either 'file' or 'stem', which is what it is a piece of": way(("at = 0", 'file = "take.wav"'))},
+    ),
+    Case(
+        "a clip that begins behind its recording",
+        clip("take.wav", "from = 3"),
+        "clips[0].from: 0:03.000 is not in it",
+        {"begin before its end": way(("from = 3", "from = 1"))},
+    ),
+    Case(
+        "a clip that is longer than its recording",
+        clip("take.wav", "from = 1", "length = 2"),
+        "clips[0].length: it would end at",
+        {"take less": way(("length = 2", "length = 1")), "or leave it out": way((", length = 2", ""))},
+    ),
+    Case(
+        "a clip without a frame",
+        clip("take.wav", "length = 0"),
+        "clips[0].length: is less than a frame",
+        {"leave it out to take all": way((", length = 0", ""))},
+    ),
+    Case(
+        "a clip that ends before it begins",
+        clip("take.wav", "at = 1", "repeat_until = 0.5"),
+        "clips[0].repeat_until: 0:00.500 is not after its start",
+        {"give a later place": way(("0.5", "1.5"))},
+    ),
+    Case(
+        "a fade that is longer than its clip",
+        clip("take.wav", "fade_in = 3"),
+        "clips[0].fade_in: is longer than the clip",
+        {"give at most its length": way(("fade_in = 3", "fade_in = 2"))},
+    ),
+    Case(
+        "a clip behind the stem's duration",
+        clip("take.wav") + "duration = 1\n",
+        "clips[0]: it ends at 0:02.000, after the stem's duration",
+        {
+            "take less of it": way(('take.wav"', 'take.wav", length = 1')),
+            "give a longer duration": way(("duration = 1\n", "duration = 2\n")),
+        },
+    ),
+    Case(
+        "a clip with what is no number",
+        clip("nan.wav"),
+        "is NaN or infinite",
+        {"take another part of it": way(('nan.wav"', 'nan.wav", length = 2'))},
+    ),
+    Case(
+        "a join that jumps",
+        clip("odd.wav", 'length = 0.50125 }, { file = "odd.wav"', "from = 0.00125") + "overlap_ms = 0\n",
+        "at the join at 0.501 s the waveform jumps",
+        {
+            "give a longer overlap_ms": way(("overlap_ms = 0", "overlap_ms = 20")),
+            "or join it elsewhere": way(("from = 0.00125", "from = 0.50125")),
+            "allow it with verify.{}": allowed("{0} = 100"),
+        },
+    ),
+    Case(
+        "an edit behind the recording",
+        edit('{ do = "cut", from = 1, to = 3 }'),
+        "edits[0].to: 0:03.000 is not in it",
+        {"give a time in it": way(("to = 3", "to = 1.5"))},
+    ),
+    Case(
+        "an edit of nothing",
+        edit('{ do = "silence", from = 1, to = 1 }'),
+        "edits[0].to: 0:01.000 is not after its start",
+        {"give a later time": way(("to = 1", "to = 1.5"))},
+    ),
+    Case(
+        "a copy of more than there is",
+        edit('{ do = "replace", from = 0, to = 1, with = 1.5 }'),
+        "edits[0].with: the copy would end at 0:02.500",
+        {"begin it earlier": way(("1.5", "1"))},
+    ),
+    Case(
+        "edits over each other",
+        edit('{ do = "cut", from = 0, to = 1 }', '{ do = "reverse", from = 0.5, to = 1.5 }'),
+        "edits[1]: it begins at 0:00.500, inside edits[0]",
+        {"have them not overlap": way(("from = 0.5", "from = 1"))},
+    ),
+    Case(
+        "an insert inside an edit",
+        edit('{ do = "reverse", from = 0, to = 1 }', '{ do = "insert", at = 0.5, from = 1, to = 1.5 }'),
+        "edits[1].at: 0:00.500 lies inside edits[0]",
+        {"put it at one of its ends": way(("at = 0.5", "at = 1"))},
+    ),
+    Case(
+        "a cut of all",
+        edit('{ do = "cut", from = 0, to = 2 }'),
+        "edits: they cut all of the recording",
+        {"leave some of it": way(("to = 2", "to = 1"))},
+    ),
+]
+
 CASES = [
     *(replace(case, last="archive") for case in (*LIMITS, *IN_TIME, *AS_WRITTEN)),
     *STRATEGIES,
@@ -1510,6 +1628,7 @@ CASES = [
     *FILES,
     *COMMANDS,
     *DELIVERIES,
+    *PIECES,
 ]
 
 TYPED = (
@@ -1561,10 +1680,15 @@ IN_ALBUMS = "spec/test_albums.py::test_a_mistake_is_one_line_and_what_it_says_me
 OF_ALBUMS = "test_albums.py::test_without_a_loudness_the_songs_own_masters_are_checked_and_too_far_apart_is_one_line"
 NAMED = "test_deliveries.py::test_a_format_of_ones_own_is_in_a_folder_once_it_names_its_files"
 PLACES = "test_positions.py::test_what_is_no_place_is_one_line_that_says_what_is_one"
+IN_A_FILE = "spec/test_edit_files.py::test_a_wrong_file_is_one_line_with_its_place"
 ELSEWHERE = {
     "write seconds, or text such as {}": PLACES,
     "write '1.1' for the song's start": PLACES,
     "leave one out": "test_groups.py::test_what_cannot_be_listened_to_is_one_line",
+    "remove what is too much, or put quotes around a cell that holds the separator": IN_A_FILE,
+    "correct its quotes": IN_A_FILE,
+    "remove one": IN_A_FILE,
+    "name a shorter list": IN_A_FILE,
     "write a function names() beside it": NAMED,
     "copy the dodo.py that 'stemtasks new NAME' writes": (
         "test_deliveries.py::test_a_stage_that_an_older_dodo_file_has_not_is_named_as_such_and_is_there_in_a_new_one"

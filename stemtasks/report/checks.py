@@ -61,6 +61,10 @@ def of_rendered(facts: Facts, limits: Limits) -> Iterator[Check]:
         off_ms = abs(facts["duration_s"] - wanted) * 1000
         allowed = f"{wanted:.3f} s within {limits['duration_tolerance_ms']:g} ms"
         yield Check("Duration", f"{facts['duration_s']:.3f} s", allowed, off_ms <= limits["duration_tolerance_ms"])
+    worst = facts.get("joins", {}).get("worst_seam") or {}
+    for limit, name, what, unit in SEAMS:
+        if worst.get(name) is not None:
+            yield _at_most(what.replace("seam", "join"), abs(worst[name]), limits[limit], unit)
 
 
 def of_aligned(facts: Facts, limits: Limits) -> Iterator[Check]:
