@@ -152,7 +152,8 @@ def _power(polynomial: Samples, w: Samples) -> Samples:
     """
     b0, b1, b2 = polynomial
     x = np.sin(w / 2.0) ** 2
-    return (b0 + b1 + b2) ** 2 * (1.0 - x) + (b0 - b1 + b2) ** 2 * x - 16.0 * b0 * b2 * x * (1.0 - x)
+    power: Samples = (b0 + b1 + b2) ** 2 * (1.0 - x) + (b0 - b1 + b2) ** 2 * x - 16.0 * b0 * b2 * x * (1.0 - x)
+    return power
 
 
 def _interpolated(nodes: Samples, power: Samples, over_degree: int, under_degree: int) -> tuple[Samples, Samples]:
