@@ -195,7 +195,7 @@ def _value(annotation: Any, marks: tuple[Any, ...] = (), holds: Json | None = No
         drawn[LENGTHS[drawn["type"]]] = schema.LONGEST
     if drawn["type"] == "array" and arguments:
         kind = next((mark.of for mark in marks if isinstance(mark, Longest) and mark.of in CHOSEN_BY), None)
-        drawn["items"] = {"$ref": f"#/definitions/{kind}"} if kind else _value(arguments[0])
+        drawn["items"] = {"$ref": f"#/definitions/{kind}"} if kind else _value(arguments[0], holds=holds)
     if drawn["type"] == "object":
         if holds is not None:
             return holds
