@@ -41,7 +41,7 @@ def periods_per_frame(
 
 def offsets(channels: int, start_degrees: float, stereo_degrees: float) -> NDArray[np.float64]:
     """Return the phase of each channel's oscillator at frame 0, in periods."""
-    return (start_degrees + stereo_degrees * np.arange(channels)) / 360.0
+    return (start_degrees + stereo_degrees * np.arange(channels, dtype=np.float64)) / 360.0
 
 
 def chunked(blocks: Blocks, made: Callable[[int, Block], Block]) -> Blocks:

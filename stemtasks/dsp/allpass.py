@@ -3,9 +3,9 @@
 One stage is y[n] = a[n] (x[n] - y[n - 1]) + x[n - 1], with a = tan(pi f / rate - pi / 4), so that it turns the phase
 by 90 degrees at f (J. O. Smith, 'Physical Audio Signal Processing', 2010, 'Phasing with first-order allpass filters').
 
-The feedback has no delay, as in the analogue circuit, and needs no loop over frames. All N stages are the same linear
-operation A, so the whole, A^N / (1 - g A^N), is a sum of partial fractions also while A changes: with r the N roots of
-g, the sum of r A / (1 - r A) over N g. Each of these is a first-order recursion (``recursion.py``): v = A (x + r v), thus
+The feedback g has no delay, as in the analogue circuit, and needs no loop over frames. All N stages are the same
+linear operation A, so the whole, A^N / (1 - g A^N), is a sum of partial fractions also while A changes: with r the N
+roots of g, the sum of r A / (1 - r A) over N g. Each is a first-order recursion (``recursion.py``), v = A (x + r v):
 
     v[n] = (a x[n] + x[n - 1] + (r - a) v[n - 1]) / (1 - a r)
 
@@ -17,7 +17,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from stemtasks.dsp.recursion import Signal, delayed, first_order, joined, products, stretched
+from stemtasks.dsp.recursion import delayed, first_order, joined, products, stretched
 
 Samples = NDArray[np.float64]
 
@@ -33,9 +33,9 @@ class AllPasses:
         # what went into each stage last, and at the end what came out
         self.last = np.zeros((stages + 1, channels))
         angles = 2.0 * np.pi * (np.arange(stages) + (0.0 if feedback > 0.0 else 0.5)) / stages
-        radius = abs(feedback) ** (1.0 / stages)
-        self.roots = [complex(radius * np.exp(1j * angle)) for angle in angles if angle < np.pi + 1e-9]
-        self.weights = [root if abs(root.imag) < 1e-9 * radius else 2.0 * root for root in self.roots]
+        roots = abs(feedback) ** (1.0 / stages) * np.exp(1j * angles[angles < np.pi + 1e-9])
+        # 1 and -1 are their own conjugates
+        self.roots = [complex(root.real, root.imag if abs(root.imag) > 1e-9 * abs(root) else 0.0) for root in roots]
         self.fractions = np.zeros((len(self.roots), channels), dtype=np.complex128)
 
     def __call__(self, x: Samples, a: Samples) -> Samples:
@@ -59,21 +59,30 @@ class AllPasses:
         added = a * x
         added += delayed(x, self.last[0])
         self.last[0] = x[-1, -1]
+        squared = a * a
         total = np.zeros_like(x)
-        for index, (root, weight) in enumerate(zip(self.roots, self.weights, strict=True)):
-            v = self._fraction(root, a, added, index)
-            total += weight.real * v.real
-            if np.iscomplexobj(v):
-                total -= weight.imag * v.imag
+        for index, root in enumerate(self.roots):
+            # (r - a) / (1 - a r), and added / (1 - a r), by the square of what divides
+            over = 1.0 / (1.0 - 2.0 * root.real * a + abs(root) ** 2 * squared)
+            turned = (root.real * (1.0 + squared) - (1.0 + abs(root) ** 2) * a) * over
+            share = added * over
+            into = share * (1.0 - root.real * a)
+            if root.imag == 0.0:
+                v = first_order(turned, products(turned), into, self.fractions[index].real)
+                total += root.real * v
+                self.fractions[index] = v[-1, -1]
+            else:
+                multiplier = _complex(turned, root.imag * (1.0 - squared) * over)
+                w = first_order(
+                    multiplier, products(multiplier), _complex(into, share * (root.imag * a)), self.fractions[index]
+                )
+                total += 2.0 * (root.real * w.real - root.imag * w.imag)
+                self.fractions[index] = w[-1, -1]
         total /= self.stages * self.feedback
         return total
 
-    def _fraction(self, root: complex, a: Samples, added: Samples, index: int) -> Signal:
-        """Return v of the module's equation for one root."""
-        # 1 / (1 - a r), with the division of real numbers
-        over: Signal = 1.0 / (1.0 - 2.0 * root.real * a + abs(root) ** 2 * a * a)
-        over = over * (1.0 - a * root.conjugate())
-        multiplier = (root - a) * over
-        v = first_order(multiplier, products(multiplier), added * over, self.fractions[index])
-        self.fractions[index] = v[-1, -1]
-        return v
+
+def _complex(real: Samples, imaginary: Samples) -> NDArray[np.complex128]:
+    out = np.empty(real.shape, np.complex128)
+    out.real, out.imag = real, imaginary
+    return out

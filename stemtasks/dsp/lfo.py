@@ -2,7 +2,7 @@
 
 The phase is counted from frame 0 and never accumulated, so that nothing drifts and no block decides anything. What an
 oscillator moves (a gain, a delay, a coefficient) is computed at the points of one period, with a line between two: the
-error of a sine is -154 dB.
+error of a sine is -178 dB.
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ from numpy.typing import NDArray
 
 Samples = NDArray[np.float64]
 
-POINTS = 1 << 14
+POINTS = 1 << 16
 
 
 def turns(start: int, frames: int, periods_per_frame: float, offsets: Samples) -> Samples:
     """Return the phases of oscillators in periods, 0 to 1: shape of ``offsets``, (...), and then (frames,)."""
-    passed: Samples = np.arange(start, start + frames) * periods_per_frame
-    passed = passed + offsets[..., None]
+    frame = np.arange(start, start + frames, dtype=np.float64)
+    passed: Samples = frame * periods_per_frame + offsets[..., None]
     passed -= np.floor(passed)
     return passed
 

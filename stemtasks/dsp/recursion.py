@@ -9,10 +9,12 @@ All arrays here are stretched: shape (STRETCH, stretches, channels), frame n bei
 
 from __future__ import annotations
 
+from typing import TypeVar
+
 import numpy as np
 from numpy.typing import NDArray
 
-Signal = NDArray[np.float64] | NDArray[np.complex128]
+Signal = TypeVar("Signal", NDArray[np.float64], NDArray[np.complex128])
 
 STRETCH = 32
 
