@@ -75,8 +75,8 @@ def _response(file: str, stream: Stream) -> Responses:
     with Source(file) as source:
         if source.channels not in (1, 2, 4):
             raise AudioError(
-                f"{file}: an impulse response of {source.channels} channels; 1, 2 or 4 are allowed: export it with "
-                "one of these"
+                f"{file}: an impulse response of {source.channels} channels; 1, 2 or 4 are allowed: "
+                "export it with one of these"
             )
         if source.frames > LONGEST_SECONDS * source.sample_rate:
             raise AudioError(

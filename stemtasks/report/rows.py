@@ -59,7 +59,7 @@ def _stem(song: Material, stem: StemMaterial, place: int) -> str:
         data,
         f"stem-{place}",
         stem.title,
-        f"{_fit(song, stem)}{stem.seams}, peak {level(stem.facts['processed']['peak_dbfs'], 'dBFS')}",
+        f"{_fit(song, stem)}{stem.seams}, {_levels(stem.facts['processed'])}",
         "".join(
             f'<button type="button" data-set="{does}" aria-pressed="false" aria-label="{says} {text(stem.title)}">'
             f"{says}</button>"
@@ -69,6 +69,13 @@ def _stem(song: Material, stem: StemMaterial, place: int) -> str:
         drawing.waveform(song.axis, picture, f"Waveform of {stem.title}{stem.seams}", marks),
         more,
     )
+
+
+def _levels(facts: Facts) -> str:
+    """Return the peak, and how much left and right are the same where there are two."""
+    correlation = facts.get("stereo_correlation")
+    sides = "" if correlation is None else f", correlation of left and right {correlation:+.2f}"
+    return f"peak {level(facts['peak_dbfs'], 'dBFS')}{sides}"
 
 
 def _fit(song: Material, stem: StemMaterial) -> str:
@@ -88,7 +95,7 @@ def _whole(song: Material, kind: str, facts: Facts) -> str:
         f'data-track="{kind}" data-gain="1"',
         kind,
         kind.capitalize(),
-        f"{level(facts['lufs'], 'LUFS')}, peak {level(facts['peak_dbfs'], 'dBFS')}",
+        f"{level(facts['lufs'], 'LUFS')}, {_levels(facts)}",
         f'<button type="button" data-hear>Hear the {kind}</button>',
         drawing.waveform(song.axis, picture, f"Waveform of the {kind}"),
         _spectrum(song, f"the {kind}", picture, image) + audio(f"The {kind}", f"{kind}.wav", together=True),
