@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from typing import Annotated, Any
 
 from stemtasks.errors import shown
-from stemtasks.positions import BAR_AND_BEAT, LENGTHS, PLAIN_POSITIONS, POSITIONS, SECTIONS, Known, length_in
+from stemtasks.positions import LENGTHS, PLAIN_POSITION, PLAIN_POSITIONS, POSITIONS, SECTIONS, Known, length_in
 
 NOTE = re.compile(r"([A-Ga-g])([#b]{0,2})(-1|[0-9])")
 VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
@@ -204,8 +204,7 @@ class Place:
         if isinstance(value, str):
             if self.or_section:
                 return known.no_position(value)
-            is_place = length_in(value) is not None or BAR_AND_BEAT.fullmatch(value.strip())
-            return None if is_place else f"{shown(value)} is no time: {self}"
+            return None if PLAIN_POSITION.fullmatch(value.strip()) else f"{shown(value)} is no time: {self}"
         return None if 0 <= value <= 86_400 else f"{value:g} s is outside 0 to 86400 s (a day)"
 
 
