@@ -36,13 +36,13 @@ def convolution(
     """Add what an impulse response makes of the input: (1 - mix) of the input and mix of that.
 
     Latency 0; the tail is the predelay and the response, which is brought to the song's sample rate. A mono response
-    is that of each channel. One of two channels is left's and right's. One of four is true stereo: from left to left,
-    from left to right, from right to left, from right to right. In a mono song its channels become one by their mean.
+    is that of each channel, one of two channels is left's and right's. In a mono song they become one by their mean.
 
     Parameters
     ----------
     file
-        The impulse response, a recording of 1, 2 or 4 channels of up to 30 s.
+        The impulse response, a recording of 1, 2 or 4 channels of up to 30 s. 4 are true stereo: left to left, left to
+        right, right to left, right to right.
     mix
         Share of the convolved signal in the output; 0 is the input alone, 1 what a cabinet needs.
     normalise

@@ -9,6 +9,8 @@ import soxr
 from scipy import signal
 
 from stemtasks.errors import AudioError
+from stemtasks.spec.reading import read_song
+from stemtasks.stages import process
 
 RATE = 48000
 rng = np.random.default_rng(0)
@@ -115,3 +117,13 @@ def test_any_format_that_is_read_will_do(apply, tmp_path_factory, name):
 def test_what_is_no_impulse_response_is_one_clear_line(apply, response, samples, rate, message):
     with pytest.raises(AudioError, match=message):
         apply("convolution", noise, file=response(samples, rate))
+
+
+def test_a_songs_response_is_an_input_and_its_path_is_no_part_of_the_key(tmp_path):
+    stem = '[stems.a]\ngenerator = "tone"\neffects = [{ name = "convolution", file = "x.wav" }]\n'
+    (tmp_path / "song.toml").write_text(f"[reference]\nduration = 1\n{stem}")
+    soundfile.write(tmp_path / "x.wav", decaying(100, 1), RATE)
+    song = read_song(tmp_path / "song.toml")
+    job = process.job(song, song.stems[0])
+    assert job.inputs["effects/0/file"].endswith("x.wav")
+    assert "x.wav" not in str(job.params)
