@@ -40,7 +40,9 @@ def periods_per_frame(
 
 
 def offsets(channels: int, start_degrees: float, stereo_degrees: float) -> NDArray[np.float64]:
-    """Return the phase of each channel's oscillator at frame 0, in periods."""
+    """Return the phase of each channel's oscillator at frame 0, in periods; of one for all where they are the same."""
+    if not stereo_degrees:
+        channels = 1
     return (start_degrees + stereo_degrees * np.arange(channels, dtype=np.float64)) / 360.0
 
 

@@ -39,7 +39,10 @@ class AllPasses:
         self.fractions = np.zeros((len(self.roots), channels), dtype=np.complex128)
 
     def __call__(self, x: Samples, a: Samples) -> Samples:
-        """Return what comes out: shape (frames, channels) all, whole stretches of frames, the input untouched."""
+        """Return what comes out: shape (frames, channels), whole stretches of frames, the input untouched.
+
+        ``a`` has as many channels, or one for all.
+        """
         x, a = stretched(x), stretched(a)
         return joined(self._with_feedback(x, a) if self.feedback else self._chain(x, a))
 
@@ -50,15 +53,15 @@ class AllPasses:
             added = a * x
             added += delayed(x, self.last[stage])
             out = first_order(multiplier, gains, added, self.last[stage + 1])
-            self.last[stage] = x[-1, -1]
+            self.last[stage] = x[-1, :, -1]
             x = out
-        self.last[-1] = x[-1, -1]
+        self.last[-1] = x[-1, :, -1]
         return x
 
     def _with_feedback(self, x: Samples, a: Samples) -> Samples:
         added = a * x
         added += delayed(x, self.last[0])
-        self.last[0] = x[-1, -1]
+        self.last[0] = x[-1, :, -1]
         squared = a * a
         total = np.zeros_like(x)
         for index, root in enumerate(self.roots):
@@ -70,14 +73,14 @@ class AllPasses:
             if root.imag == 0.0:
                 v = first_order(turned, products(turned), into, self.fractions[index].real)
                 total += root.real * v
-                self.fractions[index] = v[-1, -1]
+                self.fractions[index] = v[-1, :, -1]
             else:
                 multiplier = _complex(turned, root.imag * (1.0 - squared) * over)
                 w = first_order(
                     multiplier, products(multiplier), _complex(into, share * (root.imag * a)), self.fractions[index]
                 )
                 total += 2.0 * (root.real * w.real - root.imag * w.imag)
-                self.fractions[index] = w[-1, -1]
+                self.fractions[index] = w[-1, :, -1]
         total /= self.stages * self.feedback
         return total
 

@@ -43,7 +43,8 @@ class DelayLine:
     def __call__(self, block: Samples, delays: Samples, feedback: float = 0.0) -> Samples:
         """Return the mean of what is read at each frame: shape (channels, frames), as ``block``.
 
-        ``delays`` are in frames, shape (voices, channels, frames). ``feedback`` times what is read goes into the line.
+        ``delays`` are in frames, shape (voices, channels, frames), or one channel for all. ``feedback`` times what
+        is read goes into the line.
         """
         frames = block.shape[1]
         self.held[:, : self.past] = self.held[:, frames : frames + self.past]
@@ -52,7 +53,7 @@ class DelayLine:
         whole = delays.astype(np.int64)
         places = np.rint((delays - whole) * PLACES).astype(np.int64)
         starts = np.arange(self.past - SHORTEST, self.past - SHORTEST + frames) - whole
-        starts += np.arange(len(block))[:, None] * self.held.shape[1]
+        starts = starts + np.arange(len(block))[:, None] * self.held.shape[1]
         out = np.empty_like(block)
         pieces = _pieces(whole.min(axis=(0, 1))) if feedback else _even(frames)
         for start, stop in pieces:

@@ -4,7 +4,8 @@ y[n] = m[n] y[n - 1] + b[n] is linear in what came before. So stretches of it ru
 what the stretch before had at its end, times the product of the multipliers since, is added afterwards (G. E. Blelloch,
 'Prefix sums and their applications', 1990). The ends are such a recursion again, only shorter.
 
-All arrays here are stretched: shape (STRETCH, stretches, channels), frame n being [n % STRETCH, n // STRETCH].
+All arrays here are stretched: shape (STRETCH, channels, stretches), frame n being [n % STRETCH, :, n // STRETCH]. The
+multiplier may have one channel for all.
 """
 
 from __future__ import annotations
@@ -21,20 +22,20 @@ STRETCH = 32
 
 def stretched(signal: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return a copy of (frames, channels), whole stretches of them, in the shape of this module."""
-    return np.moveaxis(signal.reshape(-1, STRETCH, *signal.shape[1:]), 1, 0).copy()
+    return signal.reshape(-1, STRETCH, signal.shape[1]).transpose(1, 2, 0).copy()
 
 
 def joined(signal: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return (frames, channels) again."""
-    return np.ascontiguousarray(np.moveaxis(signal, 0, 1)).reshape(-1, *signal.shape[2:])
+    return np.ascontiguousarray(signal.transpose(2, 0, 1)).reshape(-1, signal.shape[1])
 
 
 def delayed(signal: NDArray[np.float64], before: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return a signal one frame later, with the frame ``before`` it."""
     out = np.empty_like(signal)
     out[1:] = signal[:-1]
-    out[0, 0] = before
-    out[0, 1:] = signal[-1, :-1]
+    out[0, :, 0] = before
+    out[0, :, 1:] = signal[-1, :, :-1]
     return out
 
 
@@ -58,10 +59,11 @@ def first_order(multiplier: Signal, gains: Signal, added: Signal, before: Signal
         out[n] += product
     carried = np.empty_like(out[0])
     # numbers of Python: an array of a few takes ten times as long
-    for channel, (shares, ends) in enumerate(zip(gains[-1].T.tolist(), out[-1].T.tolist(), strict=True)):
+    all_shares = np.broadcast_to(gains[-1], carried.shape).tolist()
+    for channel, (shares, ends) in enumerate(zip(all_shares, out[-1].tolist(), strict=True)):
         last = before[channel].item()
         for stretch, (share, end) in enumerate(zip(shares, ends, strict=True)):
             ends[stretch], last = last, share * last + end
-        carried[:, channel] = ends
+        carried[channel] = ends
     out += gains * carried
     return out
