@@ -26,6 +26,8 @@ import time
 from types import ModuleType
 from typing import Any
 
+LATE = ("encodings.utf_8_sig", "numpy.fft", "numpy.ma", "numpy.random")
+"""What numpy and doit import when it is first used."""
 LEFT_TO_RUNS = (
     "stemtasks.graph",  # which takes over signals, by the next
     "stemtasks.commands.stoppable",
@@ -47,6 +49,8 @@ def import_all() -> None:
     for module in pkgutil.walk_packages(stemtasks.__path__, "stemtasks."):
         if module.name not in LEFT_TO_RUNS and not module.name.startswith("stemtasks.template"):
             importlib.import_module(module.name)
+    for name in LATE:
+        importlib.import_module(name)
     from stemtasks import sources
 
     sources.recall(found_in_sources())

@@ -143,7 +143,7 @@ class Forked(subprocess.Popen[Any]):
         self._close_pipe_fds(*(asked[name] for name in PIPES))
 
     def _told(self, timeout: float | None) -> int:
-        """Return the next number that the server says; raises ``TimeoutError``, ``BlockingIOError`` for a timeout of 0."""
+        """Return the next number that the server says; raises ``OSError`` if it says none in time."""
         self._report.settimeout(timeout)
         text = self._report.recv(64)
         if not text:
