@@ -32,6 +32,7 @@ LEFT_TO_RUNS = (
     "stemtasks.graph",  # which takes over signals, by the next
     "stemtasks.commands.stoppable",
     "stemtasks.executors",  # imports the first
+    "stemtasks.cli",  # the program itself
     "stemtasks.cache.remote",  # what it needs may be missing
 )
 ORDER_BYTES = 1 << 20
