@@ -29,11 +29,11 @@ from typing import Any
 LATE = ("encodings.utf_8_sig", "numpy.fft", "numpy.ma", "numpy.random")
 """What numpy and doit import when it is first used."""
 LEFT_TO_RUNS = (
-    "stemtasks.graph",  # which takes over signals, by the next
-    "stemtasks.commands.stoppable",
-    "stemtasks.executors",  # imports the first
+    "stemtasks.commands.stoppable",  # takes over signals
+    "stemtasks.graph",  # imports it, as the next two do
+    "stemtasks.executors",
+    "stemtasks.watch.building",
     "stemtasks.cli",  # the program itself
-    "stemtasks.cache.remote",  # what it needs may be missing
 )
 ORDER_BYTES = 1 << 20
 
@@ -56,7 +56,9 @@ def import_all() -> None:
 
     sources.recall(found_in_sources())
     if len(os.listdir("/proc/self/task")) > 1:
-        raise RuntimeError("an import has started a thread: no process with threads can be forked")
+        raise RuntimeError("an import has started a thread, and a process with threads is not to be forked")
+    if imported := sys.modules.keys() & set(LEFT_TO_RUNS):
+        raise RuntimeError(f"other modules import {sorted(imported)}: leave those to the runs too")
 
 
 def found_in_sources() -> Any:
@@ -137,6 +139,7 @@ def become(order: dict[str, Any]) -> None:
     sys.argv = [order["how"], *order["arguments"]]
     sys.path.insert(0, os.getcwd() if order["how"] == "-m" else "")
     sys.modules["__main__"] = ModuleType("__main__")
+    sys.modules["__main__"].__annotations__ = {}
     note.FOLDERS_OF_IMPORTS = tuple(sys.path)
     seen.BEGUN_NS = time.monotonic_ns()
     task.PROCESS = os.getpid()

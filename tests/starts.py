@@ -147,6 +147,7 @@ class Forked(subprocess.Popen[Any]):
         self._report.settimeout(timeout)
         text = self._report.recv(64)
         if not text:
+            self._report.close()
             raise RuntimeError(f"{SERVER} has ended: {server().process.stderr.read().decode()}")
         return int(text)
 
