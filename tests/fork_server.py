@@ -52,34 +52,31 @@ def import_all() -> None:
             importlib.import_module(module.name)
     for name in LATE:
         importlib.import_module(name)
-    from stemtasks import sources
-
-    sources.recall(found_in_sources())
+    look_at_sources()
     if len(os.listdir("/proc/self/task")) > 1:
         raise RuntimeError("an import has started a thread, and a process with threads is not to be forked")
     if imported := sys.modules.keys() & set(LEFT_TO_RUNS):
         raise RuntimeError(f"other modules import {sorted(imported)}: leave those to the runs too")
 
 
-def found_in_sources() -> Any:
-    """Return what there is to find in all sources that a key may name; a process of its own finds it, and ends."""
-    reader, writer = os.pipe()
-    if not os.fork():
-        from stemtasks import sources
+def look_at_sources() -> None:
+    """Find what there is to find in the sources of this package, which runs would find each anew."""
+    from stemtasks import sources
+    from stemtasks.spec import parts, schema
+    from stemtasks.spec.tables import ALBUM_TABLES, TABLES
 
-        names = [name.removeprefix("stemtasks.") for name in sys.modules if name.startswith("stemtasks.")]
-        stages = [
-            f"stemtasks.{name}:{what}" for name in names if name.startswith("stages.") for what in ("run", "verify")
-        ]
-        sources.deciding(frozenset([*stages, *(f"stemtasks.{name}" for name in names)]))
-        with open(writer, "w", encoding="ascii") as file:
-            json.dump(sources.learnt(), file)
-        os._exit(0)
-    os.close(writer)
-    with open(reader, encoding="ascii") as file:
-        found = json.load(file)
-    os.wait()
-    return found
+    stages = [parts.stage(name, what) for name in parts.stages() for what in ("run", "verify")]
+    sources.reached_from(frozenset([*stages, *(name for name in sys.modules if name.startswith("stemtasks."))]))
+    sources.recall(sources.learnt())
+    for table in {*TABLES.values(), *ALBUM_TABLES.values()}:
+        schema.of_table(table)
+    for kind in parts.KINDS:
+        for name in parts.ours(kind):
+            schema.of(kind, name)
+    # what is so in this folder, and with what is installed beside it
+    for found in (parts._of_project, parts._installed, parts.names, sources._is_local, sources._places, sources._home):
+        if hasattr(found, "cache_clear"):
+            found.cache_clear()
 
 
 def serve(orders: socket.socket) -> dict[str, Any]:
@@ -133,16 +130,20 @@ def become(order: dict[str, Any]) -> None:
     os.chdir(order["folder"])
     os.environ.clear()
     os.environ.update(order["environment"])
-    signal.signal(signal.SIGINT, signal.SIG_IGN if order["ignores_interrupt"] else signal.default_int_handler)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    for number in order["ignored"]:
+        signal.signal(number, signal.SIG_IGN)
     if order["unbuffered"]:
         sys.stdout.reconfigure(line_buffering=True, write_through=True)
     sys.argv = [order["how"], *order["arguments"]]
-    sys.path.insert(0, os.getcwd() if order["how"] == "-m" else "")
+    sys.path[:0] = [os.getcwd() if order["how"] == "-m" else "", *order["path"]]
     sys.modules["__main__"] = ModuleType("__main__")
     sys.modules["__main__"].__annotations__ = {}
     note.FOLDERS_OF_IMPORTS = tuple(sys.path)
     seen.BEGUN_NS = time.monotonic_ns()
     task.PROCESS = os.getpid()
+    if order["path"]:
+        importlib.import_module("sitecustomize")  # as Python does
 
 
 def carry_out(order: dict[str, Any]) -> None:

@@ -18,6 +18,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from tests import held
+
 SERVER = Path(__file__).with_name("fork_server.py")
 MODULES = ("doit", "stemtasks.cli")
 DECIDES_HOW_PYTHON_BEGINS = ("PYTHON", "LD_", "LANG", "LC_", "TZ", "OPENBLAS_", "OMP_", "MALLOC_", "HOME")
@@ -28,6 +30,7 @@ DEFAULTS = {
 }
 MAY_BE_ASKED = {"bufsize", "stdin", "stdout", "stderr", "cwd", "env", "start_new_session"}
 MAY_BE_ASKED |= {"text", "encoding", "errors", "universal_newlines"}
+STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 PIPES = ("p2cread", "p2cwrite", "c2pread", "c2pwrite", "errread", "errwrite")
 
 
@@ -99,22 +102,23 @@ def _order(command: list[str], options: dict[str, Any]) -> dict[str, Any] | None
     folder, environment = options.get("cwd") or os.getcwd(), options.get("env") or dict(os.environ)
     if program != sys.executable or not is_known or asked - MAY_BE_ASKED or not os.path.isdir(folder):
         return None
-    if (ours := server()) is None or any(
-        environment.get(name) != ours.environment.get(name)
-        for name in {*environment, *ours.environment}
-        if name.startswith(DECIDES_HOW_PYTHON_BEGINS)
-    ):
+    if (ours := server()) is None:
+        return None
+    others = {name for name in {*environment, *ours.environment} if environment.get(name) != ours.environment.get(name)}
+    is_held = environment.get("PYTHONPATH") == str(held.FOLDER) and "PYTHONPATH" not in ours.environment
+    if any(name.startswith(DECIDES_HOW_PYTHON_BEGINS) for name in others - ({"PYTHONPATH"} if is_held else set())):
         return None
     return {
         "how": how,
         "what": what,
         "arguments": arguments[:-2],
+        "path": [str(held.FOLDER)] if is_held else [],
         "unbuffered": is_unbuffered,
         "folder": os.fspath(folder),
         "environment": environment,
         "session": bool(options.get("start_new_session")),
         "umask": _umask(),
-        "ignores_interrupt": signal.getsignal(signal.SIGINT) is signal.SIG_IGN,
+        "ignored": [number for number in STOPPING if signal.getsignal(number) is signal.SIG_IGN],
     }
 
 

@@ -11,6 +11,7 @@ import sys
 import pytest
 
 from tests import starts
+from tests.held import Hold
 
 FOUND = """
 import os, signal, sys, threading
@@ -33,7 +34,7 @@ ENDS = {
     "by Ctrl-C": "import os, signal; os.kill(os.getpid(), signal.SIGINT)",
     "by a signal": "import os, signal; print('lost', end=''); os.kill(os.getpid(), signal.SIGKILL)",
     "at once": "import os; print('lost', end=''); os._exit(5)",
-    "after a thread": "import threading, time; threading.Thread(target=lambda: [time.sleep(0.1), print('late')]).start()",
+    "after a thread": "import threading; threading.Timer(0.1, print, ['late']).start()",
     "with what was left for the end": "import atexit, sys; atexit.register(print, 'last'); sys.exit(2)",
     "with an output that is closed": "import os; print('lost'); os.close(1)",
 }
@@ -46,16 +47,16 @@ def both(*arguments, **options):
     return subprocess.run(command, check=False, **asked), starts.run(command, check=False, **asked)
 
 
-@pytest.mark.parametrize("session", [False, True])
-@pytest.mark.parametrize("umask", [0o022, 0o077])
-def test_a_forked_run_finds_what_a_started_one_finds(tmp_path, session, umask):
-    before = os.umask(umask)
+@pytest.mark.parametrize(("session", "umask", "heard"), [(False, 0o022, signal.SIG_DFL), (True, 0o077, signal.SIG_IGN)])
+def test_a_forked_run_finds_what_a_started_one_finds(tmp_path, session, umask, heard):
+    before, handler = os.umask(umask), signal.signal(signal.SIGHUP, heard)
     try:
         env = {**os.environ, "STEMTASKS_CACHE": "\udcff of any bytes", "PATH": "/nowhere"}
         options = {"cwd": tmp_path, "env": env, "input": "told", "start_new_session": session}
         started, forked = both("-c", FOUND, "an argument", "", **options)
     finally:
         os.umask(before)
+        signal.signal(signal.SIGHUP, handler)
     assert (forked.returncode, forked.stderr) == (started.returncode, started.stderr) == (0, "")
     assert json.loads(forked.stdout) == json.loads(started.stdout)
 
@@ -95,6 +96,13 @@ def test_unbuffered_output_is_there_at_once():
 def test_a_run_that_takes_too_long_is_killed():
     with pytest.raises(subprocess.TimeoutExpired):
         starts.run([sys.executable, "-c", "import time; time.sleep(60)"], timeout=0.1, capture_output=True)
+
+
+def test_a_forked_run_is_held_up_as_a_started_one_is(tmp_path):
+    code = "import sys; from stemtasks.action import workplace; print(workplace.run_stage.__name__, sys.path)"
+    started, forked = both("-c", code, cwd=tmp_path, env={**os.environ, **Hold(tmp_path / "markers").env})
+    assert forked.stdout == started.stdout
+    assert forked.stdout.startswith("run_and_hold ")
 
 
 @pytest.mark.parametrize(
