@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import shutil
 import sys
@@ -22,18 +23,33 @@ RECORDINGS = Path(os.environ.get("STEMTASKS_RECORDINGS", Path(__file__).parents[
 
 LONGEST = (
     "test_shared.py",
-    "test_note.py",
-    "test_songs.py",
-    "test_cluster.py",
-    "test_command_inputs.py",
     "test_failures.py",
-    "test_looking.py",
+    "test_cluster.py",
+    "test_songs.py",
+    "test_command_inputs.py",
     "test_scenarios.py",
-    "test_doit.py",
-    "test_state.py",
+    "test_source.py",
+    "test_looking.py",
+    "test_radius.py",
     "test_build.py",
+    "test_note.py",
+    "test_doit.py",
+    "test_leftovers.py",
+    "test_page.py",
+    "test_filtering.py",
+    "test_sync.py",
+    "test_storm.py",
 )
 """A file's tests run in one process, which makes its costly fixtures once; the longest begin first."""
+
+
+gc.disable()  # thousands of tests are collected in each process, and live to the end
+
+
+def pytest_collection_finish() -> None:
+    """Let garbage be looked for from here on, and not among what has been collected."""
+    gc.enable()
+    gc.freeze()
 
 
 def pytest_xdist_auto_num_workers() -> int:
