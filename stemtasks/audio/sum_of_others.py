@@ -112,8 +112,7 @@ def _gains(parts: NDArray[np.complex128], mix: Spectrum) -> NDArray[np.float64]:
     """Return the real gains of the parts whose sum is nearest to the mix."""
     matrix = np.concatenate((parts.real, parts.imag), axis=1).T
     wanted = np.concatenate((mix.real, mix.imag))
-    found: NDArray[np.float64] = np.linalg.lstsq(matrix, wanted, rcond=1e-6)[0]
-    return found
+    return np.asarray(np.linalg.lstsq(matrix, wanted, rcond=1e-6)[0], dtype=np.float64)
 
 
 def _energy(spectrum: Spectrum) -> float:

@@ -11,9 +11,30 @@ from stemtasks.importing.naming import in_order
 from stemtasks.paths import STATE
 from stemtasks.spec.tables import MOST_STEMS
 
-RECORDINGS = frozenset("wav wave bwf rf64 w64 aif aiff aifc flac ogg oga opus mp3 caf au snd".split())
+RECORDINGS = frozenset(
+    (
+        "wav",
+        "wave",
+        "bwf",
+        "rf64",
+        "w64",
+        "aif",
+        "aiff",
+        "aifc",
+        "flac",
+        "ogg",
+        "oga",
+        "opus",
+        "mp3",
+        "caf",
+        "au",
+        "snd",
+    )
+)
 SESSIONS = frozenset(("rpp", "dawproject", "otio"))
-NOT_READ = frozenset("m4a mp4 aac wma wv ape alac ac3 dsf dff sd2 rx2 mov mkv webm mka".split())
+NOT_READ = frozenset(
+    ("m4a", "mp4", "aac", "wma", "wv", "ape", "alac", "ac3", "dsf", "dff", "sd2", "rx2", "mov", "mkv", "webm", "mka")
+)
 """What holds audio and is not read: it is named, and left out."""
 FOREIGN = frozenset(("__MACOSX",))
 

@@ -5,42 +5,71 @@ from __future__ import annotations
 import re
 import unicodedata
 from dataclasses import dataclass
+from itertools import pairwise
 
 from stemtasks.music.pitch import parse_key
 
 GROUPS: dict[str, tuple[str, str]] = {
     "drums": (
         "drums",
-        "kick kik bd bassdrum snare snr sd rim rimshot hat hats hihat hh hihats chh ohh oh ohs ohl ohr ovh overhead "
-        "overheads room rooms tom toms rack floor cymbal cymbals crash ride splash china clap claps snap snaps drum "
-        "drums drumkit kit beat beats break breaks breakbeat perc percs percussion conga congas bongo bongos shaker "
-        "shakers tamb tambo tambourine cowbell triangle timbale timbales cajon tabla djembe amen",
+        (
+            "kick kik bd bassdrum snare snr sd rim rimshot hat hats hihat hh hihats chh ohh oh ohs ohl ohr "
+            "ovh overhead overheads room rooms tom toms rack floor cymbal cymbals crash ride splash china "
+            "clap claps snap snaps drum drums drumkit kit beat beats break breaks breakbeat perc percs "
+            "percussion conga congas bongo bongos shaker shakers tamb tambo tambourine cowbell triangle "
+            "timbale timbales cajon tabla djembe amen"
+        ),
     ),
     "bass": ("bass", "bass bs basses bas sub subbass 808 upright contrabass"),
     "guitars": ("melodic", "gtr gtrs gt guitar guitars guit git agtr egtr acgtr elgtr strat tele banjo ukulele uke"),
     "keys": (
         "melodic",
-        "keys key keyboard keyboards piano pianos pno epiano ep rhodes wurli wurlitzer organ hammond clav clavinet "
-        "harpsichord",
+        (
+            "keys key keyboard keyboards piano pianos pno epiano ep rhodes wurli wurlitzer organ hammond "
+            "clav clavinet harpsichord"
+        ),
     ),
     "synths": ("melodic", "synth synths syn arp arps arpeggio pluck plucks stab stabs seq sequence saw lead leads"),
     "pads": ("pad", "pad pads drone drones atmo atmos ambience"),
     "strings": ("melodic", "strings string str violin violins vln viola violas vla cello cellos celli orch orchestra"),
     "winds": (
         "melodic",
-        "brass horn horns trumpet trumpets tpt trombone trombones sax saxes saxophone flute clarinet oboe woodwinds",
+        ("brass horn horns trumpet trumpets tpt trombone trombones sax saxes saxophone flute clarinet oboe woodwinds"),
     ),
     "vocals": (
         "vocal",
-        "vox vocal vocals voc vocs voice voices vx bv bvs bgv bgvs lv ldvox ldvx leadvox choir choirs adlib adlibs "
-        "harmony harmonies harm backing backings rap singer",
+        (
+            "vox vocal vocals voc vocs voice voices vx bv bvs bgv bgvs lv ldvox ldvx leadvox choir choirs "
+            "adlib adlibs harmony harmonies harm backing backings rap singer"
+        ),
     ),
     "fx": ("fx", "fx sfx efx riser risers sweep sweeps impact impacts whoosh downlifter uplifter noise foley"),
 }
 """What stems are grouped by: their kind in the spec, and the words that say it."""
 KIND_OF = {group: kind for group, (kind, _) in GROUPS.items()}
 _GROUP_OF = {word: group for group, (_, words) in GROUPS.items() for word in words.split()}
-_WEAK = frozenset("key lead leads backing harmony harmonies room rooms sub string oh sd str ep gt noise beat break".split())
+_WEAK = frozenset(
+    (
+        "key",
+        "lead",
+        "leads",
+        "backing",
+        "harmony",
+        "harmonies",
+        "room",
+        "rooms",
+        "sub",
+        "string",
+        "oh",
+        "sd",
+        "str",
+        "ep",
+        "gt",
+        "noise",
+        "beat",
+        "break",
+    )
+)
 """What another word of the name outdoes: a lead vocal is a vocal, a room of a guitar a guitar."""
 _INSIDE = 4
 """From so many letters a word counts inside a longer one: 'kickin', 'leadvocal'."""
@@ -95,7 +124,11 @@ def pieces(name: str) -> list[str]:
 
 def _words(name: str) -> list[str]:
     found = [piece.casefold() for piece in pieces(name)]
-    return [*found, *(_ENDING_NUMBER.sub("", word) for word in found), *map("".join, zip(found, found[1:], strict=False))]
+    return [
+        *found,
+        *(_ENDING_NUMBER.sub("", word) for word in found),
+        *map("".join, pairwise(found)),
+    ]
 
 
 def _group(words: list[str]) -> tuple[str | None, str]:
@@ -112,9 +145,7 @@ def _group(words: list[str]) -> tuple[str | None, str]:
 
 def _inside(word: str) -> str:
     """Return the longest known word that a longer one begins or ends with, or nothing."""
-    found = [
-        each for each in _GROUP_OF if len(each) >= _INSIDE and (word.startswith(each) or word.endswith(each))
-    ]
+    found = [each for each in _GROUP_OF if len(each) >= _INSIDE and (word.startswith(each) or word.endswith(each))]
     return max(found, key=len, default="")
 
 
