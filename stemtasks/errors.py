@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import difflib
 import reprlib
+from collections.abc import Iterable
 from types import TracebackType
 from typing import Self
 
 MOST_CHARACTERS = 1000
 """Of a mistake's line."""
+LONGEST_NAME = 200
+"""Of what is looked for among names: a longer one is none of them."""
 _NOT_SHOWN = (*range(0x20), *range(0x7F, 0xA0), *range(0x2028, 0x202F), *range(0x2066, 0x206A))
 _ESCAPED = {code: chr(code).encode("unicode_escape").decode() for code in _NOT_SHOWN}
 """Control characters, ends of lines and turns of the direction: a file's name may have them, a line may not."""
@@ -94,3 +98,9 @@ class _Shown(reprlib.Repr):
 
 
 shown = _Shown().repr
+
+
+def nearest(found: str, known: Iterable[str]) -> str:
+    """Return a question whether the nearest of some names was meant, or nothing where none is near."""
+    close = difflib.get_close_matches(found[:LONGEST_NAME], list(known), 1)
+    return f"; did you mean '{close[0]}'?" if close else ""

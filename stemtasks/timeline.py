@@ -7,6 +7,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from stemtasks.errors import SpecError, shown
+from stemtasks.positions import LENGTHS, length_in, position_in, section_in
+
 
 @dataclass(frozen=True)
 class Section:
@@ -53,6 +56,54 @@ class Timeline:
         if self.bpm is None:
             raise ValueError("a timeline without bpm has no beats")
         return frames_of_beats(beat, self.bpm, self.sample_rate)
+
+    def frame_of(self, position: float | str) -> int:
+        """Return the frame of a place (``positions.py``), in seconds or as text; musical ones fall on the beat's frame.
+
+        Raises ``SpecError`` for what is no place of this song, or lies before its start.
+        """
+        if not isinstance(position, str):
+            return round(position * self.sample_rate)
+        place = position_in(position, self._names)
+        number, unit = place.offset
+        if place.section is None:
+            beat, frame = (place.bar - 1) * self.beats_per_bar + place.beat - 1, 0
+            if beat:
+                frame = self._frame_at(beat, position)
+        else:
+            section = [each for each in self.sections if each.name == place.section][place.turn - 1]
+            frame = section.end_frame if place.is_end else section.start_frame
+            beat = section.start_beat + (section.beats if place.is_end else 0.0)
+        if unit == "s":
+            frame += round(number * self.sample_rate)
+        elif number:
+            frame = self._frame_at(beat + number * (self.beats_per_bar if unit == "bars" else 1.0), position)
+        if frame < 0:
+            raise SpecError(f"{shown(position)} lies before the song's start")
+        return frame
+
+    def frames_of(self, length: float | str) -> int:
+        """Return the frames of a length: seconds, or text such as '4 bars', or a section's name.
+
+        Raises ``SpecError`` for what is no length in this song.
+        """
+        found = length_in(length)
+        if found is None:
+            name, turn = section_in(str(length).strip(), self._names, LENGTHS)
+            section = [each for each in self.sections if each.name == name][turn - 1]
+            return section.end_frame - section.start_frame
+        if found.unit == "s":
+            return round(found.number * self.sample_rate)
+        return self._frame_at(found.number * (self.beats_per_bar if found.unit == "bars" else 1.0), str(length))
+
+    @property
+    def _names(self) -> list[str]:
+        return [section.name for section in self.sections]
+
+    def _frame_at(self, beat: float, text: str) -> int:
+        if self.bpm is None:
+            raise SpecError(f"{shown(text)} needs song.bpm")
+        return self.frame_at(beat)
 
     def to_json(self) -> dict[str, Any]:
         """Return plain data, the content of ``timing.json``."""

@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from typing import Annotated, Any
 
 from stemtasks.errors import shown
+from stemtasks.positions import LENGTHS, POSITIONS, SECTIONS, Known, length_in
 
 NOTE = re.compile(r"([A-Ga-g])([#b]{0,2})(-1|[0-9])")
 VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
@@ -30,10 +31,6 @@ ENVIRONMENT = {
     "TZ": "UTC",
 }
 """What a program has in its environment wherever it runs, beside HOME and TMPDIR, a folder of its own."""
-DURATION = re.compile(
-    r"(?:(\d{1,6}):(?=[0-5]?\d:))?(\d{1,6}):([0-5]?\d(?:\.\d{1,12})?)|(\d{1,12}(?:\.\d{1,12})?) *(s|bars?|beats?)",
-    re.ASCII,
-)
 
 
 @dataclass(frozen=True)
@@ -164,32 +161,47 @@ class NoteName:
 
 @dataclass(frozen=True)
 class Duration:
-    """A length of time: seconds, 'm:ss', '90 s', '64 bars' or '256 beats'."""
+    """A length of time: seconds, 'm:ss', '90 s', '64 bars' or '256 beats'; or, on a song's timeline, a section's."""
+
+    or_section: bool = False
 
     def __str__(self) -> str:
-        return "seconds, or text such as '2:17' (minutes and seconds, up to 59), '64 bars' or '256 beats'"
+        return f"seconds, or text such as {LENGTHS}" + (f", or {SECTIONS}" if self.or_section else "")
 
-    def problem(self, value: float | str) -> str | None:
+    def problem(self, value: float | str, known: Known) -> str | None:
         """Return what is wrong with a value, or None."""
-        if isinstance(value, str) and not DURATION.fullmatch(value.strip()):
-            return f"{shown(value)} is not a length of time: {self}"
-        number, unit = duration_of(value)
-        if unit != "s":
-            return None if 0 < number <= 100_000 else f"{number:g} {unit} are outside 0 to 100000 {unit}"
-        return None if 0 < number <= 86_400 else f"{number:g} s is outside 0 to 86400 s (a day)"
+        length = length_in(value)
+        if length is None:
+            return (
+                known.no_section(str(value)) if self.or_section else f"{shown(value)} is not a length of time: {self}"
+            )
+        number, unit = length
+        if not (number >= 0 if self.or_section else number > 0) or number > (86_400 if unit == "s" else 100_000):
+            most = "86400 s (a day)" if unit == "s" else f"100000 {unit}"
+            return f"{number:g} {unit} {'is' if unit == 's' else 'are'} outside 0 to {most}"
+        return known.no_tempo(value) if unit != "s" else None
 
 
-def duration_of(value: float | str) -> tuple[float, str]:
-    """Return a checked duration as a number and its unit: 's', 'bars' or 'beats'."""
-    if not isinstance(value, str):
-        return float(value), "s"
-    match = DURATION.fullmatch(value.strip())
-    if match is None:
-        raise ValueError(value)
-    hours, minutes, seconds, number, unit = match.groups()
-    if number is None:
-        return int(hours or 0) * 3600 + int(minutes) * 60 + float(seconds), "s"
-    return float(number), "s" if unit == "s" else unit.rstrip("s") + "s"
+@dataclass(frozen=True)
+class PartName:
+    """Another stem or group of the song, whose processed file the stage reads; its name is not part of the key."""
+
+    def __str__(self) -> str:
+        return "the name of a stem or group"
+
+
+@dataclass(frozen=True)
+class Place:
+    """A place on the song's timeline: seconds, 'm:ss.mmm', a bar and a beat, or a section."""
+
+    def __str__(self) -> str:
+        return f"seconds, or text such as {POSITIONS}"
+
+    def problem(self, value: float | str, known: Known) -> str | None:
+        """Return what is wrong with a value, or None."""
+        if isinstance(value, str):
+            return known.no_position(value)
+        return None if 0 <= value <= 86_400 else f"{value:g} s is outside 0 to 86400 s (a day)"
 
 
 CutoffHz = Annotated[float, Range(1.0, 384_000.0, "Hz", below_nyquist=True)]
@@ -214,4 +226,7 @@ Arguments = Annotated[list[Annotated[str, Longest(10_000)]], Longest(1000, "argu
 Patterns = Annotated[dict[str, Any], Longest(1000, "patterns")]
 Variables = Annotated[list[Annotated[str, Longest(200)]], VariableName(), Longest(1000, "variables")]
 Note = Annotated[str, NoteName()]
-Length = Annotated[float | str, Duration()]
+OwnLength = Annotated[float | str, Duration()]
+Length = Annotated[float | str, Duration(or_section=True)]
+Position = Annotated[float | str, Place()]
+Sidechain = Annotated[str, PartName(), Longest(200)]

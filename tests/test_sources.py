@@ -41,9 +41,9 @@ AUDIO = [
 DECODING = [*AUDIO, "dsp/channels.py", "errors.py"]
 WRITING = ["audio/wav.py", "dsp/noise_shaping.py", "dsp/quantiser.py", "progress.py"]
 RADIUS = {
-    "reference": [*DECODING, "timeline.py"],
-    "timing": ["audio/facts.py", "errors.py", "timeline.py"],
-    "stem": [*DECODING, *WRITING, "plugins.py", "timeline.py"],
+    "reference": [*DECODING, "positions.py", "timeline.py"],
+    "timing": ["audio/facts.py", "errors.py", "positions.py", "timeline.py"],
+    "stem": [*DECODING, *WRITING, "plugins.py", "positions.py", "timeline.py"],
     "align": [
         *DECODING,
         *WRITING,
@@ -55,6 +55,7 @@ RADIUS = {
         "dsp/pulse.py",
         "links.py",
         "plugins.py",
+        "positions.py",
         "timeline.py",
     ],
     "process": [
@@ -65,6 +66,7 @@ RADIUS = {
         "dsp/level.py",
         "dsp/pan.py",
         "plugins.py",
+        "positions.py",
         "timeline.py",
     ],
     "sync": [
@@ -135,6 +137,7 @@ RADIUS = {
         "report/style.py",
         "report/tables.py",
         "report/verdict.py",
+        "positions.py",
         "timeline.py",
     ],
     "archive": [
@@ -161,6 +164,7 @@ RADIUS = {
         "music/tonality.py",
         "plugins.py",
         "progress.py",
+        "positions.py",
         "timeline.py",
     ],
     "album": [
@@ -184,6 +188,7 @@ RADIUS = {
         "dsp/loudness.py",
         "dsp/sections.py",
         "progress.py",
+        "positions.py",
         "timeline.py",
     ],
 }

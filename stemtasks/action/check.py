@@ -17,7 +17,7 @@ from stemtasks.audio.blocks import Stream
 from stemtasks.audio.chain import pan_gains
 from stemtasks.audio.source import Source
 from stemtasks.errors import Mistakes, SpecError, StemtasksError
-from stemtasks.spec import schema
+from stemtasks.spec import parts, schema
 from stemtasks.spec.files import files_of, is_product
 from stemtasks.spec.song import Named, Song, Stem
 from stemtasks.spec.stamps import placed
@@ -105,11 +105,8 @@ class _Checking:
     def _generator(self, each: Stem, timeline: Timeline, frames: int | None) -> int | None:
         """Return how long the stem is before it is aligned, as far as that is known."""
         where, own = f"stems.{each.name}", dict(each.generator.arguments)
-        for parameter in schema.of("generators", each.generator.name).parameters:
-            if parameter.reads_files and isinstance(own[parameter.name], str):
-                own[parameter.name] = self.song.input(own[parameter.name])
-                if own[parameter.name] in self.missing or is_product(own[parameter.name]):
-                    return None
+        if not self._has_files("generators", each.generator.name, own):
+            return None
         channels = each.table.channels or self.song.song.channels
         wanted = frames
         if each.table.duration is not None:
@@ -127,6 +124,15 @@ class _Checking:
             self._add(where, stem.verify(facts, limits))
             return made
         return None
+
+    def _has_files(self, kind: parts.Kind, name: str, arguments: dict[str, Any]) -> bool:
+        """Make the file that an argument names its path, and return whether each is there already."""
+        for parameter in schema.of(kind, name).parameters:
+            if parameter.reads_files and isinstance(arguments[parameter.name], str):
+                path = arguments[parameter.name] = self.song.input(arguments[parameter.name])
+                if path in self.missing or is_product(path):
+                    return False
+        return True
 
     def _strategy(self, each: Stem, timeline: Timeline, stem_frames: int | None, frames: int | None) -> None:
         if stem_frames is None or frames is None:
@@ -147,7 +153,9 @@ class _Checking:
             stream = Stream(self.song.song.sample_rate, wide, ENDLESS if length is None else length, Path())
             for index, effect in enumerate(chain):
                 offered = {"stream": stream, "timeline": timeline, "seed": 0}
-                self._asked(f"stems.{each.name}.{key}[{index}]", effect, effect.arguments, offered)
+                arguments = dict(effect.arguments)
+                if self._has_files("effects", effect.name, arguments):
+                    self._asked(f"stems.{each.name}.{key}[{index}]", effect, arguments, offered)
         try:
             pan_gains(own, channels, each.table.pan)
         except StemtasksError as error:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from stemtasks.audio.blocks import Block, Blocks, Stream, fitted
-from stemtasks.audio.effecting import through
+from stemtasks.audio.effecting import Chain, files_of, through
 from stemtasks.audio.facts import decibels, write_facts
 from stemtasks.audio.levels import measure_levels
 from stemtasks.audio.source import Source
@@ -42,7 +42,10 @@ def process(inputs: dict[str, Path], outputs: dict[str, Path], params: dict[str,
     With ``tail`` 'keep' what rings past the timeline goes into the song's tail; with 'cut' it ends with
     the timeline. Where the end takes away anything above -90 dBFS, the last 10 ms before it fade out.
     """
+    if "mistake" in params:
+        raise SpecError(params["mistake"])
     timeline = Timeline.load(inputs["timing"])
+    chain = Chain(params["effects"], params["parts"], files_of(inputs, "effects"))
     heard = Heard()
     with Source(inputs["audio"]) as source:
         blocks, channels = _folded(source, params["channels"])
@@ -50,8 +53,7 @@ def process(inputs: dict[str, Path], outputs: dict[str, Path], params: dict[str,
         blocks, channels = through(
             blocks,
             stream,
-            params["effects"],
-            parts=params["parts"],
+            chain,
             timeline=timeline,
             channels=params["channels"],
             frames=timeline.delivered_frames,
@@ -69,6 +71,7 @@ def process(inputs: dict[str, Path], outputs: dict[str, Path], params: dict[str,
         "gain_db": params["gain_db"],
         "pan": params["pan"],
         "effects": [effect["effect"] for effect in params["effects"]],
+        **chain.facts,
         "overs": heard.overs,
         "peak_before_dbfs": decibels(heard.peak) if pcm else facts["peak_dbfs"],
         "tail_frames": heard.tail_frames,

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,12 +17,37 @@ from stemtasks.timeline import Timeline
 LOOKAHEAD_SECONDS = 1
 
 
+@dataclass
+class Chain:
+    """The effects of a job, the parts and the files of each, and what they note of what they did."""
+
+    effects: list[dict[str, Any]]
+    parts: Mapping[str, str]
+    files: Mapping[int, Mapping[str, str]] = field(default_factory=dict)
+    noted: list[dict[str, Any]] = field(default_factory=list)
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """Return what was noted, once all has run through."""
+        noted = [each for each in self.noted if len(each) > 1]
+        return {"noted": noted} if noted else {}
+
+
+def files_of(inputs: Mapping[str, Path], role: str) -> dict[int, dict[str, str]]:
+    """Return the files that each effect reads, by its place and by parameter: the inputs ``ROLE/PLACE/PARAMETER``."""
+    files: dict[int, dict[str, str]] = {}
+    for name, path in inputs.items():
+        if name.startswith(f"{role}/"):
+            _, place, parameter = name.split("/", 2)
+            files.setdefault(int(place), {})[parameter] = str(path)
+    return files
+
+
 def through(
     blocks: Blocks,
     stream: Stream,
-    effects: list[dict[str, Any]],
+    chain: Chain,
     *,
-    parts: Mapping[str, str],
     timeline: Timeline | None,
     channels: int,
     frames: int,
@@ -33,12 +59,15 @@ def through(
     for than ``frames`` frames need.
     """
     bound = frames + LOOKAHEAD_SECONDS * stream.sample_rate
-    for entry in effects:
-        reference = parts[f"effects/{entry['effect']}"]
+    for place, entry in enumerate(chain.effects):
+        reference = chain.parts[f"effects/{entry['effect']}"]
         if stream.channels < channels and not getattr(sys.modules[load(reference).__module__], "PER_CHANNEL", False):
             blocks, stream = _widened(blocks, channels), replace(stream, channels=channels)
-        offered = {"timeline": timeline, "seed": entry.get("seed")}
-        blocks = _until(call(reference, blocks, stream, arguments=entry["arguments"], offered=offered), bound)
+        noted = {"effect": entry["effect"]}
+        chain.noted.append(noted)
+        offered = {"timeline": timeline, "seed": entry.get("seed"), "noted": noted}
+        arguments = {**entry["arguments"], **chain.files.get(place, {})}
+        blocks = _until(call(reference, blocks, stream, arguments=arguments, offered=offered), bound)
     return blocks, stream.channels
 
 

@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from stemtasks.audio.blocks import BLOCK_FRAMES, Blocks, Stream, fitted, reblocked
-from stemtasks.audio.effecting import through
+from stemtasks.audio.effecting import Chain, files_of, through
 from stemtasks.audio.levels import Tally
 from stemtasks.audio.spill import Spill
 from stemtasks.timeline import Timeline
 
 
 def mended(
-    blocks: Blocks, stream: Stream, timeline: Timeline | None, params: dict[str, Any], unmended: dict[str, float]
+    blocks: Blocks,
+    stream: Stream,
+    timeline: Timeline | None,
+    inputs: dict[str, Path],
+    params: dict[str, Any],
+    unmended: dict[str, float],
 ) -> Blocks:
     """Yield the blocks through the effects ``params["mend"]``: as many frames as came, what rings past them is cut.
 
@@ -29,8 +35,9 @@ def mended(
         kept = (spill.read(start, BLOCK_FRAMES) for start in range(0, spill.frames, BLOCK_FRAMES))
         whole = replace(stream, frames=spill.frames)
         frames, channels = spill.frames, stream.channels
-        told = {"parts": params["parts"], "timeline": timeline, "channels": channels, "frames": frames}
-        yield from fitted(through(kept, whole, params["mend"], **told)[0], frames, channels)
+        chain = Chain(params["mend"], params["parts"], files_of(inputs, "mend"))
+        through_all, _ = through(kept, whole, chain, timeline=timeline, channels=channels, frames=frames)
+        yield from fitted(through_all, frames, channels)
 
 
 def _tallied(blocks: Blocks, tally: Tally) -> Blocks:

@@ -6,11 +6,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from stemtasks.paths import BUILD, DRAFTS, within
-from stemtasks.spec import schema
+from stemtasks.spec import parts, schema
 from stemtasks.spec.album import Album
 from stemtasks.spec.albums import needed
 from stemtasks.spec.reading import Broken
-from stemtasks.spec.song import Song
+from stemtasks.spec.song import Named, Song
 
 
 def files_of(song: Song | Album) -> Iterator[tuple[str, str]]:
@@ -20,11 +20,17 @@ def files_of(song: Song | Album) -> Iterator[tuple[str, str]]:
     if song.reference.file is not None:
         yield "reference.file", song.input(song.reference.file)
     for stem in song.stems:
-        for parameter in schema.of("generators", stem.generator.name).parameters:
-            if parameter.reads_files:
-                named = stem.generator.arguments[parameter.name] or []
-                for path in [named] if isinstance(named, str) else named:
-                    yield f"stems.{stem.name}.{parameter.name}", song.input(path)
+        yield from _read_by("generators", song, stem.generator, f"stems.{stem.name}")
+    for where, effect in song.effects():
+        yield from _read_by("effects", song, effect, where)
+
+
+def _read_by(kind: parts.Kind, song: Song, part: Named, where: str) -> Iterator[tuple[str, str]]:
+    for parameter in schema.of(kind, part.name).parameters:
+        if parameter.reads_files:
+            named = part.arguments[parameter.name] or []
+            for path in [named] if isinstance(named, str) else named:
+                yield f"{where}.{parameter.name}", song.input(path)
 
 
 def is_product(path: str) -> bool:

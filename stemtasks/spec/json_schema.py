@@ -17,11 +17,11 @@ from collections.abc import Iterable
 from typing import Annotated, Any, Literal
 
 from stemtasks.music.pitch import SCALES
+from stemtasks.positions import LENGTH
 from stemtasks.spec import parts, schema
 from stemtasks.spec.reading import NAME_BYTES, SIGNATURE, UNSAFE
 from stemtasks.spec.tables import ALBUM_TABLES, INSIDE, LISTED, NAMED, TABLES, AlbumTable, SectionTable, SongTable
 from stemtasks.units import (
-    DURATION,
     NOTE,
     SIGNING_KEY,
     VARIABLE,
@@ -30,6 +30,7 @@ from stemtasks.units import (
     InputPath,
     Longest,
     NoteName,
+    Place,
     Range,
     VariableName,
 )
@@ -233,7 +234,11 @@ def _marked(mark: Any, drawn: Json) -> Json:
     if isinstance(mark, NoteName):
         return {"pattern": _whole(NOTE)}
     if isinstance(mark, Duration):
-        return {"pattern": _whole(DURATION, r"\s*")} if is_text else {"exclusiveMinimum": 0, "maximum": 86_400}
+        if mark.or_section:
+            return {"minLength": 1} if is_text else {"minimum": 0, "maximum": 86_400}
+        return {"pattern": _whole(LENGTH, r"\s*")} if is_text else {"exclusiveMinimum": 0, "maximum": 86_400}
+    if isinstance(mark, Place):
+        return {"minLength": 1} if is_text else {"minimum": 0, "maximum": 86_400}
     if isinstance(mark, InputPath):
         named = {"minLength": 1, "pattern": r"^[^\u0000]*$"}
         return named if is_text else {"items": {**drawn["items"], **named}}

@@ -24,7 +24,7 @@ from stemtasks.paths import BUILD
 from stemtasks.sources import PACKAGE
 from stemtasks.spec.schema import Parameter, Schema
 from stemtasks.spec.song import Song
-from stemtasks.units import ENVIRONMENT, SIGNING_KEY, VARIABLE, CommandLine, VariableName, pieces_of
+from stemtasks.units import ENVIRONMENT, SIGNING_KEY, VARIABLE, CommandLine, PartName, VariableName, pieces_of
 
 MOST_FILES, MOST_FOLDERS = 100_000, 100
 MAGIC = re.compile(r"[*?[]")
@@ -72,6 +72,9 @@ def _take(song: Song, parameter: Parameter, found: Outside) -> None:
     value = found.arguments.pop(name)
     if parameter.is_a(VariableName):
         _take_variables(found, value or [], name)
+    elif parameter.is_a(PartName):
+        if value is not None:
+            found.inputs[name] = song.processed(value)
     elif isinstance(value, str):
         found.inputs[name] = song.input(value)
     else:

@@ -18,9 +18,10 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar
 from stemtasks.errors import Mistakes, SpecError, shown
 from stemtasks.music.pitch import parse_key
 from stemtasks.paths import DRAFTS
+from stemtasks.positions import NOTHING_KNOWN, WHOLE, Known
 from stemtasks.spec import parts, schema
 from stemtasks.spec.deliveries import Delivery, read_deliveries
-from stemtasks.spec.song import Named, Song, Stem
+from stemtasks.spec.song import Named, Song, Stem, beats_in_bar
 from stemtasks.spec.tables import (
     ALBUM_TABLES,
     MOST_DELIVERIES,
@@ -193,18 +194,18 @@ def _song(path: Path, data: dict[str, Any]) -> Song:
     with mistakes:
         reference = _reference(data, song)
     sections = _sections(data.get("sections", []), song, mistakes)
-    stems = _stems(data, song, verify is not None, mistakes)
+    known = _known(song, data.get("sections", []))
+    stems = _stems(data, song, known, verify is not None, mistakes)
     with mistakes:
         mix = _mix(data)
     with mistakes:
         master = _table(MasterTable, data, "master")
     formats: list[Named] = []
-    rate = song.sample_rate if song else None
     with mistakes:
         archive = _table(ArchiveTable, data, "archive")
         for index, value in enumerate(archive.formats):
             with mistakes:
-                formats.append(_named("delivery", "format", value, f"archive.formats[{index}]", rate))
+                formats.append(_named("delivery", "format", value, f"archive.formats[{index}]", known))
     tags: dict[str, Any] = {}
     with mistakes:
         tags = _tags(data)
@@ -226,7 +227,7 @@ def _song(path: Path, data: dict[str, Any]) -> Song:
         tags=tags,
         report=archive.report,
     )
-    deliveries = tuple(_deliveries(whole, data, mistakes))
+    deliveries = tuple(_deliveries(whole, data, known, mistakes))
     mistakes.settle()
     return replace(whole, deliveries=deliveries)
 
@@ -252,7 +253,7 @@ def _names_in(data: dict[str, Any], tables: str) -> tuple[str, ...]:
     return tuple(name for name in found if _is_name(name)) if isinstance(found, dict) else ()
 
 
-def _deliveries(song: Song, data: dict[str, Any], mistakes: Mistakes) -> Iterator[Delivery]:
+def _deliveries(song: Song, data: dict[str, Any], known: Known, mistakes: Mistakes) -> Iterator[Delivery]:
     tables = data.get("deliveries", {})
     if len(tables) > MOST_DELIVERIES:
         mistakes.append(f"deliveries: {len(tables)} of them; at most {MOST_DELIVERIES} are allowed")
@@ -264,7 +265,7 @@ def _deliveries(song: Song, data: dict[str, Any], mistakes: Mistakes) -> Iterato
             check_name(name, f"deliveries.{name}")
             _no_twin(name, seen, "deliveries: two have the name")
             right[name] = table
-    named = partial(_named, "delivery", "format", sample_rate=song.song.sample_rate)
+    named = partial(_named, "delivery", "format", known=known)
     yield from read_deliveries(song, right, named, mistakes)
 
 
@@ -301,7 +302,17 @@ def _sections(tables: list[Any], song: SongTable | None, mistakes: Mistakes) -> 
     return tuple(sections)
 
 
-def _stems(data: dict[str, Any], song: SongTable | None, verify_is_right: bool, mistakes: Mistakes) -> tuple[Stem, ...]:
+def _known(song: SongTable | None, sections: list[Any]) -> Known:
+    """Return what the parameters of stems may speak of: the song's rate, tempo and sections."""
+    if song is None:
+        return NOTHING_KNOWN
+    names = tuple(str(section.get("name")) for section in sections if isinstance(section, dict))
+    return Known(song.sample_rate, song.bpm, beats_in_bar(song.time_signature), names or (WHOLE,))
+
+
+def _stems(
+    data: dict[str, Any], song: SongTable | None, known: Known, verify_is_right: bool, mistakes: Mistakes
+) -> tuple[Stem, ...]:
     tables = data.get("stems", {})
     if not tables:
         mistakes.append("stems: a song needs at least one, written as [stems.NAME] with a generator")
@@ -315,7 +326,7 @@ def _stems(data: dict[str, Any], song: SongTable | None, verify_is_right: bool, 
             _no_twin(name, seen, "stems: two have the name")
         with mistakes:
             verify = data.get("verify", {}) if verify_is_right else {}
-            stems.append(_stem(name, table, song, verify, "file" in data.get("reference", {})))
+            stems.append(_stem(name, table, song, known, verify, "file" in data.get("reference", {})))
     return tuple(stems)
 
 
@@ -354,7 +365,9 @@ def _section(table: Any, where: str, song: SongTable | None) -> SectionTable:
     return section
 
 
-def _stem(name: str, table: Any, song: SongTable | None, verify: dict[str, Any], has_reference: bool) -> Stem:
+def _stem(
+    name: str, table: Any, song: SongTable | None, known: Known, verify: dict[str, Any], has_reference: bool
+) -> Stem:
     """Return a stem; what it says wrong of its generator does not keep its own keys and effects from being read."""
     where = f"stems.{name}"
     check_name(name, where)
@@ -363,7 +376,6 @@ def _stem(name: str, table: Any, song: SongTable | None, verify: dict[str, Any],
     if not isinstance(table, dict):
         raise SpecError(f"{where}: expected a table; write [{where}]")
     mistakes = Mistakes()
-    sample_rate = song.sample_rate if song else None
     common = STEM_KEYS.by_name.keys()
     source = align = own_verify = None
     sync = False
@@ -386,15 +398,15 @@ def _stem(name: str, table: Any, song: SongTable | None, verify: dict[str, Any],
             if key not in common and key not in own:
                 mistakes.append(f"{where}: {schema.unknown(f'key (for generator {generator!r})', key, common | own)}")
         arguments = {key: value for key, value in table.items() if key in own}
-        source = _bound("generators", generator, arguments, where, sample_rate)
+        source = _bound("generators", generator, arguments, where, known)
     with mistakes:
         said = bound["align"] if bound["align"] is not None else song.align if song else "auto"
         asked, sync = _synced(said, f"{where}.align", has_reference)
-        align = _named("strategies", "strategy", asked, f"{where}.align", sample_rate)
+        align = _named("strategies", "strategy", asked, f"{where}.align", known)
     for key, chain in chains.items():
         for index, effect in enumerate(bound[key]):
             with mistakes:
-                chain.append(_named("effects", "name", effect, f"{where}.{key}[{index}]", sample_rate))
+                chain.append(_named("effects", "name", effect, f"{where}.{key}[{index}]", known))
     with mistakes:
         own_verify = VerifyTable(
             **schema.bind(schema.of_table(VerifyTable), {**verify, **bound["verify"]}, f"{where}.verify")
@@ -418,17 +430,17 @@ def _synced(value: str | dict[str, Any], where: str, has_reference: bool) -> tup
     return {"strategy": "auto"} | rest, sync
 
 
-def _named(kind: parts.Kind, key: str, value: str | dict[str, Any], where: str, sample_rate: int | None) -> Named:
+def _named(kind: parts.Kind, key: str, value: str | dict[str, Any], where: str, known: Known) -> Named:
     """Return a part named by a string, or by ``key`` of a table that holds its parameters too."""
     table = {key: value} if isinstance(value, str) else dict(value)
-    return _bound(kind, _chosen(kind, key, table.pop(key, None), where), table, where, sample_rate)
+    return _bound(kind, _chosen(kind, key, table.pop(key, None), where), table, where, known)
 
 
-def _bound(kind: parts.Kind, name: str, table: dict[str, Any], where: str, sample_rate: int | None) -> Named:
+def _bound(kind: parts.Kind, name: str, table: dict[str, Any], where: str, known: Known) -> Named:
     """Return a part with all its arguments."""
     drawn = schema.of(kind, name)
     reference = parts.found(kind, name).reference
-    return Named(name, schema.bind(drawn, table, where, sample_rate), reference, drawn.wants)
+    return Named(name, schema.bind(drawn, table, where, known), reference, drawn.wants)
 
 
 def _chosen(kind: parts.Kind, key: str, name: Any, where: str) -> str:

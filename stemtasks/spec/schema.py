@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import ast
 import copy
-import difflib
 import math
 import types
 import typing
@@ -18,18 +17,17 @@ from functools import cache, cached_property
 from typing import Annotated, Any, Literal
 
 from stemtasks import units
-from stemtasks.errors import Mistakes, SpecError, shown
+from stemtasks.errors import Mistakes, SpecError, nearest, shown
+from stemtasks.positions import NOTHING_KNOWN, Known
 from stemtasks.spec import parts
-from stemtasks.units import CommandLine, Duration, InputPath, Longest, NoteName, Range, VariableName
+from stemtasks.units import CommandLine, Duration, InputPath, Longest, NoteName, PartName, Place, Range, VariableName
 
-RESERVED = ("timeline", "seed", "paths", "variables", "since_earliest", "session_tracks")
+RESERVED = ("timeline", "seed", "paths", "variables", "since_earliest", "session_tracks", "noted")
 NO_DEFAULT = object()
 MOST_MISTAKES = 50
 """Of a table, which are said: nobody made more by hand, and each costs a look at all names."""
 MOST_KEYS = 1000
 """Of a table inside a table of patterns."""
-LONGEST_NAME = 200
-"""Of what is looked for among names: a longer one is none of them."""
 LONGEST = 100_000
 """The longest text, and list, where a schema says nothing else: inside a table of patterns, or in a part not ours."""
 
@@ -65,7 +63,7 @@ class Schema:
     @cached_property
     def outside(self) -> tuple[Parameter, ...]:
         """Return the parameters that name what lies outside the spec, what a command needs first."""
-        kinds = ((InputPath, VariableName), (CommandLine,))
+        kinds = ((InputPath, VariableName, PartName), (CommandLine,))
         return tuple(each for kind in kinds for each in self.parameters if any(map(each.is_a, kind)))
 
     def only(self, name: str, called: str) -> Schema:
@@ -181,19 +179,19 @@ def _documented(doc: str) -> dict[str, str]:
     return found
 
 
-def bind(schema: Schema, table: Mapping[str, Any], where: str, sample_rate: int | None = None) -> dict[str, Any]:
+def bind(schema: Schema, table: Mapping[str, Any], where: str, known: Known = NOTHING_KNOWN) -> dict[str, Any]:
     """Return every parameter's value, defaults filled in.
 
     Raises ``SpecError`` naming each key that is wrong, what was found and what is allowed.
     """
     mistakes = Mistakes()
-    bound = bound_with(mistakes, schema, table, where, sample_rate)
+    bound = bound_with(mistakes, schema, table, where, known)
     mistakes.settle()
     return bound
 
 
 def bound_with(
-    mistakes: Mistakes, schema: Schema, table: Mapping[str, Any], where: str, sample_rate: int | None = None
+    mistakes: Mistakes, schema: Schema, table: Mapping[str, Any], where: str, known: Known = NOTHING_KNOWN
 ) -> dict[str, Any]:
     """Return what ``bind`` does, noting what is wrong; in its place stands the default."""
     bound = dict(schema.defaults)
@@ -207,7 +205,7 @@ def bound_with(
         try:
             if parameter is None:
                 raise SpecError(f"{where}: {unknown('key', name, schema.by_name)}")
-            bound[name] = _checked(value, parameter.annotation, f"{where}.{name}", sample_rate)
+            bound[name] = _checked(value, parameter.annotation, f"{where}.{name}", known)
         except SpecError as error:
             mistakes.extend(error.mistakes)
     for name in schema.required:
@@ -220,9 +218,7 @@ def bound_with(
 def unknown(what: str, found: str, known: typing.Iterable[str]) -> str:
     """Return the phrase for a name that does not exist, with the nearest one that does."""
     names = sorted(known)
-    close = difflib.get_close_matches(found[:LONGEST_NAME], names, 1)
-    hint = f"; did you mean '{close[0]}'?" if close else ""
-    return f"unknown {what} '{found}'; known: {', '.join(names) or 'none'}{hint}"
+    return f"unknown {what} '{found}'; known: {', '.join(names) or 'none'}{nearest(found, names)}"
 
 
 def marks(annotation: Any) -> list[Any]:
@@ -232,22 +228,21 @@ def marks(annotation: Any) -> list[Any]:
     return list(annotation.__metadata__) if typing.get_origin(annotation) is Annotated else []
 
 
-def _checked(value: Any, annotation: Any, where: str, sample_rate: int | None, whole: Any = None) -> Any:
+def _checked(value: Any, annotation: Any, where: str, known: Known, whole: Any = None) -> Any:
     """Return the value in its type, or raise with what is allowed, which is ``whole`` where marks surround a type."""
     origin, arguments = typing.get_origin(annotation), typing.get_args(annotation)
     whole = whole or annotation
     if origin is Annotated:
-        checked = _checked(value, arguments[0], where, sample_rate, whole)
+        checked = _checked(value, arguments[0], where, known, whole)
         for mark in annotation.__metadata__:
-            _check_mark(checked, mark, where, sample_rate)
+            _check_mark(checked, mark, where, known)
         return checked
     if origin is typing.Union or isinstance(annotation, types.UnionType):
-        return _checked_union(value, annotation, where, sample_rate, whole)
+        return _checked_union(value, annotation, where, known, whole)
     if origin is Literal:
         if value in arguments and isinstance(value, str):
             return value
-        close = difflib.get_close_matches(value[:LONGEST_NAME], arguments, 1) if isinstance(value, str) else []
-        hint = f"; did you mean '{close[0]}'?" if close else ""
+        hint = nearest(value, arguments) if isinstance(value, str) else ""
         raise SpecError(f"{where}: {shown(value)} is not one of {', '.join(map(repr, arguments))}{hint}")
     if isinstance(value, int) and abs(value) >= 1 << 63:
         raise SpecError(f"{where}: a whole number of more than 64 bits; expected {describe(whole)}")
@@ -266,7 +261,7 @@ def _checked(value: Any, annotation: Any, where: str, sample_rate: int | None, w
         mistakes, items = Mistakes(), []
         for index, item in enumerate(value):
             try:
-                items.append(_checked(item, arguments[0], f"{where}[{index}]", sample_rate))
+                items.append(_checked(item, arguments[0], f"{where}[{index}]", known))
             except SpecError as error:
                 mistakes.extend(error.mistakes)
         mistakes.settle()
@@ -293,16 +288,16 @@ def _check_plain(value: Any, where: str) -> None:
         raise SpecError(f"{where}: {shown(value)} is no number that a file can hold")
 
 
-def _checked_union(value: Any, annotation: Any, where: str, sample_rate: int | None, whole: Any) -> Any:
+def _checked_union(value: Any, annotation: Any, where: str, known: Known, whole: Any) -> Any:
     """Return the value as the first alternative that takes its type; the last one's error is the user's."""
     options = [option for option in typing.get_args(annotation) if option is not type(None)]
     for option in options[:-1]:
         try:
-            return _checked(value, option, where, sample_rate)
+            return _checked(value, option, where, known)
         except SpecError:
             if type(value) is _plain(option) or (type(value) is int and _plain(option) is float):
                 raise
-    return _checked(value, options[-1], where, sample_rate, whole)
+    return _checked(value, options[-1], where, known, whole)
 
 
 def _plain(annotation: Any) -> Any:
@@ -311,16 +306,20 @@ def _plain(annotation: Any) -> Any:
     return typing.get_origin(annotation) or annotation
 
 
-def _check_mark(value: Any, mark: Any, where: str, sample_rate: int | None) -> None:
+def _check_mark(value: Any, mark: Any, where: str, known: Known) -> None:
     if isinstance(mark, Range):
-        if mark.below_nyquist and sample_rate is not None and value >= sample_rate / 2:
+        if mark.below_nyquist and known.sample_rate is not None and value >= known.sample_rate / 2:
             raise SpecError(
-                f"{where}: {value:g} Hz is not below half the sample rate ({sample_rate / 2:g} Hz); "
+                f"{where}: {value:g} Hz is not below half the sample rate ({known.sample_rate / 2:g} Hz); "
                 "lower it or raise song.sample_rate"
             )
         if not mark.low <= value <= mark.high:
             raise SpecError(f"{where}: {value:g} is outside {mark}")
-    elif isinstance(mark, (NoteName, Duration, CommandLine, VariableName, Longest)):
+    elif isinstance(mark, (Duration, Place)):
+        problem = mark.problem(value, known)
+        if problem:
+            raise SpecError(f"{where}: {problem}")
+    elif isinstance(mark, (NoteName, CommandLine, VariableName, Longest)):
         problem = mark.problem(value)
         if problem:
             raise SpecError(f"{where}: {problem}")

@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any
 from stemtasks import seen
 from stemtasks.errors import SpecError
 from stemtasks.paths import BUILD, DRAFT_PREFIX, DRAFTS, within
+from stemtasks.positions import length_in
 from stemtasks.spec.tables import MasterTable, MixTable, ReferenceTable, SectionTable, SongTable, StemTable, VerifyTable
 from stemtasks.timeline import frames_of_beats
-from stemtasks.units import duration_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -136,6 +136,12 @@ class Song:
         """Return the stems that are delivered."""
         return tuple(stem for stem in self.stems if stem.table.deliver)
 
+    def effects(self) -> Iterator[tuple[str, Named]]:
+        """Yield every effect, and its place in the spec."""
+        for stem in self.stems:
+            for key, chain in (("mend", stem.mend), ("effects", stem.effects)):
+                yield from ((f"stems.{stem.name}.{key}[{index}]", effect) for index, effect in enumerate(chain))
+
     @property
     def title(self) -> str:
         """Return the title, or the spec's name."""
@@ -145,17 +151,6 @@ class Song:
         """Return a seed below 2**63 for a part of the song."""
         digest = hashlib.sha256("\0".join([str(self.song.seed), *names]).encode()).digest()
         return int.from_bytes(digest[:8], "big") >> 1
-
-    def chain(self, effects: tuple[Named, ...], *names: str) -> list[dict[str, Any]]:
-        """Return effects as a job's parameters; one has a seed only where it draws from one."""
-        return [
-            {
-                "effect": effect.name,
-                "arguments": effect.arguments,
-                "seed": self.seed(*names, str(index)) if "seed" in effect.wants else None,
-            }
-            for index, effect in enumerate(effects)
-        ]
 
     def where(self, table: str) -> str:
         """Return a place in the spec, for messages."""
@@ -172,6 +167,10 @@ class Song:
         path = self.product(*parts)
         return {"audio": f"{path}.wav", "facts": f"{path}.json"}
 
+    def processed(self, name: str) -> str:
+        """Return the processed file of a stem."""
+        return self.product("processed", f"{name}.wav")
+
     def input(self, path: str) -> str:
         """Return where a file of the spec lies, named from its own folder; a built one as its task names it."""
         file = _as_on_disk(self.path.parent / path)
@@ -184,7 +183,9 @@ class Song:
 
     def length(self, length: float | str) -> tuple[float, str]:
         """Return a length in seconds ('s') or in 'beats'."""
-        number, unit = duration_of(length)
+        found = length_in(length)
+        assert found is not None  # as it was read
+        number, unit = found
         return (number * self.beats_per_bar, "beats") if unit == "bars" else (number, unit)
 
     def seconds(self, length: float | str) -> float:
@@ -199,8 +200,7 @@ class Song:
     @property
     def beats_per_bar(self) -> float:
         """Return the quarter notes in a bar: 4 for 4/4, 3 for 6/8."""
-        beats, _, unit = self.song.time_signature.partition("/")
-        return int(beats) * 4 / int(unit)
+        return beats_in_bar(self.song.time_signature)
 
     @cached_property
     def start_stamps(self) -> dict[str, Fraction]:
@@ -331,6 +331,12 @@ class Song:
     def processed_limits(self, stem: Stem) -> dict[str, Any]:
         """Return the limits of a stem as it is delivered."""
         return self.limits(stem.verify, self.song.channels, self.song.subtype)
+
+
+def beats_in_bar(time_signature: str) -> float:
+    """Return the quarter notes in a bar."""
+    beats, _, unit = time_signature.partition("/")
+    return int(beats) * 4 / int(unit)
 
 
 def _as_draft(*parts: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal
 
-from stemtasks.units import Arguments, Beats, Bpm, CommandLine, File, Fraction, GainDb, Length, Longest, Pan, Range
+from stemtasks.units import Arguments, Beats, Bpm, CommandLine, File, Fraction, GainDb, Longest, OwnLength, Pan, Range
 
 Name = Annotated[str, Longest(200)]
 Table = Annotated[dict[str, Any], Longest(100, "keys")]
@@ -89,8 +89,8 @@ class ReferenceTable:
     """
 
     file: File | None = None
-    duration: Length | None = None
-    min_duration: Length | None = None
+    duration: OwnLength | None = None
+    min_duration: OwnLength | None = None
     sample_rate: Annotated[int, Range(1, 768_000, "Hz")] | None = None
     channels: Annotated[int, Range(1, 64)] | None = None
 
@@ -164,7 +164,7 @@ class StemTable:
     generator: Name
     title: Name = ""
     kind: StemKind | None = None
-    duration: Length | None = None
+    duration: OwnLength | None = None
     align: Annotated[str, "a strategy", Longest(200)] | Table | None = None
     mend: Chain = field(default_factory=list)
     effects: Chain = field(default_factory=list)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from stemtasks.audio.facts import level
 from stemtasks.audio.limits import failures
 from stemtasks.job import Job
+from stemtasks.spec.chains import chain
 
 if TYPE_CHECKING:
     from stemtasks.spec.song import Song, Stem
@@ -16,13 +17,18 @@ if TYPE_CHECKING:
 
 def job(song: Song, stem: Stem) -> Job:
     """Return what one processed stem is made of."""
+    chained = chain(song, stem.effects, "effects", "effect", stem.name)
     return Job(
         task=f"process:{song.name}/{stem.name}",
         stage="process",
-        inputs={"audio": song.product("aligned", f"{stem.name}.wav"), "timing": song.product("timing.json")},
+        inputs={
+            "audio": song.product("aligned", f"{stem.name}.wav"),
+            "timing": song.product("timing.json"),
+            **chained.inputs,
+        },
         outputs=song.audio("processed", stem.name),
         params={
-            "effects": song.chain(stem.effects, "effect", stem.name),
+            "effects": chained.effects,
             "gain_db": stem.table.gain_db,
             "pan": stem.table.pan,
             "channels": song.song.channels,
@@ -30,9 +36,10 @@ def job(song: Song, stem: Stem) -> Job:
             "dither": song.dither,
             "tail": stem.table.tail,
             "seed": song.seed("process", stem.name),
+            **chained.mistakes,
         },
         limits=song.processed_limits(stem),
-        parts={f"effects/{effect.name}": effect.reference for effect in stem.effects},
+        parts=chained.parts,
         where=song.where(f"stems.{stem.name}"),
     )
 

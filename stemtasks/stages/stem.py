@@ -9,6 +9,7 @@ from stemtasks.audio.facts import level
 from stemtasks.audio.limits import failures
 from stemtasks.job import Job
 from stemtasks.spec import schema
+from stemtasks.spec.chains import chain
 from stemtasks.spec.outside import outside
 from stemtasks.spec.stamps import placed
 
@@ -36,14 +37,15 @@ def job(song: Song, stem: Stem) -> Job:
             frames = round(seconds * song.song.sample_rate)
     found = outside(song, drawn, generator.arguments)
     place = placed(song, stem)
-    mistake = found.mistake or place.mistake
+    mending = chain(song, stem.mend, "mend", "mend", stem.name)
+    mistake = found.mistake or place.mistake or mending.mistake
     wants = drawn.wants.union(*(effect.wants for effect in stem.mend))
     timing = {"timing": song.product("timing.json")} if "timeline" in wants else {}
     seed = stem.table.seed if stem.table.seed is not None else song.seed("stem", stem.name)
     return Job(
         task=f"stem:{song.name}/{stem.name}",
         stage="stem",
-        inputs=timing | found.inputs,
+        inputs=timing | found.inputs | mending.inputs,
         outputs=song.audio("stems", stem.name),
         params={
             "generator": generator.name,
@@ -57,12 +59,12 @@ def job(song: Song, stem: Stem) -> Job:
             **({"since_earliest": place.since_earliest} if place.since_earliest else {}),
             **({"remark": place.remark} if place.remark else {}),
             **({"mistake": mistake} if mistake else {}),
-            **({"mend": song.chain(stem.mend, "mend", stem.name)} if stem.mend else {}),
+            **({"mend": mending.effects} if stem.mend else {}),
         },
         limits=limits,
         parts={
             f"generators/{generator.name}": generator.reference,
-            **{f"effects/{effect.name}": effect.reference for effect in stem.mend},
+            **mending.parts,
             **({"mend": MENDING} if stem.mend else {}),
         },
         where=song.where(f"stems.{stem.name}"),
@@ -101,7 +103,7 @@ def run(inputs: dict[str, Path], outputs: dict[str, Path], params: dict[str, Any
     )
     unmended: dict[str, float] = {}
     if "mend" in params:
-        blocks = load(params["parts"]["mend"])(blocks, stream, timeline, params, unmended)
+        blocks = load(params["parts"]["mend"])(blocks, stream, timeline, inputs, params, unmended)
     write_wav(outputs["audio"], blocks, stream.sample_rate, stream.channels)
     facts = measure_levels(outputs["audio"])
     if "mend" in params:
@@ -117,7 +119,7 @@ def run(inputs: dict[str, Path], outputs: dict[str, Path], params: dict[str, Any
 def _files(inputs: dict[str, Path]) -> dict[str, Any]:
     """Return the arguments that are files: role 'file', or roles 'inputs/0/NAME', 'inputs/1/NAME' and so on."""
     files: dict[str, Any] = {role: str(path) for role, path in inputs.items() if "/" not in role and role != "timing"}
-    listed = [role for role in inputs if "/" in role and not role.startswith("run/")]
+    listed = [role for role in inputs if "/" in role and not role.startswith(("run/", "mend/"))]
     for role in sorted(listed, key=lambda role: (int(role.split("/")[1]), role)):
         files.setdefault(role.partition("/")[0], []).append(str(inputs[role]))
     return files

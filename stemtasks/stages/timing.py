@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from stemtasks.errors import SpecError
 from stemtasks.job import Job
+from stemtasks.positions import WHOLE
 from stemtasks.timeline import Section, Timeline, frames_of_beats
 
 if TYPE_CHECKING:
@@ -84,7 +85,7 @@ def _sections(target_frames: int, params: dict[str, Any]) -> tuple[Section, ...]
     rate, bpm = params["sample_rate"], params["bpm"]
     total_beats = 0.0 if bpm is None else target_frames / rate * bpm / 60
     if not params["sections"]:
-        return (Section("song", 0, target_frames, 0.0, total_beats, params["key"]),)
+        return (Section(WHOLE, 0, target_frames, 0.0, total_beats, params["key"]),)
     given = sum(section["beats"] or 0.0 for section in params["sections"])
     filler = any(section["beats"] is None for section in params["sections"])
     missing = total_beats - given

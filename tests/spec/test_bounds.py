@@ -16,9 +16,10 @@ from hypothesis import strategies as st
 
 from stemtasks.cache.settings import CacheTable
 from stemtasks.errors import SpecError
+from stemtasks.positions import length_in
 from stemtasks.spec import parts, reading, schema, tables
 from stemtasks.spec.toml import parsed
-from stemtasks.units import Duration, Longest, NoteName, Range, duration_of
+from stemtasks.units import Duration, Longest, NoteName, Place, Range
 from tests import examples
 from tests.spec.test_reading import GOOD, line_of, load, mistake
 
@@ -38,8 +39,8 @@ def unbounded(annotation: Any, marks: tuple[Any, ...] = ()) -> list[Any]:
         return []
     kinds = {type(mark) for mark in marks}
     if annotation in (int, float):
-        return [] if kinds & {Range, Duration} else [annotation]
-    found = [] if kinds & {Longest, Duration, NoteName} else [annotation]
+        return [] if kinds & {Range, Duration, Place} else [annotation]
+    found = [] if kinds & {Longest, Duration, NoteName, Place} else [annotation]
     if origin is list:
         found += [each for item in arguments for each in unbounded(item)]
     return found
@@ -86,7 +87,7 @@ def test_what_is_no_time_is_refused_in_one_line(tmp_path, text):
     [("0:59", 59.0), ("75:30", 4530.0), ("1:59:59.999", 7199.999), ("0:5", 5.0), ("1:0:0", 3600.0), (" 90 s ", 90.0)],
 )
 def test_what_is_a_time_is_taken(text, seconds):
-    assert duration_of(text) == (seconds, "s")
+    assert length_in(text) == (seconds, "s")
 
 
 MANY = "".join(f"\nx{n} = 1" for n in range(60_000)) + "\n"

@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 
 from stemtasks import plugins
 from stemtasks.errors import SpecError
+from stemtasks.positions import length_in
 from stemtasks.spec import parts, reading, schema, tables
 from stemtasks.stages import master, process
-from stemtasks.units import duration_of
 from tests import examples
 
 GOOD = """
@@ -302,7 +302,7 @@ def test_no_value_anywhere_gives_a_traceback(tmp_path_factory, where, key, value
     ],
 )
 def test_a_duration_is_seconds_clock_time_bars_or_beats(value, expected):
-    assert duration_of(value) == expected
+    assert length_in(value) == expected
 
 
 PARTS = [(kind, name) for kind in parts.KINDS for name in parts.ours(kind)]

@@ -57,7 +57,7 @@ def blocks_of(x, cuts=()):
 
 def mend(x, *effects, cuts=(), scratch=Path(), unmended=None):
     stream = Stream(RATE, x.shape[1], 0, scratch)
-    blocks = list(mended(blocks_of(x, cuts), stream, None, params(*effects), {} if unmended is None else unmended))
+    blocks = list(mended(blocks_of(x, cuts), stream, None, {}, params(*effects), {} if unmended is None else unmended))
     assert all(block.shape[1] == x.shape[1] and len(block) for block in blocks)
     return np.concatenate(blocks)
 
@@ -135,7 +135,7 @@ def test_memory_does_not_grow_with_duration(tmp_path):
     for count in (3, 30):
         blocks = (np.full((BLOCK_FRAMES, 2), 0.1) for _ in range(count))
         tracemalloc.start()
-        for _ in mended(blocks, Stream(RATE, 2, 0, tmp_path), None, params(WITHOUT_DC), {}):
+        for _ in mended(blocks, Stream(RATE, 2, 0, tmp_path), None, {}, params(WITHOUT_DC), {}):
             pass
         peaks.append(tracemalloc.get_traced_memory()[1])
         tracemalloc.stop()
