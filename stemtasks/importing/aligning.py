@@ -33,7 +33,7 @@ def fit_all(proposal: Proposal, tell: Tell) -> None:
     _find_tail(proposal)
     lengths = [(each.survey.path.rpartition("/")[0], each.seconds) for each in proposal.stems]
     for place, each in enumerate(proposal.stems, 1):
-        _fit(proposal, each, timeline, _session_tracks(each, lengths))
+        _fit(each, timeline, _session_tracks(each, lengths))
         tell("fitted", place, len(proposal.stems))
 
 
@@ -61,7 +61,7 @@ def _session_tracks(recording: Recording, lengths: list[tuple[str, float]]) -> i
     return count if count >= FEWEST and recording.seconds >= SHORTEST_SECONDS and not recording.offset_s else 0
 
 
-def _fit(proposal: Proposal, recording: Recording, timeline: Timeline, session_tracks: int) -> None:
+def _fit(recording: Recording, timeline: Timeline, session_tracks: int) -> None:
     offset = round(recording.offset_s * timeline.sample_rate)
     with Source(recording.survey.path) as source:
         frames = frames_at(timeline.frames - offset, timeline.sample_rate, source.sample_rate)

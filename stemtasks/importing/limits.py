@@ -78,7 +78,7 @@ def set_sync(proposal: Proposal, tell: Tell) -> None:
     found: list[tuple[Recording, dict[str, Any]]] = []
     with InReference(proposal.reference.survey.path) as reference:
         for place, each in enumerate(proposal.stems, 1):
-            if each.align.value not in REPEATED and not each.offset_s:
+            if each.align.value not in REPEATED and not each.offset_s and not each.clips:
                 sync = reference.measure(each.survey.path)
                 if is_found(sync):
                     found.append((each, sync))

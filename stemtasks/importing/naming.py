@@ -39,11 +39,14 @@ def _by_value(text: str) -> list[tuple[int, int, str]]:
     return [(0, int(part), "") if part.isdecimal() else (1, 0, part) for part in _DIGITS.split(folded) if part]
 
 
-def named(names: Sequence[str], taken: Sequence[str] = ()) -> list[Named]:
-    """Return what stems are called whose files have these names without endings, in their order; twins get numbers."""
+def named(names: Sequence[str], *, are_files: bool = True) -> list[Named]:
+    """Return what stems are called whose files, without endings, or tracks have these names; twins get numbers.
+
+    Names of tracks are taken as they are: what they have in common was given on purpose.
+    """
     parted = [_without_number(_SEPARATORS.split(name.strip(" ._-"))) for name in names]
-    front, back = _in_common(parted)
-    seen = {_folded(name) for name in taken}
+    front, back = _in_common(parted) if are_files else (0, 0)
+    seen: set[str] = set()
     found = []
     for name, parts in zip(names, parted, strict=True):
         kept = parts[front : len(parts) - back] or parts

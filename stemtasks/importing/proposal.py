@@ -9,6 +9,7 @@ from typing import Any
 
 from stemtasks.audio.facts import Facts
 from stemtasks.audio.surveying import Survey
+from stemtasks.importing.session import Clip
 from stemtasks.importing.words import Said
 from stemtasks.spec.tables import StemKind
 
@@ -42,6 +43,12 @@ class Recording:
     start: Value | None = None
     align: Value = field(default_factory=lambda: Value("auto"))
     verify: dict[str, Value] = field(default_factory=dict)
+    clips: list[Clip] = field(default_factory=list)
+    """What of recordings lies where, of a session's track; of a whole recording none."""
+    gain_db: float = 0.0
+    pan: float = 0.0
+    notes: list[str] = field(default_factory=list)
+    """What is not taken over."""
     facts: Facts = field(init=False)
     """What it measures as a stem of this song."""
 
@@ -91,6 +98,12 @@ class Proposal:
     tail_seconds: Value | None = None
     loudness_lufs: Value = field(default_factory=lambda: Value(-14.0))
     verify: dict[str, Value] = field(default_factory=dict)
+    artist: str = ""
+    time_signature: str = "4/4"
+    mix_gain_db: float = 0.0
+    sections: list[dict[str, Any]] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    """What is not taken over of a session."""
 
     @property
     def seconds(self) -> float:

@@ -40,7 +40,7 @@ def measured(folder: Path, paths: list[str], left_out: dict[str, str], tell: Tel
     """Return the recordings that can be stems, in their order; the reasons of the others are added to ``left_out``."""
     surveys: dict[str, Survey] = {}
     with ThreadPoolExecutor(min(MOST_THREADS, os.cpu_count() or 1), "survey") as threads:
-        waiting = {threads.submit(_surveyed, folder / path): path for path in paths}
+        waiting = {threads.submit(surveyed, folder / path): path for path in paths}
         for done in as_completed(waiting):
             path = waiting[done]
             try:
@@ -60,7 +60,8 @@ def measured(folder: Path, paths: list[str], left_out: dict[str, str], tell: Tel
     return found
 
 
-def _surveyed(path: Path) -> Survey:
+def surveyed(path: Path) -> Survey:
+    """Return what a recording measures; AudioError where it cannot be a stem."""
     found = survey(path)
     with Source(path) as source:
         check_recording(source, Stream(48_000, CHANNELS, 0, Path()))
