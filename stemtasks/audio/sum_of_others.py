@@ -26,8 +26,8 @@ EXPLAINED = 0.6
 TAKE_PART = 0.85
 LOUD = 1e-2
 """Of the energy of the loudest other: what is softer need not take part."""
-HEARD = 0.1
-"""Of the usual gain."""
+HEARD = 0.05
+"""Of the highest gain, so 26 dB below it."""
 SILENT = 1e-10
 
 
@@ -71,13 +71,13 @@ def of_others(candidate: str, others: Sequence[str], seconds: float) -> OfOthers
 
 
 def _share(gains: NDArray[np.float64], energies: NDArray[np.float64]) -> float:
-    """Return the share of those loud somewhere that take part with a gain that is not far from the usual one."""
+    """Return the share of those loud somewhere that take part, with a gain not too far below the highest."""
     loud = energies >= LOUD * energies.max(axis=1, keepdims=True)
     counted = loud.any(axis=0)
     weights = np.where(loud, energies, 0.0)
     each = (np.abs(gains) * weights).sum(axis=0)[counted] / weights.sum(axis=0)[counted]
-    usual = float(np.median(each))
-    return float(np.mean(each >= HEARD * usual)) if usual > 0.0 else 0.0
+    highest = float(each.max())
+    return float(np.mean(each >= HEARD * highest)) if highest > 0.0 else 0.0
 
 
 def _window(path: str, start: float) -> Spectrum:

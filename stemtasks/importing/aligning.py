@@ -76,12 +76,13 @@ def _fit(recording: Recording, timeline: Timeline, session_tracks: int) -> None:
             session_tracks=session_tracks,
         )
     strategy, why = choice.strategy, choice.reason
+    is_placed = recording.start is not None and recording.start.value == "stamp"
     if strategy == "none":
         recording.align = Value("none", "as long as the song")
     elif strategy in ("truncate", "stretch"):
         # auto rings into the tail, and stretches where the library for it is there
         recording.align = Value("auto", why)
-    elif offset and strategy != "zero_pad":
+    elif is_placed and strategy != "zero_pad":
         recording.align = Value("zero_pad", "it lies where its start stamp says, so it is not repeated")
     else:
         recording.align = Value(strategy, why)

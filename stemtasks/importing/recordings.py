@@ -65,7 +65,8 @@ def surveyed(path: Path) -> Survey:
     found = survey(path)
     with Source(path) as source:
         check_recording(source, Stream(48_000, CHANNELS, 0, Path()))
-        check_source(source)
+        if not found.facts["invalid_samples"]:
+            check_source(source)
     return found
 
 

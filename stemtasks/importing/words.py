@@ -34,7 +34,7 @@ GROUPS: dict[str, tuple[str, str]] = {
     "strings": ("melodic", "strings string str violin violins vln viola violas vla cello cellos celli orch orchestra"),
     "winds": (
         "melodic",
-        ("brass horn horns trumpet trumpets tpt trombone trombones sax saxes saxophone flute clarinet oboe woodwinds"),
+        ("brass horn horns trumpet trumpets tpt trombone trombones sax saxes saxophone flute clarinet oboe bassoon woodwinds"),
     ),
     "vocals": (
         "vocal",
@@ -71,8 +71,8 @@ _WEAK = frozenset(
     )
 )
 """What another word of the name outdoes: a lead vocal is a vocal, a room of a guitar a guitar."""
-_INSIDE = 4
-"""From so many letters a word counts inside a longer one: 'kickin', 'leadvocal'."""
+_BEGINS, _ENDS = 4, 5
+"""From so many letters a word counts where a longer one begins or ends with it: 'kickin', 'leadvocal', not 'track'."""
 
 MIXES = ("rough", "mix", "mixdown", "bounce", "premaster", "ref", "reference", "master", "2mix", "stereomix", "mixes")
 """What a mix of all stems is called, the best to compare a mix with first."""
@@ -144,8 +144,9 @@ def _group(words: list[str]) -> tuple[str | None, str]:
 
 
 def _inside(word: str) -> str:
-    """Return the longest known word that a longer one begins or ends with, or nothing."""
-    found = [each for each in _GROUP_OF if len(each) >= _INSIDE and (word.startswith(each) or word.endswith(each))]
+    """Return the longest known word that a longer one begins with, or ends with where that is long; or nothing."""
+    known = [each for each in _GROUP_OF if len(each) >= _BEGINS and each not in _WEAK]
+    found = [each for each in known if word.startswith(each) or (len(each) >= _ENDS and word.endswith(each))]
     return max(found, key=len, default="")
 
 
