@@ -105,9 +105,15 @@ def _try(recording: Recording, timeline: Timeline) -> None:
         if other:
             recording.bpm = before
         wrong = other and wrong
-    if wrong:
-        why = f"'{wanted.value}' would fail: {wrong[0]}"
-        recording.align = Value("zero_pad", why)
+    if wrong or facts is None:
+        recording.align = Value("zero_pad", f"'{wanted.value}' would fail: {wrong[0]}")
+        return
+    found = recording.facts  # of the stem, whose limits those of the aligned one are too
+    recording.facts = found | {
+        **{name: max(found[name], facts[name]) for name in ("peak_dbfs", "dc", "clipped_ratio")},
+        "rms_dbfs": min(found["rms_dbfs"], facts["rms_dbfs"]),
+        "is_over": found["is_over"] or facts["peak_dbfs"] > 0.0,
+    }
 
 
 def _tried(recording: Recording, timeline: Timeline) -> tuple[Facts | None, list[str]]:

@@ -179,8 +179,10 @@ def _clips(clip: Element, around: _Around, session: Session, notes: list[str]) -
     start = around.seconds(clip.get("playStart"), content)
     fade_unit = clip.get("fadeTimeUnit") or around.unit
     fades = [min(length, around.seconds(clip.get(name), fade_unit)) for name in ("fadeInTime", "fadeOutTime")]
-    loops = clip.get("loopEnd") is not None
-    whole = Clip("", at, start, length, fade_in=fades[0], fade_out=fades[1], loops=loops)
+    loop = None
+    if clip.get("loopEnd") is not None:
+        loop = around.seconds(clip.get("loopStart"), content), around.seconds(clip.get("loopEnd"), content)
+    whole = Clip("", at, start, length, fade_in=fades[0], fade_out=fades[1], loop=loop)
     for element in clip:
         if element.tag == "Audio":
             yield from _part(element, session, notes, whole, where)
@@ -189,7 +191,8 @@ def _clips(clip: Element, around: _Around, session: Session, notes: list[str]) -
             if audio is None or not _is_steady(element, around, content):
                 notes.append(f"{where}: it is stretched; render it as a file of its own")
                 continue
-            moved = replace(whole, start=start + _shift(element, around, content))
+            shift = _shift(element, around, content)
+            moved = replace(whole, start=start + shift, loop=loop and (loop[0] + shift, loop[1] + shift))
             yield from _part(audio, session, notes, moved, where)
         elif element.tag == "Clips":
             inner = replace(around.inside(element), origin=at - start)

@@ -20,6 +20,8 @@ MASTER_GAIN = 2.0
 """Of a mix that is brought to its loudness, mostly at most."""
 MOST_PEAK_TO_LOUDNESS_DB = 19.0
 """Of the sum of the stems, about: a limiter brings that to -14 LUFS."""
+MOST_DC = 0.1
+"""Of all stems together: it is no loudness, and takes the room of the peaks."""
 LEAST_SECONDS = 1.0
 """Shorter has no loudness to speak of."""
 SYNC_STEP_MS = 10
@@ -59,8 +61,10 @@ def _above(figure: float) -> float:
 def set_loudness(proposal: Proposal) -> None:
     """Keep the usual loudness of the master, unless the stems' peaks leave no room for it."""
     lufs, peak = together([each.survey for each in proposal.stems])
-    if lufs is None or proposal.seconds < LEAST_SECONDS or peak - lufs > MOST_PEAK_TO_LOUDNESS_DB:
-        why = "the mix as loud as it is: too short or too uneven for -14"
+    dc = sum(each.facts["dc"] for each in proposal.stems)
+    is_uneven = lufs is None or proposal.seconds < LEAST_SECONDS or peak - lufs > MOST_PEAK_TO_LOUDNESS_DB
+    if is_uneven or dc > MOST_DC:
+        why = "the mix as loud as it is: it is too short or too uneven for -14"
         proposal.loudness_lufs = Value("off", why)
         return
     if proposal.reference is None:

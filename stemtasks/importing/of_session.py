@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from stemtasks.audio.facts import decibels
-from stemtasks.audio.surveying import STEP_SECONDS, Survey
+from stemtasks.audio.surveying import Survey
 from stemtasks.errors import AudioError, SpecError
+from stemtasks.importing.clips_in_files import WHOLE_SECONDS, in_files, laid, overlap, whole_file
 from stemtasks.importing.limits import set_limits, set_loudness, set_sync
 from stemtasks.importing.naming import named
 from stemtasks.importing.proposal import Proposal, Recording, Tell, Value
@@ -24,8 +21,6 @@ from stemtasks.spec.reading import SIGNATURE
 from stemtasks.spec.tables import MOST_SECTIONS
 from stemtasks.timeline import clock
 
-WHOLE_SECONDS = 0.0005
-"""How far a clip may be from a whole file's ends, of what programs round."""
 WHOLE_BARS = 1e-4
 BPM_RANGE = 10.0, 1000.0
 
@@ -37,18 +32,17 @@ def propose_session(name: str, title: str, session: Session, tell: Tell) -> Prop
     stems, reference, rest = [], None, [track for track in session.tracks if track.clips or track.notes]
     calls = named([track.name for track in rest], are_files=False)
     for track, call in zip(rest, calls, strict=True):
-        inside = (_within(clip, surveys, place, track) for place, clip in enumerate(track.clips))
-        kept = [clip for clip in inside if clip is not None]
+        kept = in_files(track, surveys)
         said = said_by(call.title)
         if not kept:
             left_out[f"the track '{track.name}'"] = "; ".join(["it has no recording that can be read", *track.notes])
-        elif track.is_muted and reference is None and said.mix and _whole(kept, surveys) is not None:
+        elif track.is_muted and reference is None and said.mix and whole_file(kept, surveys) is not None:
             reference = Recording(kept[0].file, call.name, call.title, said, surveys[kept[0].file])
         elif track.is_muted:
             what = f"it is muted; its clips are of {', '.join(sorted({os.path.basename(clip.file) for clip in kept}))}"
             left_out[f"the track '{track.name}'"] = what
         else:
-            stems.append(_stem(track, sorted(kept, key=lambda clip: clip.at), call.name, call.title, surveys))
+            stems.append(_stem(track, kept, call.name, call.title, surveys))
     if not stems:
         why = next((f": {name} {reason}" for name, reason in left_out.items()), "")
         raise SpecError(f"{session.path}: no track of it has a recording that can be read{why}")
@@ -78,37 +72,9 @@ def _surveys(session: Session, left_out: dict[str, str], tell: Tell) -> dict[str
     return found
 
 
-def _within(clip: Clip, surveys: dict[str, Survey], place: int, track: Track) -> Clip | None:
-    """Return a clip as far as its file goes; what is longer is silence there, or begins anew."""
-    survey = surveys.get(clip.file)
-    if survey is None:
-        track.notes.append(f"clip {place + 1}, of {os.path.basename(clip.file)}, which cannot be read")
-        return None
-    left = survey.seconds - clip.start
-    if left <= WHOLE_SECONDS or clip.at + clip.length <= 0:
-        track.notes.append(f"clip {place + 1}, which begins after the end of {os.path.basename(clip.file)}")
-        return None
-    if clip.at < 0:
-        clip = replace(clip, at=0.0, start=clip.start - clip.at, length=clip.length + clip.at)
-        left = survey.seconds - clip.start
-    if clip.length > left + WHOLE_SECONDS and not clip.loops:
-        return replace(clip, length=left, fade_out=0.0)
-    return clip if clip.length > left + WHOLE_SECONDS else replace(clip, length=min(clip.length, left), loops=False)
-
-
-def _whole(clips: list[Clip], surveys: dict[str, Survey]) -> str | None:
-    """Return the file, where clips are one that is a whole recording from 0 on, as it is."""
-    if len(clips) != 1:
-        return None
-    clip = clips[0]
-    is_whole = abs(clip.length - surveys[clip.file].seconds) <= WHOLE_SECONDS and clip.at == clip.start == 0.0
-    is_plain = clip.gain == 1.0 and not (clip.fade_in or clip.fade_out or clip.is_reversed or clip.loops)
-    return clip.file if is_whole and is_plain else None
-
-
 def _stem(track: Track, clips: list[Clip], name: str, title: str, surveys: dict[str, Survey]) -> Recording:
-    whole = _whole(clips, surveys)
-    survey = surveys[whole] if whole is not None else _laid(clips, surveys)
+    whole = whole_file(clips, surveys)
+    survey = surveys[whole] if whole is not None else laid(clips, surveys)
     found = Recording(whole or clips[0].file, name, title, said_by(title), survey)
     found.clips = [] if whole is not None else clips
     found.gain_db, found.pan, found.notes = (
@@ -120,45 +86,12 @@ def _stem(track: Track, clips: list[Clip], name: str, title: str, surveys: dict[
         found.notes.append("that its fader inverts the polarity")
     if found.said.group is not None:
         found.kind = Value(found.said.kind, f"its name says '{found.said.word}'")
-    if any(_overlap(one, other) for one, other in pairwise(clips)):
+    if any(overlap(one, other) for one, other in pairwise(clips)):
         found.notes.append("that clips sound at the same time: the later one takes the place of the one before")
     factor = 10 ** (found.gain_db / 20)
     found.facts = {**found.facts, "is_over": 10 ** (survey.facts["peak_dbfs"] / 20) * factor > 1.0}
     found.facts["peak_dbfs"] = round(survey.facts["peak_dbfs"] + found.gain_db, 3)
     return found
-
-
-def _overlap(one: Clip, other: Clip) -> bool:
-    """Return whether two clips sound together for longer than their fades."""
-    return one.at + one.length - max(one.fade_out, other.fade_in) > other.at + WHOLE_SECONDS
-
-
-def _laid(clips: list[Clip], surveys: dict[str, Survey]) -> Survey:
-    """Return about what clips measure where they lie: from the figures of their files, to a tenth of a second."""
-    end = max(clip.at + clip.length for clip in clips)
-    powers, peaks = np.zeros(int(np.ceil(end / STEP_SECONDS))), np.zeros(int(np.ceil(end / STEP_SECONDS)))
-    highest = dict.fromkeys(("clipped_ratio", "dc"), 0.0)
-    for clip in clips:
-        survey = surveys[clip.file]
-        first, begin = int(clip.at / STEP_SECONDS), int(clip.start / STEP_SECONDS)
-        count = min(len(powers) - first, int(np.ceil(clip.length / STEP_SECONDS)))
-        place = begin + np.arange(count) % max(1, len(survey.powers) - begin)
-        place = np.minimum(place, len(survey.powers) - 1)
-        powers[first : first + count] = survey.powers[place] * clip.gain**2
-        peaks[first : first + count] = survey.peaks[place] * abs(clip.gain)
-        for name in highest:
-            highest[name] = max(highest[name], survey.facts[name])
-    first_of = surveys[clips[0].file]
-    facts: dict[str, Any] = {
-        **first_of.facts,
-        **highest,
-        "frames": round(end * first_of.facts["sample_rate"]),
-        "peak_dbfs": decibels(float(peaks.max(initial=0.0))),
-        # powers are of both channels of a stereo song
-        "rms_dbfs": decibels(float(np.sqrt(powers.mean() / 2.0)) if len(powers) else 0.0),
-        "is_over": bool((peaks > 1.0).any()),
-    }
-    return Survey(clips[0].file, facts, False, powers, peaks, min(clip.at for clip in clips), end)
 
 
 def _rate(session: Session, surveys: dict[str, Survey]) -> Value:

@@ -32,13 +32,12 @@ def propose(name: str, title: str, folder: Path, found: Found, tell: Tell) -> Pr
     reference, recognised, stems = rough_mix(folder, recordings, left_out, tell)
     place(folder, stems)
     measure_stems(stems, rate.value, tell)
-    proposal = Proposal(
-        name, title, folder, stems, left_out, rate, subtype_of(stems), reference=reference, recognised=recognised
-    )
+    proposal = Proposal(name, title, folder, stems, left_out, rate, reference=reference, recognised=recognised)
     _measure_target(proposal)
     find_pulse(proposal, tell)
     find_key_and_kinds(proposal, tell)
     fit_all(proposal, tell)
+    proposal.subtype = subtype_of(stems)
     set_limits(proposal)
     set_loudness(proposal)
     set_sync(proposal, tell)

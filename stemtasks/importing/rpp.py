@@ -6,6 +6,7 @@ it begins in its file, in the file's time; ``SOURCE SECTION`` is a part of a fil
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -182,7 +183,8 @@ def _clip(item: Element, found: Callable[[str], str], notes: list[str]) -> Clip 
     fade_in, fade_out = (min(length, max(0.0, each)) for each in fades)
     if start < 0:
         at, length, start = at - start, length + start, 0.0
-    return Clip(found(file), at, start, length, gain, fade_in, fade_out, is_reversed, bool(item.value("LOOP")))
+    loop = (0.0, math.inf) if item.value("LOOP") else None
+    return Clip(found(file), at, start, length, gain, fade_in, fade_out, is_reversed, loop)
 
 
 def _active_take(item: Element, notes: list[str]) -> Element:

@@ -27,8 +27,15 @@ class Clip:
     fade_in: float = 0.0
     fade_out: float = 0.0
     is_reversed: bool = False
-    loops: bool = False
-    """Whether it begins anew where its file ends before the clip does."""
+    loop: tuple[float, float] | None = None
+    """The part of its file that is played again and again after it was first played to its end; in seconds."""
+    repeat_until: float | None = None
+    """Where a clip ends of which ``length`` is one repetition."""
+
+    @property
+    def ends(self) -> float:
+        """Return where it ends."""
+        return self.at + self.length if self.repeat_until is None else self.repeat_until
 
 
 @dataclass
@@ -63,9 +70,8 @@ class Session:
     @property
     def seconds(self) -> float:
         """Return where the last clip of a track that is heard ends."""
-        return max(
-            (clip.at + clip.length for track in self.tracks if not track.is_muted for clip in track.clips), default=0.0
-        )
+        heard = (clip for track in self.tracks if not track.is_muted for clip in track.clips)
+        return max((clip.ends for clip in heard), default=0.0)
 
 
 def decibels_of(gain: float) -> float:

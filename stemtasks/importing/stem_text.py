@@ -56,10 +56,9 @@ def _clip(clip: Clip, spec_folder: Path) -> dict[str, object]:
     found: dict[str, object] = {"file": path_from(spec_folder, Path(clip.file)), "at": clip.at}
     if clip.start:
         found["from"] = clip.start
-    if clip.loops:
-        found["repeat_until"] = clip.at + clip.length
-    else:
-        found["length"] = clip.length
+    found["length"] = clip.length
+    if clip.repeat_until is not None:
+        found["repeat_until"] = clip.repeat_until
     if clip.gain != 1.0:
         found["gain_db"] = decibels_of(clip.gain)
     found |= {name: each for name, each in (("fade_in", clip.fade_in), ("fade_out", clip.fade_out)) if each}

@@ -34,7 +34,7 @@ GROUPS: dict[str, tuple[str, str]] = {
     "strings": ("melodic", "strings string str violin violins vln viola violas vla cello cellos celli orch orchestra"),
     "winds": (
         "melodic",
-        ("brass horn horns trumpet trumpets tpt trombone trombones sax saxes saxophone flute clarinet oboe bassoon woodwinds"),
+        ("brass horn horns trumpet trumpets tpt trombone trombones sax saxophone flute clarinet bassoon woodwinds"),
     ),
     "vocals": (
         "vocal",
