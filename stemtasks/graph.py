@@ -6,15 +6,20 @@ import os
 from collections.abc import Iterator
 from typing import Any
 
+from doit.exceptions import InvalidCommand
+
+from stemtasks.action.listening import Heard, listening_jobs
 from stemtasks.action.pipeline import jobs_of, per
 from stemtasks.action.workers import processes
 from stemtasks.commands import stoppable, variables  # noqa: F401 - and Ctrl-C is a line from here on
 from stemtasks.commands.broken import tasks_of_broken
 from stemtasks.commands.build import BuildReporter
 from stemtasks.commands.database import Checker
-from stemtasks.commands.project import run_in, specs
+from stemtasks.commands.project import run_in, songs, specs
 from stemtasks.commands.task import GroupUpToDate, task_of
+from stemtasks.errors import SpecError
 from stemtasks.job import Job
+from stemtasks.spec.schema import unknown
 from stemtasks.spec.song import Song
 
 __all__ = ["DOIT_CONFIG", "processes", "run_in", "tasks"]
@@ -43,6 +48,19 @@ def _all_of(stage: str, song: Song, jobs: list[Job]) -> dict[str, Any]:
     }
 
 
+def _listening(heard: Heard) -> Iterator[dict[str, Any]]:
+    """Yield the tasks of mixes to listen to, of the songs that have all that is named."""
+    have = [song for song in songs() if not heard.unknown(song)]
+    if songs() and not have:
+        wrong = heard.unknown(songs()[0])[0]
+        strips = {strip.name for song in songs() for strip in song.strips}
+        raise InvalidCommand(f"solo, mute: {unknown('stem or group', wrong, strips)}")
+    try:
+        yield from (task_of(job) for song in have for job in listening_jobs(song, heard))
+    except SpecError as error:
+        raise InvalidCommand(str(error)) from None
+
+
 def tasks(stage: str, doc: str) -> Iterator[dict[str, Any]]:
     """Yield doit's tasks of a stage, one for each song, or for each of its stems, and the group they make."""
     if not variables.has(stage):
@@ -55,3 +73,5 @@ def tasks(stage: str, doc: str) -> Iterator[dict[str, Any]]:
         if per(stage) == "delivery" and isinstance(spec, Song) and spec.deliveries:
             yield _all_of(stage, spec, jobs)
     yield from tasks_of_broken(stage)
+    if stage == "mix" and (heard := variables.heard()):
+        yield from _listening(heard)

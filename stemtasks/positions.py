@@ -17,6 +17,7 @@ _LENGTH = (
 )
 LENGTH = re.compile(_LENGTH, re.ASCII)
 BAR_AND_BEAT = re.compile(r"(\d{1,6})\.(\d{1,4})(?:\.(\d{1,12}))?", re.ASCII)
+PLAIN_POSITION = re.compile(rf"{_LENGTH}|{BAR_AND_BEAT.pattern}", re.ASCII)
 OFFSET = re.compile(rf"(?P<place>.*\S)\s+(?P<sign>[+-])\s+(?P<length>{_LENGTH})", re.ASCII | re.DOTALL)
 TURN = re.compile(r"(.+)#([1-9]\d{0,5})", re.ASCII | re.DOTALL)
 END = ".end"
@@ -25,6 +26,7 @@ WHOLE = "song"
 
 LENGTHS = "'2:17' (minutes and seconds, up to 59), '90 s', '250 ms', '64 bars' or '256 beats'"
 SECTIONS = "a section's name, '#2' behind it for its second time"
+PLAIN_POSITIONS = "'2:17.5', '90 s', or '17.1' (bar and beat, from 1)"
 POSITIONS = (
     f"'2:17.5', '90 s', '17.1' (bar and beat, from 1), {SECTIONS}, '.end' for its end, and ' + 2 bars' or ' - 1 beat' "
     "behind either"
@@ -62,6 +64,12 @@ def length_in(value: float | str) -> Length | None:
     if unit == "ms":
         return Length(float(number) / 1000, "s")
     return Length(float(number), "s" if unit == "s" else unit.rstrip("s") + "s")
+
+
+def is_clock(value: float | str | None) -> bool:
+    """Return whether a place or a length is in seconds, and so needs no tempo."""
+    length = None if value is None else length_in(value)
+    return length is not None and length.unit == "s"
 
 
 def position_in(text: str, sections: Collection[str]) -> Position:

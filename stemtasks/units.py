@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from typing import Annotated, Any
 
 from stemtasks.errors import shown
-from stemtasks.positions import LENGTHS, POSITIONS, SECTIONS, Known, length_in
+from stemtasks.positions import LENGTHS, PLAIN_POSITION, PLAIN_POSITIONS, POSITIONS, SECTIONS, Known, length_in
 
 NOTE = re.compile(r"([A-Ga-g])([#b]{0,2})(-1|[0-9])")
 VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
@@ -194,13 +194,17 @@ class PartName:
 class Place:
     """A place on the song's timeline: seconds, 'm:ss.mmm', a bar and a beat, or a section."""
 
+    or_section: bool = True
+
     def __str__(self) -> str:
-        return f"seconds, or text such as {POSITIONS}"
+        return f"seconds, or text such as {POSITIONS if self.or_section else PLAIN_POSITIONS}"
 
     def problem(self, value: float | str, known: Known) -> str | None:
         """Return what is wrong with a value, or None."""
         if isinstance(value, str):
-            return known.no_position(value)
+            if self.or_section:
+                return known.no_position(value)
+            return None if PLAIN_POSITION.fullmatch(value.strip()) else f"{shown(value)} is no time: {self}"
         return None if 0 <= value <= 86_400 else f"{value:g} s is outside 0 to 86400 s (a day)"
 
 
@@ -229,4 +233,5 @@ Note = Annotated[str, NoteName()]
 OwnLength = Annotated[float | str, Duration()]
 Length = Annotated[float | str, Duration(or_section=True)]
 Position = Annotated[float | str, Place()]
+PlainPosition = Annotated[float | str, Place(or_section=False)]
 Sidechain = Annotated[str, PartName(), Longest(200)]

@@ -59,6 +59,7 @@ class _Checking:
             stem_frames = self._generator(each, timeline, frames)
             self._strategy(each, timeline, stem_frames, frames)
             self._effects(each, timeline, stem_frames, frames)
+        self._buses(timeline, frames)
         return Said(list(dict.fromkeys(self.mistakes)), list(dict.fromkeys(self.remarks)))
 
     def _missing_files(self) -> None:
@@ -146,20 +147,34 @@ class _Checking:
     def _effects(self, each: Stem, timeline: Timeline, stem_frames: int | None, frames: int | None) -> None:
         channels = self.song.song.channels
         own = each.table.channels or channels
-        for key, chain, wide, length in (
-            ("mend", each.mend, own, stem_frames),
-            ("effects", each.effects, channels, frames),
-        ):
-            stream = Stream(self.song.song.sample_rate, wide, ENDLESS if length is None else length, Path())
-            for index, effect in enumerate(chain):
+        self._chain(f"stems.{each.name}.mend", each.mend, timeline, own, stem_frames)
+        self._chain(f"stems.{each.name}.effects", each.effects, timeline, channels, frames)
+        self._pan(f"stems.{each.name}", own, each.table.pan)
+
+    def _buses(self, timeline: Timeline, frames: int | None) -> None:
+        """Look at what stems go through together: groups, the mix, the master."""
+        channels = self.song.song.channels
+        for group in self.song.groups:
+            self._chain(f"groups.{group.name}.effects", group.effects, timeline, channels, frames)
+            self._pan(f"groups.{group.name}", channels, group.table.pan)
+        self._chain("mix.effects", self.song.mix_effects, timeline, channels, frames)
+        self._chain("master.effects", self.song.master_effects, timeline, channels, frames)
+
+    def _chain(
+        self, where: str, chain: tuple[Named, ...], timeline: Timeline, channels: int, frames: int | None
+    ) -> None:
+        stream = Stream(self.song.song.sample_rate, channels, ENDLESS if frames is None else frames, Path())
+        for index, effect in enumerate(chain):
+            arguments = dict(effect.arguments)
+            if self._has_files("effects", effect.name, arguments):
                 offered = {"stream": stream, "timeline": timeline, "seed": 0}
-                arguments = dict(effect.arguments)
-                if self._has_files("effects", effect.name, arguments):
-                    self._asked(f"stems.{each.name}.{key}[{index}]", effect, arguments, offered)
+                self._asked(f"{where}[{index}]", effect, arguments, offered)
+
+    def _pan(self, where: str, channels: int, position: float) -> None:
         try:
-            pan_gains(own, channels, each.table.pan)
+            pan_gains(channels, self.song.song.channels, position)
         except StemtasksError as error:
-            self._add(f"stems.{each.name}", _lines(error))
+            self._add(where, _lines(error))
 
     def _asked(self, where: str, part: Named, arguments: dict[str, Any], offered: dict[str, Any]) -> Any:
         """Return what a part's ``check`` returns, and note what it refuses and what its ``remarks`` say."""

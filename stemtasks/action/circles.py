@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import pairwise
 from pathlib import Path
 
 from stemtasks.action.pipeline import Spec, all_jobs
 from stemtasks.job import Job
+from stemtasks.ordering import circle_in
 from stemtasks.spec.albums import read_albums
 from stemtasks.spec.files import files_of, is_product, without_drafts
 from stemtasks.spec.reading import Broken, read_all
@@ -44,26 +45,13 @@ def without_circles(specs: list[Spec]) -> tuple[list[Spec], list[Broken]]:
 
 def _circle(jobs: list[Job]) -> list[Job]:
     """Return jobs each of which needs the next, the last being the first again; nothing where there are none."""
-    makers = {path: job for job in jobs for path in job.outputs.values()}
-    done: set[str] = set()
-    for start in jobs:
-        way: list[Job] = [start]
-        ahead: list[Iterator[Job]] = [_needed(start, makers)]
-        while way:
-            following = next(ahead[-1], None)
-            if following is None:
-                done.add(way.pop().task)
-                ahead.pop()
-            elif following.task in {job.task for job in way}:
-                return [*way[[job.task for job in way].index(following.task) :], following]
-            elif following.task not in done:
-                way.append(following)
-                ahead.append(_needed(following, makers))
-    return []
+    makers = {path: job.task for job in jobs for path in job.outputs.values()}
+    by_task = {job.task: job for job in jobs}
 
+    def needed(task: str) -> Iterable[str]:
+        return dict.fromkeys(makers[path] for path in by_task[task].inputs.values() if path in makers)
 
-def _needed(job: Job, makers: dict[str, Job]) -> Iterator[Job]:
-    yield from {makers[path].task: makers[path] for path in job.inputs.values() if path in makers}.values()
+    return [by_task[task] for task in circle_in(by_task, needed)]
 
 
 def _song_of(job: Job) -> str:

@@ -17,7 +17,7 @@ from typing import Any
 from stemtasks import durable
 from stemtasks.action.tree import Tree
 from stemtasks.errors import CacheError, StemtasksError
-from stemtasks.paths import BUILD, within
+from stemtasks.paths import BUILD, LISTENING_PREFIX, within
 
 Shape = tuple[str, str]
 """A folder inside a song's and an ending: ``("stems", ".wav")``."""
@@ -33,7 +33,11 @@ def remove_leftovers(tree: Tree, wanted: Collection[str], spared: Collection[str
     targets, folder = tree.targets, tree.folder
     removed = []
     for task in tree.records.names("tasks"):
-        if task not in wanted and task.partition(":")[2].partition("/")[0] not in spared:
+        if (
+            task not in wanted
+            and not task.startswith(LISTENING_PREFIX)
+            and task.partition(":")[2].partition("/")[0] not in spared
+        ):
             record = tree.records.get("tasks", task)
             with contextlib.suppress(CacheError):
                 discard(tree, record)

@@ -106,10 +106,16 @@ def sizes_of(song: Song, frames: int) -> dict[str, int]:
         sizes[f"stem:{song.name}/{stem.name}"] = own * channels * BYTES["FLOAT"]
         sizes[f"align:{song.name}/{stem.name}"] = 0 if is_aligned else frames * channels * BYTES["FLOAT"]
         sizes[f"process:{song.name}/{stem.name}"] = delivered * BYTES[table.subtype]
+    for group in song.groups:
+        sizes[f"group:{song.name}/{group.name}"] = delivered * BYTES[table.subtype]
+    if song.master_effects:
+        sizes[f"premaster:{song.name}"] = delivered * BYTES["FLOAT"]
     sizes[f"mix:{song.name}"] = delivered * BYTES["FLOAT"]
     sizes[f"master:{song.name}"] = delivered * BYTES[table.subtype]
     if not song.deliveries:
-        sizes[f"archive:{song.name}"] = delivered * BYTES[table.subtype] * (len(song.delivered) + 1)
+        sizes[f"archive:{song.name}"] = (
+            delivered * BYTES[table.subtype] * (len(song.delivered(song.groups_delivered)) + 1)
+        )
     for delivery in song.deliveries:
         sizes |= _sizes_of_delivery(song, delivery, delivered)
     if song.is_draft:
@@ -124,7 +130,7 @@ def _sizes_of_delivery(song: Song, delivery: Delivery, delivered: int) -> dict[s
     for each in converted(song, [delivery]):
         sizes[f"convert:{delivery.called(song, each.name)}"] = _bytes_of(song, each.form, delivered)
     for part, form in delivery.forms.items():
-        total += _bytes_of(song, form, delivered) * (len(song.delivered) if part == "stems" else 1)
+        total += _bytes_of(song, form, delivered) * (len(song.delivered(delivery.groups)) if part == "stems" else 1)
     if own_master(song, delivery):
         form = Form("wav", master_subtype(song, delivery), delivery.forms["master"].sample_rate)
         sizes[f"master:{delivery.called(song, delivery.name)}"] = _bytes_of(song, form, delivered)
@@ -184,11 +190,11 @@ def _most(song: Song, frames: int) -> int:
     longest = max(
         [frames + song.song.tail_seconds * song.song.sample_rate, *(d * song.song.sample_rate for d in durations)]
     )
-    most = longest * 2 * BYTES["FLOAT"] * (4 * len(song.stems) + 3)
+    most = longest * 2 * BYTES["FLOAT"] * (4 * len(song.stems) + 2 * len(song.groups) + 4)
     for delivery in song.deliveries:
         faster = max(form.sample_rate for form in delivery.forms.values()) / song.song.sample_rate
         # each file as it is converted and as it is zipped, and what the master is made of
-        most += longest * faster * 2 * BYTES["FLOAT"] * (2 * len(song.stems) + 6)
+        most += longest * faster * 2 * BYTES["FLOAT"] * (2 * len(song.strips) + 6)
     return round(most)
 
 

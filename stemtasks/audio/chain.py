@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from stemtasks.audio.effecting import Chain, files_of, through
 from stemtasks.audio.facts import decibels, write_facts
 from stemtasks.audio.levels import measure_levels
 from stemtasks.audio.source import Source
+from stemtasks.audio.spill import Spill
 from stemtasks.audio.wav import write_wav
 from stemtasks.dsp import pan
 from stemtasks.dsp.level import TAIL_FLOOR, amplitude, peak
@@ -42,25 +44,46 @@ def process(inputs: dict[str, Path], outputs: dict[str, Path], params: dict[str,
     With ``tail`` 'keep' what rings past the timeline goes into the song's tail; with 'cut' it ends with
     the timeline. Where the end takes away anything above -90 dBFS, the last 10 ms before it fade out.
     """
+    with Source(inputs["audio"]) as source:
+        blocks, channels = _folded(source, params["channels"])
+        through_strip(blocks, channels, source.channels, source.frames, inputs, outputs, params)
+
+
+def through_strip(
+    blocks: Blocks,
+    channels: int,
+    panned_channels: int,
+    frames: int,
+    inputs: dict[str, Path],
+    outputs: dict[str, Path],
+    params: dict[str, Any],
+) -> None:
+    """Write what ``process`` does of blocks of so many channels and frames, panned as ``panned_channels`` are.
+
+    ``outputs["pre"]``, where it is asked for, is what comes before gain and pan, as float, in the middle.
+    """
     if "mistake" in params:
         raise SpecError(params["mistake"])
     timeline = Timeline.load(inputs["timing"])
+    end = timeline.frames if params["tail"] == "cut" else timeline.delivered_frames
+    fade_frames = round(CUT_FADE_MS * timeline.sample_rate / 1000)
     chain = Chain(params["effects"], params["parts"], files_of(inputs, "effects"))
     heard = Heard()
-    with Source(inputs["audio"]) as source:
-        blocks, channels = _folded(source, params["channels"])
-        stream = Stream(timeline.sample_rate, channels, source.frames, outputs["audio"].parent)
-        blocks, channels = through(
-            blocks,
-            stream,
-            chain,
-            timeline=timeline,
-            channels=params["channels"],
-            frames=timeline.delivered_frames,
-        )
-        blocks = _gained(blocks, channels, source.channels, params)
-        end = timeline.frames if params["tail"] == "cut" else timeline.delivered_frames
-        blocks = _ended(blocks, end, round(CUT_FADE_MS * timeline.sample_rate / 1000), heard)
+    scratch = outputs["audio"].parent
+    stream = Stream(timeline.sample_rate, channels, frames, scratch)
+    blocks, channels = through(
+        blocks, stream, chain, timeline=timeline, channels=params["channels"], frames=timeline.delivered_frames
+    )
+    with ExitStack() as stack:
+        if "pre" in outputs:
+            ended = _ended(blocks, end, fade_frames, heard)
+            spill = stack.enter_context(Spill(fitted(ended, timeline.delivered_frames, channels), channels, scratch))
+            middle = {"gain_db": 0.0, "pan": 0.0, "channels": params["channels"]}
+            pre = _gained(spill.blocks(), channels, panned_channels, middle)
+            write_wav(outputs["pre"], pre, timeline.sample_rate, params["channels"])
+            blocks = spill.blocks()
+        blocks = _gained(blocks, channels, panned_channels, params)
+        blocks = _ended(blocks, end, fade_frames, heard)
         blocks = fitted(blocks, timeline.delivered_frames, params["channels"])
         pcm = params["subtype"] != "FLOAT"
         blocks = _listened(blocks, timeline.frames, pcm, heard)

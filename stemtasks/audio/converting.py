@@ -17,18 +17,14 @@ from stemtasks.audio.levels import measure_levels
 from stemtasks.audio.loudness import measure_levels_and_loudness
 from stemtasks.audio.rates import at_rate
 from stemtasks.audio.rf64 import make_rf64
+from stemtasks.audio.rounding import largest_error
 from stemtasks.audio.source import Source
 from stemtasks.audio.true_peak import TruePeakMeter
-from stemtasks.audio.wav import SUBTYPE_BITS, write_wav
-from stemtasks.dsp import noise_shaping
+from stemtasks.audio.wav import write_wav
 from stemtasks.dsp.level import peak
 
-FLOAT_ROUNDING = 2.0**-24
-"""Of float32, relative to what is rounded."""
 MOST_PADDING_SECONDS = 0.1
 """What encoders fill up their last frames with."""
-DITHERED_STEPS = 1.5
-"""How far rounding with triangular noise of +-1 step is off, at most."""
 
 
 @dataclass
@@ -147,7 +143,7 @@ def compared(source: Path, made: Path, params: dict[str, Any]) -> Facts:
             "sample_rate": audio.sample_rate,
             "subtype": audio.subtype,
             "residual_dbfs": None if lossy else decibels(largest),
-            "max_residual_dbfs": None if lossy else decibels(0.0 if is_exact else _rounding(params, heard.peak)),
+            "max_residual_dbfs": None if lossy else decibels(0.0 if is_exact else largest_error(params, heard.peak)),
             "residual_db": round(10 * float(np.log10(squares / own_squares)), 2) if squares and own_squares else None,
         }
     pcm = params["subtype"] != "FLOAT"
@@ -170,14 +166,3 @@ def _heard(blocks: Blocks, heard: Heard) -> Blocks:
         if highest > 1.0:
             heard.overs += int(np.count_nonzero(np.abs(block) > 1.0))
         yield block
-
-
-def _rounding(params: dict[str, Any], highest: float) -> float:
-    """Return how far a sample may be off that was only rounded (and dithered), full scale being 1."""
-    if params["subtype"] == "FLOAT":
-        return FLOAT_ROUNDING * max(1.0, highest)
-    taps = noise_shaping.taps(params["sample_rate"]) if params["dither"] == "shaped" else None
-    steps = 0.5 if params["dither"] == "off" else DITHERED_STEPS
-    # what is fed back of errors that are as large each; full scale is a step above the highest that there is
-    steps *= 1.0 + sum(map(abs, taps or ()))
-    return (steps + 1.0) * 2.0 ** (1 - SUBTYPE_BITS[params["subtype"]])

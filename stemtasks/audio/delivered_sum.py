@@ -6,9 +6,12 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from stemtasks.audio.blocks import BLOCK_FRAMES, Blocks, reblocked
 from stemtasks.audio.facts import Facts, decibels
 from stemtasks.audio.rates import at_rate
+from stemtasks.audio.rounding import largest_error
 from stemtasks.audio.source import Source
 from stemtasks.dsp.level import amplitude, peak
 
@@ -20,7 +23,8 @@ def delivered_sum(inputs: dict[str, Path], stems: dict[str, Facts], params: dict
     """Return the largest difference between the mix at the delivery's rate and the sum of ``stems/NAME`` in dBFS.
 
     Each stem is at its gain; ``withheld/NAME`` are stems that the mix has and the delivery has not.
-    ``max_residual_dbfs`` is what the rounding of the stems explains.
+    ``max_residual_dbfs`` is what the rounding of the stems explains, and that of ``params["rounded"]``: groups that
+    are files on the way to the mix, and not delivered.
     """
     rate = params["sample_rate"]
     roles = [f"stems/{name}" for name in stems] + sorted(role for role in inputs if role.startswith("withheld/"))
@@ -33,10 +37,11 @@ def delivered_sum(inputs: dict[str, Path], stems: dict[str, Facts], params: dict
             for block, gain in zip(blocks, gains, strict=True):
                 left -= block * gain
             largest = max(largest, peak(left))
-    allowed = OF_THE_MIX + sum(
-        gain * 10 ** (facts["source"]["max_residual_dbfs"] / 20)
-        for gain, facts in zip(gains, stems.values(), strict=False)
-    )
+    rounded = [facts.get("source", {}).get("max_residual_dbfs", -np.inf) for facts in stems.values()]
+    allowed = OF_THE_MIX + sum(gain * amplitude(most) for gain, most in zip(gains, rounded, strict=False))
+    if "rounded" in params:
+        step = largest_error(params["rounded"], 1.0)
+        allowed += sum(step * amplitude(gain_db) for gain_db in params["rounded"]["gains_db"])
     return {"residual_dbfs": decibels(largest), "max_residual_dbfs": decibels(allowed)}
 
 

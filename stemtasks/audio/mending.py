@@ -32,11 +32,10 @@ def mended(
     tally = Tally(stream.channels)
     with Spill(_tallied(blocks, tally), stream.channels, stream.scratch) as spill:
         unmended["clipped_ratio"] = tally.clipped_ratio
-        kept = (spill.read(start, BLOCK_FRAMES) for start in range(0, spill.frames, BLOCK_FRAMES))
         whole = replace(stream, frames=spill.frames)
         frames, channels = spill.frames, stream.channels
         chain = Chain(params["mend"], params["parts"], files_of(inputs, "mend"))
-        through_all, _ = through(kept, whole, chain, timeline=timeline, channels=channels, frames=frames)
+        through_all, _ = through(spill.blocks(), whole, chain, timeline=timeline, channels=channels, frames=frames)
         yield from fitted(through_all, frames, channels)
 
 

@@ -8,7 +8,7 @@ from typing import Self
 
 import numpy as np
 
-from stemtasks.audio.blocks import Block, Blocks
+from stemtasks.audio.blocks import BLOCK_FRAMES, Block, Blocks
 
 
 class Spill:
@@ -41,6 +41,10 @@ class Spill:
             self._file.seek(start * self.channels * 8)
             self._file.readinto(block.data.cast("B"))
         return block
+
+    def blocks(self) -> Blocks:
+        """Yield all of it from the start."""
+        yield from (self.read(start, BLOCK_FRAMES) for start in range(0, self.frames, BLOCK_FRAMES))
 
     def overwrite(self, start: int, block: Block) -> None:
         """Replace the frames from ``start`` by a block's."""

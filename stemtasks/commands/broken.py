@@ -56,6 +56,12 @@ def _names(stage: str, each: Broken) -> list[str]:
         return [each.name] if each.is_album == (what is not None) else []
     begin = variables.called(f"{stage}:{each.name}/")
     recorded = (task.removeprefix(begin) for task in tree().records.names("tasks") if task.startswith(begin))
-    known = {"stem": each.stems, "delivery": each.deliveries}.get(what, ())
-    whole = [each.name] if what in ("delivery", "mastered") and not each.is_album else []
+    known = {
+        "stem": each.stems,
+        "group": each.groups,
+        "strip": (*each.stems, *each.groups),
+        "delivery": each.deliveries,
+    }.get(what, ())
+    is_whole = what in ("delivery", "mastered") or tree().records.get("tasks", begin.removesuffix("/")) is not None
+    whole = [each.name] if is_whole and not each.is_album else []
     return whole + [f"{each.name}/{name}" for name in dict.fromkeys((*known, *recorded))]

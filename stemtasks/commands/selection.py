@@ -14,7 +14,7 @@ from doit.exceptions import InvalidCommand
 
 from stemtasks.commands import variables
 from stemtasks.commands.reporter import Output, write
-from stemtasks.paths import DRAFT_PREFIX, STAGES_OF_DRAFTS
+from stemtasks.paths import DRAFT_PREFIX, LISTENING_PREFIX, STAGES_OF_DRAFTS
 
 
 class Speaking:
@@ -89,10 +89,23 @@ class Selecting(Speaking):
     @task_list.setter
     def task_list(self, tasks: list[Any] | None) -> None:
         self._task_list = tasks
-        if tasks and self.sel_tasks and variables.is_draft() and any(map(is_ours, tasks)):
+        if tasks and any(map(is_ours, tasks)) and variables.heard():
+            self._select_of_listening({task.name for task in tasks})
+        elif tasks and self.sel_tasks and variables.is_draft() and any(map(is_ours, tasks)):
             self._select_of_draft([*map(str, self.sel_tasks)], {task.name for task in tasks})
         if tasks and self.sel_tasks:
             check(self.sel_tasks, tasks, takes_files=self.takes_files, commands=self.commands)
+
+    def _select_of_listening(self, names: set[str]) -> None:
+        """Take a mix, or all where nothing is named, for that of what is listened to."""
+        mixes = [name for name in sorted(names) if name.startswith(f"{LISTENING_PREFIX}mix:")]
+        if self.sel_default_tasks or not self.sel_tasks:  # type: ignore[attr-defined]  # doit's
+            self.sel_tasks = mixes
+        else:
+            asked = [*map(str, self.sel_tasks)]
+            self.sel_tasks[:] = [
+                own if (own := f"{LISTENING_PREFIX}{name}") in names else name for name in asked if name != "mix"
+            ] + (mixes if "mix" in asked else [])
 
     def _select_of_draft(self, asked: list[str], names: set[str]) -> None:
         """Take names as they are in the real build for those of the draft; what it has not is refused.

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from doit import doit_cmd
 from doit.exceptions import InvalidCommand
 
 from stemtasks.paths import DRAFT_PREFIX, STAGES_OF_DRAFTS, STATE, STATE_OF_DRAFTS
 
-DRAFT = "draft"
+if TYPE_CHECKING:
+    from stemtasks.action.listening import Heard
+
+DRAFT, SOLO, MUTE = "draft", "solo", "mute"
 SAID = {"true": True, "false": False}
 
 
@@ -21,6 +25,21 @@ def given() -> dict[str, str]:
 def are_known() -> bool:
     """Return whether nothing was said that only ``dodo.py`` may understand."""
     return all(name == DRAFT and value in SAID for name, value in given().items())
+
+
+def heard() -> Heard | None:
+    """Return what is to be listened to alone, or without; None where a whole mix is asked for."""
+    from stemtasks.action.listening import Heard  # noqa: PLC0415 - not in a build with nothing to do
+
+    names = {
+        variable: [each for part in given().get(variable, "").split(",") if (each := part.strip())]
+        for variable in (SOLO, MUTE)
+    }
+    if not any(names.values()):
+        return None
+    if is_draft():
+        raise InvalidCommand(f"{DRAFT}=true with {SOLO} or {MUTE}: a draft is of the whole song; leave one out")
+    return Heard(names[SOLO], names[MUTE])
 
 
 def is_draft() -> bool:

@@ -11,6 +11,7 @@ from stemtasks.timeline import Timeline
 SCHEMA_VERSION = 1
 SUM_RESIDUAL_DBFS = -120.0
 CONTRACT = f"Stems are pre-master and sum at the recorded gains to the mix, to {SUM_RESIDUAL_DBFS:g} dBFS."
+NOT_THE_MIX = "Stems are pre-master and sum at the recorded gains to the mix without what is not in them: "
 NO_STEMS = "Stems are not part of this delivery."
 
 _FOLDERS = re.compile(r"(?<![\w.~/\\:-])(?:~|[A-Za-z]:)?[/\\](?:[^/\\\s\"']+[/\\])+")
@@ -48,6 +49,7 @@ def contents_of(
         "song": _song(timeline, params),
         "sections": _sections(timeline),
         "contract": _contract(params, stems, delivered_sum),
+        **({"not_in_stems": params["not_in_stems"]} if params.get("not_in_stems") else {}),
         **({} if delivered_sum is None else {"delivered_sum": delivered_sum}),
         "files": [file | digests[file["name"]] for file in files],
         "mix": {"measurements": _delivered(mix), "gains_db": params["gains_db"]},
@@ -61,6 +63,8 @@ def _contract(params: dict[str, Any], stems: dict[str, Facts], delivered_sum: di
     if not stems:
         return NO_STEMS
     withheld = params.get("withheld") or []
+    if outside := params.get("not_in_stems"):
+        return f"{NOT_THE_MIX}{', '.join(outside)}."
     they = f"with {', '.join(withheld)}, of this song but not delivered, they sum" if withheld else "they sum"
     if delivered_sum is not None:
         rate, most = params["sample_rate"], delivered_sum["max_residual_dbfs"]
@@ -107,6 +111,18 @@ def _sections(timeline: Timeline) -> list[dict[str, Any]]:
 
 def _stem(name: str, facts: Facts, params: dict[str, Any]) -> dict[str, Any]:
     stem = params["stems"][name]
+    if "stems" in stem:  # a group
+        return {
+            "role": "stem",
+            "stem": name,
+            "title": stem.get("title") or name,
+            "measurements": _delivered(facts),
+            "stems": stem["stems"],
+            "effects": _delivered(stem["effects"]),
+            "gain_db": stem["gain_db"],
+            "pan": stem["pan"],
+            "mix_gain_db": params["gains_db"][name],
+        }
     # 'auto' chooses while it aligns, so what was chosen, and why, is among the facts
     chosen = facts.get("align") or {}
     return {

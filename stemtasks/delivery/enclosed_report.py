@@ -23,7 +23,9 @@ def enclosed(page: str, files: list[dict[str, Any]]) -> str:
     names = {}
     for file in sorted(files, key=lambda each: each["role"] != "preview"):
         role = file["role"]
-        place = f"processed/{file['stem']}.wav" if role == "stem" else {"preview": "master"}.get(role, role) + ".wav"
+        place = {"preview": "master"}.get(role, role) + ".wav"
+        if role == "stem":
+            place = f"{'groups' if 'stems' in file else 'processed'}/{file['stem']}.wav"
         names[place] = file["name"]
 
     def placed(figure: re.Match[str]) -> str:

@@ -119,14 +119,15 @@ def _levels(stems: list[dict[str, Any]]) -> list[str]:
         levels = [level(facts["peak_dbfs"]), level(facts["rms_dbfs"])]
         levels += [level(facts.get("lufs"))] if loudness else []
         gains = [f"{stem['gain_db']:+.2f}", f"{stem['mix_gain_db']:+.2f}", _pan(stem["pan"])]
-        rows.append([*levels, *gains, stem["align"].get("strategy") or "-", stem["title"]])
+        rows.append([*levels, *gains, stem.get("align", {}).get("strategy") or "-", stem["title"]])
     notes = "Gain and pan are in the file already; the fader is what the mix adds."
     return [*table(rows, right=len(head)), notes]
 
 
 def _source(stem: dict[str, Any]) -> list[str]:
     effects = ", ".join(effect["effect"] for effect in stem["effects"])
-    return [stem["title"], stem["generator"], effects or "-"]
+    source = f"group: {', '.join(stem['stems'])}" if "stems" in stem else stem["generator"]
+    return [stem["title"], source, effects or "-"]
 
 
 def _master(master: dict[str, Any]) -> list[tuple[str, str]]:

@@ -94,7 +94,7 @@ def _look_in_reference(handed: dict[str, Any], inputs: dict[str, Path]) -> None:
     """
     with InReference(inputs["reference"]) as reference:
         for file in handed["files"]:
-            if file["role"] == "stem":
+            if file["role"] == "stem" and f"sync/{file['stem']}" in inputs:
                 found = read_facts(inputs[f"sync/{file['stem']}"])
                 file["align"]["sync"], file["sync"] = found["aligned"], found["processed"]
             elif file["role"] == "master":

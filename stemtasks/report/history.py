@@ -27,7 +27,7 @@ td code { white-space: nowrap; }
 @media (min-width: 50rem) { .before { grid-template-columns: repeat(3, 1fr); } }
 """
 _ROW = re.compile(
-    r'data-track="(?:stem" data-stem="(?P<stem>[^"]*)|(?P<whole>mix|master))"(?:(?!data-track=).)*?'
+    r'data-track="(?:(?:stem|part)" data-stem="(?P<stem>[^"]*)|(?P<whole>mix|master))"(?:(?!data-track=).)*?'
     r'src="data:image/png;base64,(?P<image>[^"]*)"',
     re.DOTALL,
 )

@@ -21,7 +21,7 @@ FACTS = {"stem": "stem_facts", "aligned": "align_facts", "processed": "facts", "
 
 @dataclass(frozen=True)
 class StemMaterial:
-    """One stem: what the spec says of it (``Stem.described``), and its facts by stage."""
+    """One stem, or a group: what the spec says of it (``described``), and its facts by stage."""
 
     name: str
     described: dict[str, Any]
@@ -33,9 +33,19 @@ class StemMaterial:
         return str(self.described["title"] or self.name)
 
     @property
+    def is_group(self) -> bool:
+        """Return whether it is a group, which was summed and not rendered."""
+        return "aligned" not in self.facts
+
+    @property
+    def folder(self) -> str:
+        """Return where its files lie behind their effects."""
+        return "groups" if self.is_group else "processed"
+
+    @property
     def align(self) -> dict[str, Any]:
-        """Return how it was aligned."""
-        fitted: dict[str, Any] = self.facts["aligned"]["align"]
+        """Return how it was aligned; nothing of a group."""
+        fitted: dict[str, Any] = {} if self.is_group else self.facts["aligned"]["align"]
         return fitted
 
     @property
@@ -68,7 +78,7 @@ class Material:
     @cached_property
     def reduction_db(self) -> list[float]:
         """Return by how much the master's limiter turned the mix down, the most in each column."""
-        return gain_reduction(self.inputs["mix"], self.inputs["master"], self.gain_db)
+        return gain_reduction(self.inputs.get("premaster", self.inputs["mix"]), self.inputs["master"], self.gain_db)
 
     @property
     def gain_db(self) -> float:
@@ -89,7 +99,11 @@ class Material:
         yield "Master", list(checks.of_master(self.master, self.limits["master"]))
         yield "Mix", list(checks.of_mix(self.mix, self.limits["mix"]))
         for stem in self.stems:
-            facts, before, after = stem.facts, self.limits["stems"][stem.name], self.limits["processed"][stem.name]
+            facts, after = stem.facts, self.limits["processed"][stem.name]
+            if stem.is_group:
+                yield f"{stem.title}, a group", list(checks.of_processed(facts["processed"], after))
+                continue
+            before = self.limits["stems"][stem.name]
             aligned = list(checks.of_aligned(facts["aligned"], before))
             processed = list(checks.of_processed(facts["processed"], after))
             if "sync" in facts:

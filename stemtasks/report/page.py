@@ -78,7 +78,7 @@ def _glance(song: Material) -> str:
         ("Tempo", ("none" if line.bpm is None else f"{line.bpm:g} bpm") + _small(line.time_signature)),
         ("Key", text(line.key or "not stated")),
         ("Format", f"{line.sample_rate / 1000:g} kHz" + _small(FORMATS[master["subtype"]])),
-        ("Stems", f"{len(song.stems)}"),
+        ("Stems", f"{sum(not stem.is_group for stem in song.stems)}"),
     ]
     return pairs(figures, "glance")
 

@@ -42,29 +42,43 @@ def timeline(song: Material) -> str:
 def _stem(song: Material, stem: StemMaterial, place: int) -> str:
     picture, listed = song.read(f"picture/{stem.name}"), stem.align.get("seam_list", [])
     marks = [(seam["frame"], _seam_said(seam, song.axis.sample_rate)) for seam in listed]
-    gain = song.mix["gains"][stem.name] / max(1.0, *song.mix["gains"].values())
+    gain = song.mix["gains"].get(stem.name)
+    data = f'data-track="part" data-stem="{text(stem.name)}"'
+    if gain is not None:  # what is in a group is heard in it
+        share = gain / max(1.0, *song.mix["gains"].values())
+        data = f'data-track="stem" data-stem="{text(stem.name)}" data-gain="{share:.6f}"'
     file = f"{stem.name}.wav"
     more = (
         _spectrum(song, stem.title, picture, song.inputs[f"spectrogram/{stem.name}"].read_bytes())
         + (_seams(stem, song.axis.sample_rate) if listed else "")
-        + audio(f"{stem.title}, as delivered", f"processed/{file}", together=True)
-        + audio(f"{stem.title}, aligned", f"aligned/{file}")
-        + audio(f"{stem.title}, as rendered", f"stems/{file}")
+        + audio(f"{stem.title}, as delivered", f"{stem.folder}/{file}", together=gain is not None)
+        + ("" if stem.is_group else audio(f"{stem.title}, aligned", f"aligned/{file}"))
+        + ("" if stem.is_group else audio(f"{stem.title}, as rendered", f"stems/{file}"))
     )
-    fit = "fits as it is" if stem.align["strategy"] == "none" else text(stem.align["strategy"])
     return _row(
-        f'data-track="stem" data-stem="{text(stem.name)}" data-gain="{gain:.6f}"',
+        data,
         f"stem-{place}",
         stem.title,
-        f"{fit}{stem.seams}, peak {level(stem.facts['processed']['peak_dbfs'], 'dBFS')}",
+        f"{_fit(song, stem)}{stem.seams}, peak {level(stem.facts['processed']['peak_dbfs'], 'dBFS')}",
         "".join(
             f'<button type="button" data-set="{does}" aria-pressed="false" aria-label="{says} {text(stem.title)}">'
             f"{says}</button>"
             for does, says in (("solo", "Solo"), ("mute", "Mute"))
+            if gain is not None
         ),
         drawing.waveform(song.axis, picture, f"Waveform of {stem.title}{stem.seams}", marks),
         more,
     )
+
+
+def _fit(song: Material, stem: StemMaterial) -> str:
+    """Return how a stem came to its length; of a group what it sums."""
+    if stem.is_group:
+        titles = {each.name: each.title for each in song.stems}
+        summed = stem.facts["processed"]["summed"]
+        said = [f"{titles[each['of']]}{' (sent)' if 'send' in each else ''}" for each in summed]
+        return text(f"group of {', '.join(said)}")
+    return "fits as it is" if stem.align["strategy"] == "none" else text(stem.align["strategy"])
 
 
 def _whole(song: Material, kind: str, facts: Facts) -> str:

@@ -61,6 +61,8 @@ def made(song: Material) -> str:
     )
     how = {key: value for key, value in song.master.get("master", {}).items() if value is not None}
     whole = [("Mix, SHA-256", _digest(digests["mix"])), ("Master, SHA-256", _digest(digests["master"]))]
+    chains = (("Mix", song.mix), ("Master", song.read("premaster_facts") if "premaster_facts" in song.inputs else {}))
+    whole += [(f"{what}'s effects", text(" > ".join(facts["effects"]))) for what, facts in chains if "effects" in facts]
     whole.append(("Mastering", text(said(how))))
     return (
         '<section aria-labelledby="made">\n<h2 id="made">How each file came to be</h2>\n'
@@ -70,15 +72,24 @@ def made(song: Material) -> str:
 
 def _made_stem(song: Material, stem: StemMaterial) -> list[tuple[str, str]]:
     spec, fitted = stem.described, stem.align
+    if stem.is_group:
+        return [("Sum of", text(", ".join(spec["stems"]) or "what is sent to it")), *_faders(song, stem)]
     asked = said(spec["align"]["arguments"])
     return [
         ("Generator", text(f"{spec['generator']}: {said(spec['arguments'])}")),
         *([("Mended", text(_chain(spec["mend"])))] if "mend" in spec else []),
         ("Alignment", text(f"{fitted['strategy']} ({fitted['reason']}){': ' if asked else ''}{asked}")),
+        *_faders(song, stem),
+        *[("Remark", text(remark)) for remark in stem.facts["stem"].get("remarks", ())],
+    ]
+
+
+def _faders(song: Material, stem: StemMaterial) -> list[tuple[str, str]]:
+    spec = stem.described
+    return [
         ("Effects", text(_chain(spec["effects"]) or "none")),
         ("Gain, pan", f"{spec['gain_db']:+.2f} dB, {spec['pan']:+.2f}"),
         ("Fader", f"{song.params['gains_db'][stem.name]:+.2f} dB"),
-        *[("Remark", text(remark)) for remark in stem.facts["stem"].get("remarks", ())],
         ("SHA-256", _digest(song.params["sha256"][f"audio/{stem.name}"])),
     ]
 

@@ -28,9 +28,9 @@ def verdict(song: Material, figures: str) -> str:
 def _remarks(song: Material) -> Iterator[str]:
     """Yield what is allowed and seldom meant, and what nothing was held against."""
     for stem in song.stems:
-        yield from (f"{stem.title}: {remark}" for remark in stem.facts["stem"].get("remarks", ()))
+        yield from (f"{stem.title}: {remark}" for remark in stem.facts.get("stem", {}).get("remarks", ()))
     compared = [stem for stem in song.stems if "sync" in stem.facts]
     lost = [stem.title for stem in compared if not is_found(stem.facts["sync"]["aligned"])]
     if lost:
-        of, none = ("the stems", "none") if len(lost) == len(song.stems) else (", ".join(lost), "not")
+        of, none = ("the stems", "none") if len(lost) == len(compared) else (", ".join(lost), "not")
         yield f"Not judged: whether {of} are in time with the reference, as {none} of them is found in it for sure"

@@ -9,6 +9,9 @@ from stemtasks.spec import schema
 from stemtasks.spec.outside import outside
 from stemtasks.spec.song import Named, Song
 
+BUS = "stemtasks.audio.bus:through_effects"
+"""A part, so that effects are in the keys of those mixes alone that have some."""
+
 
 @dataclass
 class Chain:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from stemtasks import plugins
@@ -19,6 +19,7 @@ from stemtasks.spec import schema
 from stemtasks.spec.tables import DeliveryTable, FilesTable, VerifyTable
 
 if TYPE_CHECKING:
+    from stemtasks.spec.groups import Group
     from stemtasks.spec.song import Named, Song, Stem
 
 PARTS = ("stems", "mix", "master", "previews")
@@ -89,6 +90,11 @@ class Delivery:
     """The names of what its formats write, where it is a folder."""
 
     @property
+    def groups(self) -> bool:
+        """Return whether groups are in it in place of their stems."""
+        return self.table.groups is not False
+
+    @property
     def gain(self) -> str | None:
         """Return the file that has the album's gain, where one for all of its songs is asked."""
         return self.album.gain if self.album else None
@@ -133,7 +139,7 @@ class Converted:
     delivery: Delivery
     part: str
     form: Form
-    stem: Stem | None = None
+    stem: Stem | Group | None = None
 
     @property
     def name(self) -> str:
@@ -141,9 +147,9 @@ class Converted:
         return f"{self.delivery.name}/{self.part}" + (f"/{self.stem.name}" if self.stem else "")
 
 
-def the_songs(formats: tuple[Named, ...]) -> Delivery:
+def the_songs(formats: tuple[Named, ...], groups: bool) -> Delivery:
     """Return the archive of a song that has no deliveries."""
-    return Delivery("", DeliveryTable(), {}, formats, {})
+    return Delivery("", DeliveryTable(groups=groups), {}, formats, {})
 
 
 def mastered(song: Song) -> Iterator[Mastered]:
@@ -195,14 +201,14 @@ def master_file(song: Song, delivery: Delivery) -> dict[str, str]:
     return {"audio": f"{made}.wav", "facts": f"{made}.json", "loudness": f"{made}.loudness.json"}
 
 
-def delivered_file(song: Song, delivery: Delivery, part: str, stem: Stem | None = None) -> dict[str, str]:
+def delivered_file(song: Song, delivery: Delivery, part: str, stem: Stem | Group | None = None) -> dict[str, str]:
     """Return the paths of a file as a delivery has it, and of its facts."""
     names = (part,) if stem is None else (part, stem.name)
     if is_converted(song, delivery, part):
         return converted_file(song, delivery, delivery.forms[part], *names)
     if part == "master":
         return master_file(song, delivery)
-    return song.audio("mix") if stem is None else song.audio("processed", stem.name)
+    return song.audio("mix") if stem is None else song.processed(stem.name)
 
 
 def converted(song: Song, deliveries: Iterable[Delivery]) -> Iterator[Converted]:
@@ -214,7 +220,7 @@ def converted(song: Song, deliveries: Iterable[Delivery]) -> Iterator[Converted]
             yield Converted(delivery, PREMASTER, Form("wav", "FLOAT", mastered.sample_rate))
         for part, form in delivery.forms.items():
             if is_converted(song, delivery, part):
-                stems = song.delivered if part == "stems" else (None,)
+                stems = song.delivered(delivery.groups) if part == "stems" else (None,)
                 yield from (Converted(delivery, part, form, stem) for stem in stems)
 
 
@@ -245,6 +251,8 @@ def _delivery(song: Song, name: str, given: Any, named: Callable[..., Named]) ->
     mistakes = Mistakes()
     bound = schema.bound_with(mistakes, schema.of_table(DeliveryTable), given, where)
     table = DeliveryTable(**bound)
+    if table.groups is None:
+        table = replace(table, groups=song.groups_delivered)
     forms: dict[str, Form] = {}
     for part in PARTS:
         with mistakes:
@@ -252,7 +260,7 @@ def _delivery(song: Song, name: str, given: Any, named: Callable[..., Named]) ->
             if form is not None:
                 forms[part] = form
     asked = [part for part in PARTS if getattr(table, part) not in (False, None)]
-    if not asked or (asked == ["stems"] and not song.delivered):
+    if not asked or (asked == ["stems"] and not song.delivered(table.groups is not False)):
         mistakes.append(f"{where}: nothing is in it; give it stems, mix, master or previews, or leave the table out")
     for key in ("loudness_lufs", "ceiling_dbtp"):
         if table.master is False and table.previews is False and getattr(table, key) is not None:
@@ -290,7 +298,7 @@ def _written(song: Song, formats: list[Named], where: str) -> Iterator[str]:
 def _form(song: Song, table: DeliveryTable, part: str, where: str) -> Form | None:
     """Return what the files of a part are, or None for one that is not delivered."""
     given = getattr(table, part)
-    if given is False or (part == "stems" and not song.delivered):
+    if given is False or (part == "stems" and not song.delivered(table.groups is not False)):
         return None
     where = f"{where}.{part}"
     given = {} if given is True else given

@@ -30,6 +30,9 @@ def draft_of(song: Song) -> Song:
         song,
         song=replace(song.song, sample_rate=rate, subtype="FLOAT"),  # nobody is handed it, and it needs no dither
         stems=tuple(_stem(stem, rate) for stem in song.stems),
+        groups=tuple(replace(group, effects=_chain(group.effects, rate)) for group in song.groups),
+        mix_effects=_chain(song.mix_effects, rate),
+        master_effects=_chain(song.master_effects, rate),
         deliveries=(),
         is_draft=True,
     )
@@ -48,9 +51,13 @@ def _stem(stem: Stem, rate: int) -> Stem:
         stem,
         generator=_named("generators", stem.generator, rate),
         align=_named("strategies", stem.align, rate),
-        effects=tuple(_named("effects", effect, rate) for effect in stem.effects),
-        mend=tuple(_named("effects", effect, rate) for effect in stem.mend),
+        effects=_chain(stem.effects, rate),
+        mend=_chain(stem.mend, rate),
     )
+
+
+def _chain(effects: tuple[Named, ...], rate: int) -> tuple[Named, ...]:
+    return tuple(_named("effects", effect, rate) for effect in effects)
 
 
 def _named(kind: parts.Kind, part: Named, rate: int) -> Named:

@@ -17,7 +17,7 @@ from collections.abc import Iterable
 from typing import Annotated, Any, Literal
 
 from stemtasks.music.pitch import SCALES
-from stemtasks.positions import LENGTH
+from stemtasks.positions import LENGTH, PLAIN_POSITION
 from stemtasks.spec import parts, schema
 from stemtasks.spec.reading import NAME_BYTES, SIGNATURE, UNSAFE
 from stemtasks.spec.tables import ALBUM_TABLES, INSIDE, LISTED, NAMED, TABLES, AlbumTable, SectionTable, SongTable
@@ -195,7 +195,7 @@ def _value(annotation: Any, marks: tuple[Any, ...] = (), holds: Json | None = No
         drawn[LENGTHS[drawn["type"]]] = schema.LONGEST
     if drawn["type"] == "array" and arguments:
         kind = next((mark.of for mark in marks if isinstance(mark, Longest) and mark.of in CHOSEN_BY), None)
-        drawn["items"] = {"$ref": f"#/definitions/{kind}"} if kind else _value(arguments[0])
+        drawn["items"] = {"$ref": f"#/definitions/{kind}"} if kind else _value(arguments[0], holds=holds)
     if drawn["type"] == "object":
         if holds is not None:
             return holds
@@ -235,10 +235,11 @@ def _marked(mark: Any, drawn: Json) -> Json:
         return {"pattern": _whole(NOTE)}
     if isinstance(mark, Duration):
         if mark.or_section:
-            return {"minLength": 1} if is_text else {"minimum": 0, "maximum": 86_400}
+            return {} if is_text else {"minimum": 0, "maximum": 86_400}
         return {"pattern": _whole(LENGTH, r"\s*")} if is_text else {"exclusiveMinimum": 0, "maximum": 86_400}
     if isinstance(mark, Place):
-        return {"minLength": 1} if is_text else {"minimum": 0, "maximum": 86_400}
+        plain = {} if mark.or_section else {"pattern": _whole(PLAIN_POSITION, r"\s*")}
+        return plain if is_text else {"minimum": 0, "maximum": 86_400}
     if isinstance(mark, InputPath):
         named = {"minLength": 1, "pattern": r"^[^\u0000]*$"}
         return named if is_text else {"items": {**drawn["items"], **named}}

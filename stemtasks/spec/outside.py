@@ -74,7 +74,7 @@ def _take(song: Song, parameter: Parameter, found: Outside) -> None:
         _take_variables(found, value or [], name)
     elif parameter.is_a(PartName):
         if value is not None:
-            found.inputs[name] = song.processed(value)
+            found.inputs[name] = song.processed(value)["audio"]
     elif isinstance(value, str):
         found.inputs[name] = song.input(value)
     else:

@@ -17,18 +17,21 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from stemtasks.errors import Mistakes, SpecError, shown
 from stemtasks.music.pitch import parse_key
-from stemtasks.paths import DRAFTS
-from stemtasks.positions import NOTHING_KNOWN, WHOLE, Known
+from stemtasks.paths import BUILD, NOT_SONGS
+from stemtasks.positions import NOTHING_KNOWN, WHOLE, Known, is_clock
 from stemtasks.spec import parts, schema
 from stemtasks.spec.deliveries import Delivery, read_deliveries
+from stemtasks.spec.groups import Group, check_ways, sends_of
 from stemtasks.spec.song import Named, Song, Stem, beats_in_bar
 from stemtasks.spec.tables import (
     ALBUM_TABLES,
     MOST_DELIVERIES,
+    MOST_GROUPS,
     MOST_SECTIONS,
     MOST_STEMS,
     TABLES,
     ArchiveTable,
+    GroupTable,
     MasterTable,
     MixTable,
     ReferenceTable,
@@ -67,6 +70,7 @@ class Broken:
     """The names of its stems, as far as it has any."""
     deliveries: tuple[str, ...] = ()
     """The same of its deliveries."""
+    groups: tuple[str, ...] = ()
     is_album: bool = False
 
     @classmethod
@@ -74,8 +78,9 @@ class Broken:
         """Return a song or an album that can be read and cannot be built, and why."""
         if not isinstance(spec, Song):
             return cls(spec.path, (line,), is_album=True)
-        stems, deliveries = (tuple(each.name for each in named) for named in (spec.stems, spec.deliveries))
-        return cls(spec.path, (line,), stems, deliveries)
+        named = (spec.stems, spec.deliveries, spec.groups)
+        stems, deliveries, groups = (tuple(each.name for each in of_kind) for of_kind in named)
+        return cls(spec.path, (line,), stems, deliveries, groups)
 
     @property
     def name(self) -> str:
@@ -103,7 +108,8 @@ def read_all(folder: Path) -> tuple[list[Song], list[Broken]]:
             data = parsed_file(path, EMPTY)
             songs.append(_checked(path, data))
         except SpecError as error:
-            broken.append(Broken(path, error.mistakes, _names_in(data, "stems"), _names_in(data, "deliveries")))
+            stems, deliveries, groups = (_names_in(data, tables) for tables in ("stems", "deliveries", "groups"))
+            broken.append(Broken(path, error.mistakes, stems, deliveries, groups))
     return songs, broken
 
 
@@ -173,8 +179,10 @@ def _song(path: Path, data: dict[str, Any]) -> Song:
     song = reference = mix = master = archive = verify = None
     with mistakes:
         check_name(path.stem, "the file's name")
-        if path.stem.casefold() == DRAFTS.name:
-            raise SpecError(f"the file's name: {DRAFTS}/ is where drafts lie, so no song may be called so; rename it")
+        if path.stem.casefold() in NOT_SONGS:
+            raise SpecError(
+                f"the file's name: {BUILD}/{path.stem.casefold()}/ is no song's, so none may be called so; rename it"
+            )
     for key, value in data.items():
         if len(mistakes) >= schema.MOST_MISTAKES:
             break
@@ -196,10 +204,13 @@ def _song(path: Path, data: dict[str, Any]) -> Song:
     sections = _sections(data.get("sections", []), song, mistakes)
     known = _known(song, data.get("sections", []))
     stems = _stems(data, song, known, verify is not None, mistakes)
+    groups = _groups(data, stems, known, verify is not None, mistakes)
     with mistakes:
         mix = _mix(data)
     with mistakes:
         master = _table(MasterTable, data, "master")
+    mix_effects = _effects(mistakes, mix.effects if mix else (), "mix.effects", known)
+    master_effects = _effects(mistakes, master.effects if master else (), "master.effects", known)
     formats: list[Named] = []
     with mistakes:
         archive = _table(ArchiveTable, data, "archive")
@@ -219,14 +230,20 @@ def _song(path: Path, data: dict[str, Any]) -> Song:
         reference,
         sections,
         stems,
+        groups,
         mix,
+        mix_effects,
         master,
+        master_effects,
         tuple(formats),
         verify,
         wav_chunks=chunks,
         tags=tags,
         report=archive.report,
+        groups_delivered=archive.groups,
     )
+    check_ways(whole, mistakes)
+    mistakes.settle()
     deliveries = tuple(_deliveries(whole, data, known, mistakes))
     mistakes.settle()
     return replace(whole, deliveries=deliveries)
@@ -330,12 +347,72 @@ def _stems(
     return tuple(stems)
 
 
+def _groups(
+    data: dict[str, Any], stems: tuple[Stem, ...], known: Known, verify_is_right: bool, mistakes: Mistakes
+) -> tuple[Group, ...]:
+    tables = data.get("groups", {})
+    if len(tables) > MOST_GROUPS:
+        mistakes.append(f"groups: {len(tables)} of them; at most {MOST_GROUPS} are allowed")
+        return ()
+    verify = data.get("verify", {}) if verify_is_right else {}
+    kinds_of = {stem.name: stem.kind for stem in stems}
+    seen: dict[str, str] = {}
+    groups = []
+    for name, table in tables.items():
+        with mistakes:
+            _no_twin(name, seen, "groups: two have the name")
+        with mistakes:
+            group = _group(name, table, known, verify)
+            kinds = {kinds_of.get(inside) for inside in group.table.stems}
+            groups.append(replace(group, kind="drums") if kinds and kinds <= {"drums", "fx"} else group)
+    return tuple(groups)
+
+
+def _group(name: str, table: Any, known: Known, verify: dict[str, Any]) -> Group:
+    where = f"groups.{name}"
+    _check_strip(name, table, where)
+    mistakes = Mistakes()
+    bound = schema.bound_with(mistakes, schema.of_table(GroupTable), table, where)
+    effects = _effects(mistakes, bound["effects"], f"{where}.effects", known)
+    sends = sends_of(mistakes, bound["send"], f"{where}.send")
+    own_verify = _own_verify(mistakes, verify, bound["verify"], where)
+    mistakes.settle()
+    assert own_verify  # what is None was a mistake
+    return Group(name, GroupTable(**bound), effects, own_verify, sends)
+
+
+def _effects(mistakes: Mistakes, tables: Iterable[Any], where: str, known: Known) -> tuple[Named, ...]:
+    """Return the effects of a chain that are right; what is wrong with the others is noted."""
+    chain = []
+    for index, effect in enumerate(tables):
+        with mistakes:
+            chain.append(_named("effects", "name", effect, f"{where}[{index}]", known))
+    return tuple(chain)
+
+
+def _own_verify(mistakes: Mistakes, verify: dict[str, Any], own: dict[str, Any], where: str) -> VerifyTable | None:
+    """Return the song's limits with those of a stem or a group over them."""
+    with mistakes:
+        return VerifyTable(**schema.bind(schema.of_table(VerifyTable), {**verify, **own}, f"{where}.verify"))
+    return None
+
+
+def _check_strip(name: str, table: Any, where: str) -> None:
+    """Refuse a name that a stem or a group cannot have, and what is no table."""
+    check_name(name, where)
+    if name.endswith(".rejected"):
+        raise SpecError(f"{where}: the name may not end with '.rejected', which marks a file that failed; rename it")
+    if not isinstance(table, dict):
+        raise SpecError(f"{where}: expected a table; write [{where}]")
+
+
 def _mix(data: dict[str, Any]) -> MixTable:
     mix = _table(MixTable, data, "mix")
-    mistakes, tables = Mistakes(), data.get("stems", {})
+    mistakes, tables = Mistakes(), {**data.get("stems", {}), **data.get("groups", {})}
+    what = "stem or group" if data.get("groups") else "stem"
     for name, value in mix.gains_db.items():
         if name not in tables:
-            mistakes.append(f"mix.gains_db: {schema.unknown('stem', name, tables)}")
+            mistakes.append(f"mix.gains_db: {schema.unknown(what, name, tables)}")
         elif not isinstance(value, (int, float)) or isinstance(value, bool) or not -144 <= value <= 48:
             mistakes.append(f"mix.gains_db.{name}: {shown(value)} is not a number, -144 to 48 dB")
     mistakes.settle()
@@ -352,12 +429,12 @@ def _section(table: Any, where: str, song: SongTable | None) -> SectionTable:
     section = SectionTable(**schema.bind(schema.of_table(SectionTable), table, where))
     named = f"{where} '{section.name}'"
     mistakes = Mistakes()
-    given = [section.bars is not None, section.beats is not None, section.fill]
+    given = [section.bars is not None, section.beats is not None, section.start is not None, section.fill]
     if sum(given) != 1:
-        mistakes.append(f"{named}: give one of 'bars', 'beats' or 'fill = true'")
+        mistakes.append(f"{named}: give one of 'bars', 'beats', 'start' or 'fill = true'")
     elif 0.0 in (section.bars, section.beats):
         mistakes.append(f"{named}: its length is 0; give it a length, or remove it")
-    elif song is not None and song.bpm is None and not section.fill:
+    elif song is not None and song.bpm is None and not section.fill and not is_clock(section.start):
         mistakes.append(f"{named}: sections in bars or beats need song.bpm")
     with mistakes:
         _check_key(section.key, f"{where}.key")
@@ -370,17 +447,12 @@ def _stem(
 ) -> Stem:
     """Return a stem; what it says wrong of its generator does not keep its own keys and effects from being read."""
     where = f"stems.{name}"
-    check_name(name, where)
-    if name.endswith(".rejected"):
-        raise SpecError(f"{where}: the name may not end with '.rejected', which marks a file that failed; rename it")
-    if not isinstance(table, dict):
-        raise SpecError(f"{where}: expected a table; write [{where}]")
+    _check_strip(name, table, where)
     mistakes = Mistakes()
     common = STEM_KEYS.by_name.keys()
-    source = align = own_verify = None
+    source = align = None
     sync = False
     takes_mend = False
-    chains: dict[str, list[Named]] = {"mend": [], "effects": []}
     own_keys = {"generator": "", **{key: table[key] for key in table if key in common}}
     bound = schema.bound_with(mistakes, STEM_KEYS, own_keys, where)
     with mistakes:
@@ -403,18 +475,12 @@ def _stem(
         said = bound["align"] if bound["align"] is not None else song.align if song else "auto"
         asked, sync = _synced(said, f"{where}.align", has_reference)
         align = _named("strategies", "strategy", asked, f"{where}.align", known)
-    for key, chain in chains.items():
-        for index, effect in enumerate(bound[key]):
-            with mistakes:
-                chain.append(_named("effects", "name", effect, f"{where}.{key}[{index}]", known))
-    with mistakes:
-        own_verify = VerifyTable(
-            **schema.bind(schema.of_table(VerifyTable), {**verify, **bound["verify"]}, f"{where}.verify")
-        )
+    mend, effects = (_effects(mistakes, bound[key], f"{where}.{key}", known) for key in ("mend", "effects"))
+    sends = sends_of(mistakes, bound["send"], f"{where}.send")
+    own_verify = _own_verify(mistakes, verify, bound["verify"], where)
     mistakes.settle()
     assert source and align and own_verify  # noqa: PT018 - what is None was a mistake
-    effects, mend = tuple(chains["effects"]), tuple(chains["mend"])
-    return Stem(name, StemTable(**bound), source, align, effects, own_verify, sync, mend, takes_mend)
+    return Stem(name, StemTable(**bound), source, align, effects, own_verify, sync, mend, takes_mend, sends)
 
 
 def _synced(value: str | dict[str, Any], where: str, has_reference: bool) -> tuple[str | dict[str, Any], bool]:

@@ -15,7 +15,16 @@ from stemtasks import seen
 from stemtasks.errors import SpecError
 from stemtasks.paths import BUILD, DRAFT_PREFIX, DRAFTS, within
 from stemtasks.positions import length_in
-from stemtasks.spec.tables import MasterTable, MixTable, ReferenceTable, SectionTable, SongTable, StemTable, VerifyTable
+from stemtasks.spec.tables import (
+    MasterTable,
+    MixTable,
+    ReferenceTable,
+    SectionTable,
+    SendTable,
+    SongTable,
+    StemTable,
+    VerifyTable,
+)
 from stemtasks.timeline import frames_of_beats
 
 if TYPE_CHECKING:
@@ -23,6 +32,7 @@ if TYPE_CHECKING:
     from fractions import Fraction
 
     from stemtasks.spec.deliveries import Converted, Delivery, Mastered
+    from stemtasks.spec.groups import Group
 
 
 @dataclass(frozen=True)
@@ -51,6 +61,7 @@ class Stem:
     mend: tuple[Named, ...] = ()
     takes_mend: bool = False
     """Whether its audio comes from outside, so that effects may mend it before it is verified."""
+    sends: tuple[SendTable, ...] = ()
 
     @property
     def kind(self) -> str | None:
@@ -87,8 +98,11 @@ class Song:
     reference: ReferenceTable
     sections: tuple[SectionTable, ...]
     stems: tuple[Stem, ...]
+    groups: tuple[Group, ...]
     mix: MixTable
+    mix_effects: tuple[Named, ...]
     master: MasterTable
+    master_effects: tuple[Named, ...]
     formats: tuple[Named, ...]
     verify: VerifyTable
     wav_chunks: tuple[str, ...] = ()
@@ -97,24 +111,31 @@ class Song:
     """What delivered FLACs and MP3s say, beside the song's title and the like."""
     report: bool = False
     """Whether archives have the report that do not say it themselves."""
+    groups_delivered: bool = True
+    """Whether archives have groups in place of their stems that do not say it themselves."""
     deliveries: tuple[Delivery, ...] = ()
     is_draft: bool = False
 
-    def each(self, what: str) -> Sequence[Stem | Delivery | Mastered | Converted]:
+    def each(self, what: str) -> Sequence[Stem | Group | Delivery | Mastered | Converted]:
         """Return what a stage makes a file each of; what has no name is the song's own.
 
-        Every ``stem``, all ``compared`` with a reference's file, every ``delivery``, what is ``mastered`` and what is
-        ``converted`` for them.
+        Every ``stem``, every ``group``, each ``strip`` (both), all ``compared`` with a reference's file, every
+        ``delivery``, what is ``mastered`` and ``converted`` for them, and the mix where it is ``premastered``.
         """
         from stemtasks.spec import deliveries  # noqa: PLC0415 - it needs what a song is
 
         if what == "delivery":
-            return self.deliveries or (deliveries.the_songs(self.formats),)
+            return self.deliveries or (deliveries.the_songs(self.formats, self.groups_delivered),)
         if what == "mastered":
             return tuple(deliveries.mastered(self))
         if what == "converted":
             return tuple(deliveries.converted(self, self.deliveries))
-        return self.stems if what == "stem" or (what == "compared" and self.reference.file is not None) else ()
+        if what == "premastered":
+            return (deliveries.Mastered(""),) if self.master_effects else ()
+        if what == "compared":
+            return self.stems if self.reference.file is not None else ()
+        strips: dict[str, tuple[Stem | Group, ...]] = {"stem": self.stems, "group": self.groups, "strip": self.strips}
+        return strips.get(what, ())
 
     def arguments(self, what: str | None) -> Iterator[tuple[object, ...]]:
         """Yield what the ``job`` of a stage takes, for each file that it makes of the song; what has no name is one."""
@@ -131,16 +152,44 @@ class Song:
         """Return what a task is called behind its stage: for what has no name of its own as the song."""
         return f"{self.name}/{name}" if name else self.name
 
-    @property
-    def delivered(self) -> tuple[Stem, ...]:
-        """Return the stems that are delivered."""
-        return tuple(stem for stem in self.stems if stem.table.deliver)
+    @cached_property
+    def strips(self) -> tuple[Stem | Group, ...]:
+        """Return what has effects, gain, pan and sends, and is a file of its own: the stems, then the groups."""
+        return (*self.stems, *self.groups)
+
+    @cached_property
+    def mixed(self) -> tuple[Stem | Group, ...]:
+        """Return what the mix sums: the stems and groups that are in no group."""
+        inside = {name for group in self.groups for name in group.table.stems}
+        return tuple(strip for strip in self.strips if strip.name not in inside)
+
+    def handed(self, groups: bool) -> tuple[Stem | Group, ...]:
+        """Return what together is the mix, delivered or withheld: groups in place of their stems, or the stems."""
+        if groups:
+            return self.mixed
+        return (*self.stems, *(group for group in self.groups if not group.table.stems))
+
+    def delivered(self, groups: bool) -> tuple[Stem | Group, ...]:
+        """Return those of them that are delivered."""
+        return tuple(strip for strip in self.handed(groups) if strip.table.deliver)
+
+    def strip(self, name: str) -> Stem | Group:
+        """Return a stem or a group by name."""
+        return next(strip for strip in self.strips if strip.name == name)
+
+    def table_of(self, strip: Stem | Group) -> str:
+        """Return the table of a stem or a group in the spec."""
+        return f"groups.{strip.name}" if strip in self.groups else f"stems.{strip.name}"
 
     def effects(self) -> Iterator[tuple[str, Named]]:
         """Yield every effect, and its place in the spec."""
         for stem in self.stems:
             for key, chain in (("mend", stem.mend), ("effects", stem.effects)):
-                yield from ((f"stems.{stem.name}.{key}[{index}]", effect) for index, effect in enumerate(chain))
+                yield from _places(f"stems.{stem.name}.{key}", chain)
+        for group in self.groups:
+            yield from _places(f"groups.{group.name}.effects", group.effects)
+        yield from _places("mix.effects", self.mix_effects)
+        yield from _places("master.effects", self.master_effects)
 
     @property
     def title(self) -> str:
@@ -167,9 +216,22 @@ class Song:
         path = self.product(*parts)
         return {"audio": f"{path}.wav", "facts": f"{path}.json"}
 
-    def processed(self, name: str) -> str:
-        """Return the processed file of a stem."""
-        return self.product("processed", f"{name}.wav")
+    def processed(self, name: str) -> dict[str, str]:
+        """Return the paths of the file of a stem or a group behind its effects, gain and pan, and of its facts."""
+        return self.audio("groups" if any(group.name == name for group in self.groups) else "processed", name)
+
+    def sent(self, strip: Stem | Group) -> str:
+        """Return the path of what is sent of a stem or a group before its gain and pan."""
+        return self.product("sends", f"{strip.name}.wav")
+
+    def outputs_of_sends(self, strip: Stem | Group) -> dict[str, str]:
+        """Return that file as an output of the task that makes it, where it is asked for."""
+        return {"pre": self.sent(strip)} if any(send.pre for send in strip.sends) else {}
+
+    @property
+    def premaster(self) -> str:
+        """Return the path, without ending, of what is mastered: the mix, or the mix behind the master's effects."""
+        return self.product("premaster" if self.master_effects else "mix")
 
     def input(self, path: str) -> str:
         """Return where a file of the spec lies, named from its own folder; a built one as its task names it."""
@@ -218,8 +280,33 @@ class Song:
 
     @property
     def gains_db(self) -> dict[str, float]:
-        """Return the mix's gain of each stem."""
-        return {stem.name: float(self.mix.gain_db + self.mix.gains_db.get(stem.name, 0.0)) for stem in self.stems}
+        """Return the mix's gain of each stem and group that it sums."""
+        return self.handed_gains_db(groups=True)
+
+    def fader_db(self, name: str) -> float:
+        """Return the gain of a stem or a group on its way into its group or the mix."""
+        return float(self.mix.gains_db.get(name, 0.0))
+
+    def handed_gains_db(self, groups: bool) -> dict[str, float]:
+        """Return the gain from each file that together are the mix (``handed``) to it."""
+        return {strip.name: self.gain_to_mix_db(strip.name) for strip in self.handed(groups)}
+
+    def gain_to_mix_db(self, name: str) -> float:
+        """Return the gain from the file of a stem or a group to the mix, through the groups that it is in."""
+        within = {inside: group for group in self.groups for inside in group.table.stems}
+        gain_db = self.mix.gain_db + self.fader_db(name)
+        while name in within:
+            group = within[name]
+            name, gain_db = group.name, gain_db + group.table.gain_db + self.fader_db(group.name)
+        return float(gain_db)
+
+    def rounded(self, groups: bool) -> dict[str, Any]:
+        """Return how the groups are rounded that are PCM on the way to the mix and not delivered, and their gains."""
+        within = [group.name for group in self.groups if group.table.stems]
+        if groups or not within or self.song.subtype == "FLOAT":
+            return {}
+        form = {"subtype": self.song.subtype, "dither": self.dither, "sample_rate": self.song.sample_rate}
+        return form | {"gains_db": [self.gain_to_mix_db(name) for name in within]}
 
     @property
     def dither(self) -> str:
@@ -270,7 +357,7 @@ class Song:
             "sample_rate": table.sample_rate or self.song.sample_rate,
             "delivery": {
                 "name": delivery.name,
-                "order": [stem.name for stem in self.delivered] if "stems" in delivery.forms else [],
+                "order": [strip.name for strip in self.delivered(delivery.groups)] if "stems" in delivery.forms else [],
                 "parts": {
                     part: {
                         "format": form.format,
@@ -313,9 +400,9 @@ class Song:
         part = "master" if "master" in delivery.forms else "previews"
         return self.delivered_limits(delivery, part) | {"subtype": master_subtype(self, delivery)}
 
-    def delivered_limits(self, delivery: Delivery, part: str, stem: Stem | None = None) -> dict[str, Any]:
+    def delivered_limits(self, delivery: Delivery, part: str, strip: Stem | Group | None = None) -> dict[str, Any]:
         """Return the limits of a file as it is in a delivery: the song's or the stem's, and over them its own."""
-        table = self.verify if stem is None else stem.verify
+        table = self.verify if strip is None else strip.verify
         form = delivery.forms[part]
         limits = self.limits(table, self.song.channels, form.told) | delivery.verify
         limits["sample_rate"] = form.sample_rate
@@ -328,9 +415,13 @@ class Song:
         limits = self.limits(stem.verify, stem.table.channels or self.song.channels, "FLOAT")
         return {**limits, "mend": True} if stem.takes_mend else limits
 
-    def processed_limits(self, stem: Stem) -> dict[str, Any]:
-        """Return the limits of a stem as it is delivered."""
-        return self.limits(stem.verify, self.song.channels, self.song.subtype)
+    def processed_limits(self, strip: Stem | Group) -> dict[str, Any]:
+        """Return the limits of a stem or a group as it is delivered."""
+        return self.limits(strip.verify, self.song.channels, self.song.subtype)
+
+
+def _places(where: str, chain: tuple[Named, ...]) -> Iterator[tuple[str, Named]]:
+    yield from ((f"{where}[{index}]", effect) for index, effect in enumerate(chain))
 
 
 def beats_in_bar(time_signature: str) -> float:

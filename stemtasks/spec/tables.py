@@ -5,14 +5,29 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal
 
-from stemtasks.units import Arguments, Beats, Bpm, CommandLine, File, Fraction, GainDb, Longest, OwnLength, Pan, Range
+from stemtasks.units import (
+    Arguments,
+    Beats,
+    Bpm,
+    CommandLine,
+    File,
+    Fraction,
+    GainDb,
+    Longest,
+    OwnLength,
+    Pan,
+    PlainPosition,
+    Range,
+)
 
 Name = Annotated[str, Longest(200)]
 Table = Annotated[dict[str, Any], Longest(100, "keys")]
 Chain = Annotated[list[Table], Longest(32, "effects")]
+Sends = Table | Annotated[list[Table], Longest(32, "sends")]
 
 Subtype = Literal["FLOAT", "PCM_24", "PCM_16"]
 MOST_STEMS = 1000
+MOST_GROUPS = 200
 MOST_DELIVERIES = 100
 MOST_SECTIONS = 1000
 MOST_TRACKS = 99
@@ -107,6 +122,8 @@ class SectionTable:
         Its length in bars.
     beats
         Its length in quarter notes, instead of bars.
+    start
+        Where it starts, instead of a length: it ends where the next one starts, or with the song.
     fill
         It takes what the other sections leave of the target.
     key
@@ -116,6 +133,7 @@ class SectionTable:
     name: Name
     bars: Annotated[float, Range(0.0, 100_000.0, "bars")] | None = None
     beats: Beats | None = None
+    start: PlainPosition | None = None
     fill: bool = False
     key: Name | None = None
 
@@ -147,6 +165,8 @@ class StemTable:
         After the effects; the delivered stem has it.
     pan
         After the effects: constant power for a mono stem (-3 dB in each channel at the centre), balance for stereo.
+    send
+        What of it goes to a group beside its own way: a table with 'to' and 'level_db', or a list of them.
     tail
         Whether effects ring into the song's tail, or end at the target.
     channels
@@ -170,10 +190,67 @@ class StemTable:
     effects: Chain = field(default_factory=list)
     gain_db: GainDb = 0.0
     pan: Pan = 0.0
+    send: Sends = field(default_factory=list)
     tail: Literal["keep", "cut"] = "keep"
     channels: Annotated[int, Range(1, 2)] | None = None
     bpm: Bpm | None = None
     seed: Annotated[int, Range(0, 2**53)] | None = None
+    verify: Table = field(default_factory=dict)
+    deliver: bool = True
+
+
+@dataclass(frozen=True)
+class SendTable:
+    """What of a stem or a group goes to another group, such as a room that several share.
+
+    Attributes
+    ----------
+    to
+        The group.
+    level_db
+        The gain on the way.
+    pre
+        Whether it is taken before gain and pan; behind them if not.
+    """
+
+    to: Name
+    level_db: GainDb = 0.0
+    pre: bool = False
+
+
+@dataclass(frozen=True)
+class GroupTable:
+    """Stems that go the same way: summed, then through effects, gain and pan, into a file of their own.
+
+    Attributes
+    ----------
+    stems
+        The stems and groups that it sums, at their faders; none for a group that only sends feed.
+    title
+        Its name in the archive, if not the table's.
+    effects
+        A chain of tables, each with 'name' and that effect's parameters.
+    gain_db
+        After the effects; the group's file has it.
+    pan
+        After the effects: balance.
+    send
+        What of it goes to another group, as of a stem.
+    tail
+        Whether effects ring into the song's tail, or end at the target.
+    verify
+        Limits that differ from the song's.
+    deliver
+        Whether it is in what is delivered; the mix has it in any case.
+    """
+
+    stems: Annotated[list[Name], Longest(MOST_STEMS, "stems")] = field(default_factory=list)
+    title: Name = ""
+    effects: Chain = field(default_factory=list)
+    gain_db: GainDb = 0.0
+    pan: Pan = 0.0
+    send: Sends = field(default_factory=list)
+    tail: Literal["keep", "cut"] = "keep"
     verify: Table = field(default_factory=dict)
     deliver: bool = True
 
@@ -187,10 +264,13 @@ class MixTable:
     gain_db
         Of all stems.
     gains_db
-        Of single stems, by name, added to that.
+        Of single stems and groups, by name, added to that; of what is in a group, on the way into it.
+    effects
+        A chain on the sum, as of a stem.
     """
 
     gain_db: GainDb = 0.0
+    effects: Chain = field(default_factory=list)
     gains_db: Annotated[dict[str, GainDb], Longest(MOST_STEMS, "stems")] = field(default_factory=dict)
 
 
@@ -204,10 +284,13 @@ class MasterTable:
         Integrated loudness (EBU R128); 'off' keeps the mix's.
     ceiling_dbtp
         No true peak is above it.
+    effects
+        A chain on the mix before that; the masters of deliveries and albums have it too.
     """
 
     loudness_lufs: Annotated[float, Range(-60.0, -5.0, "LUFS")] | Literal["off"] = -14.0
     ceiling_dbtp: Annotated[float, Range(-20.0, 0.0, "dBTP")] = -1.0
+    effects: Chain = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -221,6 +304,8 @@ class ArchiveTable:
     wav_chunks
         What each WAV says of itself behind its audio: 'bext' (version 2, with the master's loudness), 'ixml', 'cue'
         (the sections, with their names as labels), 'smpl' (the song without its tail as a loop).
+    groups
+        Whether a group is delivered in place of its stems.
     report
         Whether it has the song's report, which plays the files beside it.
     """
@@ -232,6 +317,7 @@ class ArchiveTable:
     wav_chunks: Annotated[list[Literal["bext", "ixml", "cue", "smpl"]], Longest(4, "chunks")] = field(
         default_factory=list
     )
+    groups: bool = True
     report: bool = False
 
 
@@ -300,6 +386,8 @@ class DeliveryTable:
     ----------
     stems
         Whether it has the stems, or a table: 'format' (wav, rf64, flac, mp3 or command) and 'subtype'.
+    groups
+        Whether a group is delivered in place of its stems; as in [archive] if not given.
     mix
         Whether it has the mix before the master, or a table as for stems.
     master
@@ -327,6 +415,7 @@ class DeliveryTable:
     """
 
     stems: bool | Table = True
+    groups: bool | None = None
     mix: bool | Table = False
     master: bool | Table = True
     previews: bool | Table = False
@@ -466,6 +555,7 @@ TABLES = {
     "reference": ReferenceTable,
     "sections": SectionTable,
     "stems": StemTable,
+    "groups": GroupTable,
     "mix": MixTable,
     "master": MasterTable,
     "archive": ArchiveTable,
@@ -477,10 +567,13 @@ ALBUM_TABLES = {"album": AlbumTable}
 """Those of an album's file."""
 LISTED = {"sections": MOST_SECTIONS}
 """Of which a song has a list, and the most in it."""
-NAMED = {"stems": MOST_STEMS, "deliveries": MOST_DELIVERIES}
+NAMED = {"stems": MOST_STEMS, "groups": MOST_GROUPS, "deliveries": MOST_DELIVERIES}
 """Of which a song has one for each name, and the most of them."""
 INSIDE: dict[tuple[type, str], type] = {
     (StemTable, "verify"): VerifyTable,
+    (StemTable, "send"): SendTable,
+    (GroupTable, "verify"): VerifyTable,
+    (GroupTable, "send"): SendTable,
     (DeliveryTable, "verify"): VerifyTable,
     **{(DeliveryTable, part): FilesTable for part in ("stems", "mix", "master", "previews")},
 }

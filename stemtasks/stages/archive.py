@@ -14,9 +14,11 @@ from stemtasks.delivery.names import archive_name, file_names, folder_name
 from stemtasks.job import Job
 from stemtasks.spec import parts
 from stemtasks.spec.deliveries import delivered_file, is_converted
+from stemtasks.spec.groups import outside_of
 
 if TYPE_CHECKING:
     from stemtasks.spec.deliveries import Delivery
+    from stemtasks.spec.groups import Group
     from stemtasks.spec.song import Song, Stem
 
 CORRECT_STEMS = "correct its stems with align = { sync = true }"
@@ -32,7 +34,7 @@ def job(song: Song, delivery: Delivery) -> Job:
     Where the reference is a file, the mix and the master are looked for in it before anything is zipped.
     """
     own = delivery.is_the_songs
-    stems = song.delivered if own or "stems" in delivery.forms else ()
+    stems = song.delivered(delivery.groups) if own or "stems" in delivery.forms else ()
     inputs = {
         "mix": song.product("mix.wav"),
         "mix_facts": song.product("mix.json"),
@@ -48,20 +50,23 @@ def job(song: Song, delivery: Delivery) -> Job:
         mix = delivered_file(song, delivery, "mix")
         inputs |= {"delivered_mix": mix["audio"], "delivered_mix_facts": mix["facts"]}
     for stem in stems:
-        made = song.audio("processed", stem.name) if own else delivered_file(song, delivery, "stems", stem)
+        made = song.processed(stem.name) if own else delivered_file(song, delivery, "stems", stem)
         inputs[f"stems/{stem.name}"] = made["audio"]
         inputs[f"facts/{stem.name}"] = made["facts"]
-        inputs[f"align_facts/{stem.name}"] = song.product("aligned", f"{stem.name}.json")
+        if stem in song.stems:
+            inputs[f"align_facts/{stem.name}"] = song.product("aligned", f"{stem.name}.json")
     if song.has_report(delivery):
         inputs["report"] = song.product("report.html")
     if song.reference.file is not None:
         inputs["reference"] = song.input(song.reference.file)
-        inputs |= {f"sync/{stem.name}": song.product("sync", f"{stem.name}.json") for stem in stems}
+        inputs |= {
+            f"sync/{stem.name}": song.product("sync", f"{stem.name}.json") for stem in stems if stem in song.stems
+        }
     params = {
         **song.archive_params(delivery),
         "channels": song.song.channels,
         "stems": {stem.name: stem.described for stem in stems},
-        "gains_db": song.gains_db,
+        "gains_db": song.handed_gains_db(delivery.groups),
         "loudness_lufs": song.loudness_lufs if own else song.loudness_of(delivery),
         "ceiling_dbtp": song.master.ceiling_dbtp if own else song.ceiling_of(delivery),
         "formats": [{"format": each.name, "arguments": each.arguments} for each in delivery.formats],
@@ -75,13 +80,17 @@ def job(song: Song, delivery: Delivery) -> Job:
         params["names"] = [*file_names(params).values(), *report, *delivery.written]
         places = {f"file{place:03}": name for place, name in enumerate(params["names"])}
         outputs = {role: song.product(folder_name(params), name) for role, name in places.items()} | {"facts": facts}
-    withheld = [stem.name for stem in song.stems if not stem.table.deliver]
+    withheld = [strip.name for strip in song.handed(delivery.groups) if not strip.table.deliver]
     if withheld:
         params["withheld"] = withheld
+    if outside := outside_of(song, delivery.groups):
+        params["not_in_stems"] = outside
     summing: dict[str, str] = {}
-    if stems and not own and is_converted(song, delivery, "stems") and not delivery.forms["stems"].is_lossy:
+    if stems and not outside and _sums_again(song, delivery):
         summing = {"sum": SUMMING}
-        inputs |= {f"withheld/{name}": song.product("processed", f"{name}.wav") for name in withheld}
+        inputs |= {f"withheld/{name}": song.processed(name)["audio"] for name in withheld}
+        if rounded := song.rounded(delivery.groups):
+            params["rounded"] = rounded
     return Job(
         task=f"archive:{song.called(delivery.name)}",
         stage="archive",
@@ -94,7 +103,14 @@ def job(song: Song, delivery: Delivery) -> Job:
     )
 
 
-def _limits(song: Song, delivery: Delivery, stems: tuple[Stem, ...]) -> dict[str, Any]:
+def _sums_again(song: Song, delivery: Delivery) -> bool:
+    """Return whether the files are not those that the mix was summed of, and might be."""
+    if delivery.is_the_songs or not is_converted(song, delivery, "stems"):
+        return bool(song.groups) and not delivery.groups
+    return not delivery.forms["stems"].is_lossy
+
+
+def _limits(song: Song, delivery: Delivery, stems: tuple[Stem | Group, ...]) -> dict[str, Any]:
     if delivery.is_the_songs:
         held = {stem.name: song.processed_limits(stem) for stem in stems}
         return {"mix": song.mix_limits, "master": song.master_limits, "stems": held}
@@ -113,9 +129,11 @@ def _made_by(song: Song, delivery: Delivery) -> dict[str, str]:
 
     Not the version of this package: it would build every archive anew and change nothing in it.
     """
-    named = (part for stem in song.stems for part in (stem.generator, *stem.mend, stem.align, *stem.effects))
+    named = [part for stem in song.stems for part in (stem.generator, stem.align)]
+    named += [effect for _, effect in song.effects()]
     modules = frozenset(part.reference.partition(":")[0] for part in named)
-    made = MADE_BY_STAGES if delivery.is_the_songs else (*MADE_BY_STAGES, CONVERTED_BY)
+    made = [*MADE_BY_STAGES, *([] if delivery.is_the_songs else [CONVERTED_BY])]
+    made += ["group"] * bool(song.groups) + ["premaster"] * bool(song.master_effects)
     stages = frozenset(parts.stage(stage, "run") for stage in made)
     own = sources.digest(frozenset([parts.stage("archive", "run")]))
     return {"stemtasks": f"sources {own[:12]}", **sources.versions(stages | modules)}

@@ -43,7 +43,7 @@ def job(song: Song, converted: Converted) -> Job:
     }
     encode: dict[str, str] = {}
     if part == "stems":
-        inputs = {"audio": song.product("processed", f"{names[-1]}.wav")}
+        inputs = {"audio": song.processed(names[-1])["audio"]}
         limits = song.delivered_limits(delivery, part, stem)
     elif part in ("master", "previews"):
         master = master_file(song, delivery)
@@ -54,7 +54,7 @@ def job(song: Song, converted: Converted) -> Job:
             params |= {"loudness_lufs": song.loudness_of(delivery), "ceiling_dbtp": song.ceiling_of(delivery)}
             encode = {"encode": ENCODE}
     else:
-        inputs = {"audio": song.product("mix.wav")}
+        inputs = {"audio": f"{song.premaster if part == PREMASTER else song.product('mix')}.wav"}
         limits = {**song.mix_limits, **delivery.verify, "subtype": form.told, "sample_rate": form.sample_rate}
         if part == PREMASTER:
             outputs["loudness"] = outputs["facts"].replace(".json", ".loudness.json")

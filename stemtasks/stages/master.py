@@ -22,7 +22,7 @@ def job(song: Song, mastered: Mastered) -> Job:
     With an album's ``gain`` the loudness asked is that of the song's own master, and the gain more.
     """
     delivery = mastered.delivery
-    source, made, where = song.product("mix"), song.product("master"), song.where("master")
+    source, made, where = song.premaster, song.product("master"), song.where("master")
     task, inputs = song.called(mastered.name), dict[str, str]()
     subtype: str = song.song.subtype
     loudness_lufs, ceiling_dbtp = song.loudness_lufs, song.master.ceiling_dbtp

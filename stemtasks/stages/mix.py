@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from stemtasks.audio.facts import level
 from stemtasks.audio.limits import failures
 from stemtasks.job import Job
+from stemtasks.spec.chains import BUS, chain
 
 if TYPE_CHECKING:
     from stemtasks.spec.song import Song
@@ -20,23 +21,32 @@ HOT_DBFS = 18.0
 
 def job(song: Song) -> Job:
     """Return what the mix is made of."""
+    chained = chain(song, song.mix_effects, "effects", "mix")
+    timing = {"timing": song.product("timing.json")} if song.mix_effects else {}
     return Job(
         task=f"mix:{song.name}",
         stage="mix",
-        inputs={f"stems/{stem.name}": song.product("processed", f"{stem.name}.wav") for stem in song.stems},
+        inputs={
+            **{f"stems/{strip.name}": song.processed(strip.name)["audio"] for strip in song.mixed},
+            **timing,
+            **chained.inputs,
+        },
         outputs=song.audio("mix") | {"loudness": song.product("mix.loudness.json")},
         params={
             "gains_db": song.gains_db,
             "channels": song.song.channels,
             "sample_rate": song.song.sample_rate,
+            **({"effects": chained.effects} if song.mix_effects else {}),
+            **chained.mistakes,
         },
+        parts={**chained.parts, **({"bus": BUS} if song.mix_effects else {})},
         limits=song.mix_limits,
         where=song.where("mix"),
     )
 
 
 def run(inputs: dict[str, Path], outputs: dict[str, Path], params: dict[str, Any]) -> None:
-    """Write the sum of the stems, its facts and its loudness over time."""
+    """Write the sum of the stems and groups behind the mix's effects, its facts and its loudness over time."""
     from stemtasks.audio.summing import mix
 
     mix(inputs, outputs, params)
@@ -60,4 +70,5 @@ def verify(facts: dict[str, Any], limits: dict[str, Any]) -> list[str]:
 
 def summary(facts: dict[str, Any]) -> str:
     """Return the mix's loudness and peak."""
-    return f"{level(facts['lufs'], 'LUFS')}, peak {level(facts['peak_dbfs'], 'dBFS')}"
+    chain = f"{' > '.join(facts['effects'])}, " if facts.get("effects") else ""
+    return f"{chain}{level(facts['lufs'], 'LUFS')}, peak {level(facts['peak_dbfs'], 'dBFS')}"

@@ -1,4 +1,4 @@
-"""Picture: what a processed stem looks like, for the report: a task a stem, so that a change draws one anew."""
+"""Picture: what a processed stem or a group looks like, for the report: a task for each, drawn anew when it changes."""
 
 from __future__ import annotations
 
@@ -8,19 +8,20 @@ from typing import TYPE_CHECKING, Any
 from stemtasks.job import Job
 
 if TYPE_CHECKING:
+    from stemtasks.spec.groups import Group
     from stemtasks.spec.song import Song, Stem
 
 
-def job(song: Song, stem: Stem) -> Job:
+def job(song: Song, strip: Stem | Group) -> Job:
     """Return what one picture is made of."""
-    image, facts = (song.product("pictures", f"{stem.name}.{ending}") for ending in ("png", "json"))
+    image, facts = (song.product("pictures", f"{strip.name}.{ending}") for ending in ("png", "json"))
     return Job(
-        task=f"picture:{song.name}/{stem.name}",
+        task=f"picture:{song.name}/{strip.name}",
         stage="picture",
-        inputs={"audio": song.product("processed", f"{stem.name}.wav")},
+        inputs={"audio": song.processed(strip.name)["audio"]},
         outputs={"spectrogram": image, "facts": facts},
         params={},
-        where=song.where(f"stems.{stem.name}"),
+        where=song.where(song.table_of(strip)),
     )
 
 

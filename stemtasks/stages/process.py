@@ -26,7 +26,7 @@ def job(song: Song, stem: Stem) -> Job:
             "timing": song.product("timing.json"),
             **chained.inputs,
         },
-        outputs=song.audio("processed", stem.name),
+        outputs=song.audio("processed", stem.name) | song.outputs_of_sends(stem),
         params={
             "effects": chained.effects,
             "gain_db": stem.table.gain_db,

@@ -25,13 +25,16 @@ def job(song: Song) -> Job:
         "mix_loudness": song.product("mix.loudness.json"),
         "timing": song.product("timing.json"),
     }
+    if song.master_effects:
+        inputs["premaster"] = song.product("premaster.wav")
+        inputs["premaster_facts"] = song.product("premaster.json")
+    for strip in song.strips:
+        inputs |= {f"{role}/{strip.name}": path for role, path in song.processed(strip.name).items()}
+        inputs[f"picture/{strip.name}"] = song.product("pictures", f"{strip.name}.json")
+        inputs[f"spectrogram/{strip.name}"] = song.product("pictures", f"{strip.name}.png")
     for stem in song.stems:
-        inputs[f"audio/{stem.name}"] = song.product("processed", f"{stem.name}.wav")
-        inputs[f"facts/{stem.name}"] = song.product("processed", f"{stem.name}.json")
         inputs[f"stem_facts/{stem.name}"] = song.product("stems", f"{stem.name}.json")
         inputs[f"align_facts/{stem.name}"] = song.product("aligned", f"{stem.name}.json")
-        inputs[f"picture/{stem.name}"] = song.product("pictures", f"{stem.name}.json")
-        inputs[f"spectrogram/{stem.name}"] = song.product("pictures", f"{stem.name}.png")
     for compared in song.each("compared"):
         inputs[f"sync/{compared.name}"] = song.product("sync", f"{compared.name}.json")
     return Job(
@@ -42,17 +45,17 @@ def job(song: Song) -> Job:
         params={
             "title": song.title,
             "artist": song.song.artist or None,
-            "stems": {stem.name: stem.described for stem in song.stems},
-            "order": [stem.name for stem in song.stems],
-            "gains_db": song.gains_db,
+            "stems": {strip.name: strip.described for strip in song.strips},
+            "order": [strip.name for strip in song.strips],
+            "gains_db": {strip.name: song.fader_db(strip.name) for strip in song.strips} | song.gains_db,
             "limits": {
                 "stems": {stem.name: song.stem_limits(stem) for stem in song.stems},
-                "processed": {stem.name: song.processed_limits(stem) for stem in song.stems},
+                "processed": {strip.name: song.processed_limits(strip) for strip in song.strips},
                 "mix": song.mix_limits,
                 "master": song.master_limits,
             },
         },
-        limits={"stems": [stem.name for stem in song.stems]},
+        limits={"stems": [strip.name for strip in song.strips]},
         where=song.where("report"),
     )
 

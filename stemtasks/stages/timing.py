@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from stemtasks.errors import SpecError
 from stemtasks.job import Job
 from stemtasks.positions import WHOLE
-from stemtasks.timeline import Section, Timeline, frames_of_beats
+from stemtasks.timeline import Section, Timeline, clock, frames_of_beats
 
 if TYPE_CHECKING:
     from stemtasks.spec.song import Song
@@ -23,8 +24,9 @@ def job(song: Song) -> Job:
     sections = [
         {
             "name": section.name,
-            "beats": None if section.fill else section.beats if section.bars is None else section.bars * per_bar,
+            "beats": section.beats if section.bars is None else section.bars * per_bar,
             "key": section.key,
+            **({"start": section.start} if section.start is not None else {}),
         }
         for section in song.sections
     ]
@@ -86,6 +88,8 @@ def _sections(target_frames: int, params: dict[str, Any]) -> tuple[Section, ...]
     total_beats = 0.0 if bpm is None else target_frames / rate * bpm / 60
     if not params["sections"]:
         return (Section(WHOLE, 0, target_frames, 0.0, total_beats, params["key"]),)
+    if any("start" in section for section in params["sections"]):
+        return tuple(_by_starts(target_frames, params))
     given = sum(section["beats"] or 0.0 for section in params["sections"])
     filler = any(section["beats"] is None for section in params["sections"])
     missing = total_beats - given
@@ -99,6 +103,44 @@ def _sections(target_frames: int, params: dict[str, Any]) -> tuple[Section, ...]
         end = target_frames if last or bpm is None else frames_of_beats(beat, bpm, rate)
         sections.append(Section(section["name"], start, end, beat - beats, beats, section["key"] or params["key"]))
     return tuple(sections)
+
+
+def _by_starts(target_frames: int, params: dict[str, Any]) -> Iterator[Section]:
+    """Yield sections some of which say where they start: each ends where the next one starts, or as its length says."""
+    rate, bpm, named = params["sample_rate"], params["bpm"], params["sections"]
+    line = Timeline(rate, target_frames, 0, bpm, params["beats_per_bar"], params["time_signature"], None, ())
+    starts: list[int] = []
+    end: int | None = 0
+    for section in named:
+        start = line.frame_of(section["start"]) if "start" in section else end
+        name = section["name"]
+        if start is None:
+            raise SpecError(f"section '{name}': give it a start, or the section before it a length")
+        if end is not None and abs(start - end) > TOLERANCE_SECONDS * rate:
+            before = f"'{named[len(starts) - 1]['name']}' before it ends at" if starts else "the song starts at"
+            raise SpecError(
+                f"section '{name}' starts at {_clock(start, rate)}, {before} {_clock(end, rate)}: "
+                "give one section the time between, or correct the start"
+            )
+        if not (starts[-1] if starts else -1) < start < target_frames:
+            within = f"between {_clock(starts[-1] if starts else 0, rate)} and the end, {_clock(target_frames, rate)}"
+            raise SpecError(
+                f"section '{name}' starts at {_clock(start, rate)}, which is not {within}: correct the start"
+            )
+        starts.append(start)
+        end = None if section["beats"] is None else start + frames_of_beats(section["beats"], bpm, rate)
+    if end is not None and abs(target_frames - end) > TOLERANCE_SECONDS * rate:
+        raise SpecError(
+            f"section '{named[-1]['name']}' ends at {_clock(end, rate)}, the target at {_clock(target_frames, rate)}: "
+            "change its length, or give it a start instead"
+        )
+    for section, start, end in zip(named, starts, [*starts[1:], target_frames], strict=True):
+        beat, beats = (0.0, 0.0) if bpm is None else (frames / rate * bpm / 60 for frames in (start, end - start))
+        yield Section(section["name"], start, end, beat, beats, section["key"] or params["key"])
+
+
+def _clock(frame: int, rate: int) -> str:
+    return clock(frame * 1000 / rate)
 
 
 def _check_filled(missing: float, given: float, filler: bool, target_frames: int, params: dict[str, Any]) -> None:
