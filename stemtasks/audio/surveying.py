@@ -118,6 +118,7 @@ def together(surveys: list[Survey]) -> tuple[float | None, float]:
     powers = np.zeros(max((len(each.powers) for each in surveys), default=0))
     squares = np.zeros(len(powers))
     for each in surveys:
-        powers[: len(each.powers)] += each.powers
+        # DC is no loudness, and takes the room of the peaks
+        powers[: len(each.powers)] += np.maximum(each.powers - 2.0 * each.facts["dc"] ** 2, 0.0)
         squares[: len(each.peaks)] += each.peaks**2
     return gated_loudness(window_powers(powers, WINDOW_STEPS, 1.0)), decibels(float(squares.max(initial=0.0)) ** 0.5)

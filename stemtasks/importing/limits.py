@@ -20,8 +20,6 @@ MASTER_GAIN = 2.0
 """Of a mix that is brought to its loudness, mostly at most."""
 MOST_PEAK_TO_LOUDNESS_DB = 19.0
 """Of the sum of the stems, about: a limiter brings that to -14 LUFS."""
-MOST_DC = 0.1
-"""Of all stems together: it is no loudness, and takes the room of the peaks."""
 LEAST_SECONDS = 1.0
 """Shorter has no loudness to speak of."""
 SYNC_STEP_MS = 10
@@ -33,7 +31,8 @@ def set_limits(proposal: Proposal) -> None:
     dc = 0.0
     for each in proposal.stems:
         facts = each.facts
-        filled = 0.0 if each.align.value in REPEATED else 10 * math.log10(max(1.0, length / each.seconds))
+        sounds = proposal.seconds if each.align.value in REPEATED else each.seconds
+        filled = 10 * math.log10(max(1.0, length / sounds))
         rms = facts["rms_dbfs"] - filled
         if rms - ROOM_DB < USUAL.silence_dbfs:
             why = f"its RMS is {rms:.0f} dBFS over the whole song"
@@ -44,6 +43,9 @@ def set_limits(proposal: Proposal) -> None:
             why = 'it has DC; mend = [{ name = "highpass", cutoff_hz = 10, phase = "zero" }] would take it out'
             each.verify["dc_offset"] = Value(_above(facts["dc"]), why)
         dc += facts["dc"]
+    soft = [each.verify.get("silence_dbfs") for each in proposal.stems]
+    if all(limit is not None for limit in soft):
+        proposal.verify["silence_dbfs"] = Value(min(limit.value for limit in soft if limit), "all stems are soft")
     clipped = [each.verify["clipping_ratio"] for each in proposal.stems if "clipping_ratio" in each.verify]
     if clipped:
         proposal.verify["clipping_ratio"] = Value(max(each.value for each in clipped), "of the mix: a stem is clipped")
@@ -61,10 +63,10 @@ def _above(figure: float) -> float:
 def set_loudness(proposal: Proposal) -> None:
     """Keep the usual loudness of the master, unless the stems' peaks leave no room for it."""
     lufs, peak = together([each.survey for each in proposal.stems])
-    dc = sum(each.facts["dc"] for each in proposal.stems)
-    is_uneven = lufs is None or proposal.seconds < LEAST_SECONDS or peak - lufs > MOST_PEAK_TO_LOUDNESS_DB
-    if is_uneven or dc > MOST_DC:
+    if lufs is None or proposal.seconds < LEAST_SECONDS or peak - lufs > MOST_PEAK_TO_LOUDNESS_DB:
         why = "the mix as loud as it is: it is too short or too uneven for -14"
+        if peak > 0.0:
+            proposal.mix_gain_db = round(proposal.mix_gain_db - math.ceil(peak), 4)
         proposal.loudness_lufs = Value("off", why)
         return
     if proposal.reference is None:

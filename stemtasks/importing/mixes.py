@@ -8,6 +8,8 @@ from stemtasks.audio.sum_of_others import of_others
 from stemtasks.importing.proposal import Recording, Tell
 from stemtasks.importing.words import MIXES
 
+LEAST = 0.5
+"""Of the longest: what is shorter is no mix of all, whatever it is called."""
 NEARLY = 0.8
 """Of the longest: a rough mix is of the whole song."""
 MOST_TRIED = 8
@@ -17,8 +19,9 @@ def rough_mix(
     folder: Path, recordings: list[Recording], left_out: dict[str, str], tell: Tell
 ) -> tuple[Recording | None, str, list[Recording]]:
     """Return the mix that is the reference, how it was recognised, and the stems; other mixes are left out."""
-    mixes = [each for each in recordings if each.said.mix is not None]
-    others = [each for each in recordings if each.said.mix is None]
+    longest = max(each.survey.ends_s for each in recordings)
+    mixes = [each for each in recordings if each.said.mix is not None and each.seconds >= LEAST * longest]
+    others = [each for each in recordings if each not in mixes]
     if mixes and others:
         best = min(mixes, key=lambda each: (MIXES.index(each.said.mix or ""), -each.seconds))
         for each in mixes:

@@ -11,6 +11,7 @@ from typing import Any
 from stemtasks.audio.surveying import Survey
 from stemtasks.errors import AudioError, SpecError
 from stemtasks.importing.clips_in_files import WHOLE_SECONDS, in_files, laid, overlap, whole_file
+from stemtasks.importing.grouping import set_groups
 from stemtasks.importing.limits import set_limits, set_loudness, set_sync
 from stemtasks.importing.naming import named
 from stemtasks.importing.proposal import Proposal, Recording, Tell, Value
@@ -54,6 +55,7 @@ def propose_session(name: str, title: str, session: Session, tell: Tell) -> Prop
     _fit(proposal)
     set_limits(proposal)
     proposal.subtype = subtype_of(stems)
+    set_groups(proposal)
     set_loudness(proposal)
     set_sync(proposal, tell)
     return proposal

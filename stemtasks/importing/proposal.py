@@ -77,6 +77,16 @@ class Recording:
 
 
 @dataclass
+class Group:
+    """Stems that are one kind of instrument; a gain where they would be above full scale, which the mix gives back."""
+
+    name: str
+    stems: list[str]
+    gain_db: Value | None = None
+    verify: dict[str, Value] = field(default_factory=dict)
+
+
+@dataclass
 class Proposal:
     """A song as it is proposed."""
 
@@ -102,6 +112,7 @@ class Proposal:
     time_signature: str = "4/4"
     mix_gain_db: float = 0.0
     sections: list[dict[str, Any]] = field(default_factory=list)
+    groups: list[Group] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     """What is not taken over of a session."""
 
@@ -114,11 +125,3 @@ class Proposal:
     def known_bpm(self) -> float | None:
         """Return the tempo, where it is sure."""
         return self.bpm.value if self.bpm is not None and self.bpm.is_sure else None
-
-    def groups(self) -> dict[str, list[str]]:
-        """Return the names of the stems that are one kind of instrument, where there are two or more of them."""
-        found: dict[str, list[str]] = {}
-        for stem in self.stems:
-            if stem.group is not None:
-                found.setdefault(stem.group, []).append(stem.name)
-        return {group: names for group, names in found.items() if len(names) > 1}

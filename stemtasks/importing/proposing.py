@@ -8,6 +8,7 @@ from stemtasks.audio.blocks import frames_at
 from stemtasks.errors import SpecError
 from stemtasks.importing.aligning import fit_all
 from stemtasks.importing.folder import Found
+from stemtasks.importing.grouping import set_groups
 from stemtasks.importing.limits import set_limits, set_loudness, set_sync
 from stemtasks.importing.mixes import rough_mix
 from stemtasks.importing.proposal import Proposal, Recording, Tell, Value
@@ -39,6 +40,7 @@ def propose(name: str, title: str, folder: Path, found: Found, tell: Tell) -> Pr
     fit_all(proposal, tell)
     proposal.subtype = subtype_of(stems)
     set_limits(proposal)
+    set_groups(proposal)
     set_loudness(proposal)
     set_sync(proposal, tell)
     return proposal

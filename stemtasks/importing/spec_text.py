@@ -5,26 +5,26 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from stemtasks.importing.proposal import Proposal, Value
+from stemtasks.importing.proposal import Group, Proposal, Value
 from stemtasks.importing.stem_text import add, path_from, stem_lines
 from stemtasks.importing.toml_text import Lines, comment, key, value
-from stemtasks.spec.tables import TABLES
 from stemtasks.timeline import clock
 
 SCHEMA_LINE = "#:schema ./song.schema.json"
-GROUPS = "groups"
 
 
 def spec_text(proposal: Proposal, spec_folder: Path) -> str:
     """Return the spec of a song; paths in it are from the folder that it will lie in."""
     tables = [_head(proposal), _song(proposal), _reference(proposal, spec_folder)]
     tables += map(_section, proposal.sections)
-    if proposal.mix_gain_db:
-        tables.append(["[mix]", f"gain_db = {value(proposal.mix_gain_db)}  # the fader of the session's master"])
+    if mix := _mix(proposal):
+        tables.append(mix)
     tables.append(_master(proposal))
     if proposal.verify:
         tables.append(_limits(proposal.verify))
-    tables += [_group(name, stems) for name, stems in proposal.groups().items()]
+    if proposal.groups:
+        tables.append(["[archive]", "groups = false  # stems are delivered; true: groups in their place"])
+    tables += map(_group, proposal.groups)
     tables += [stem_lines(proposal, stem, spec_folder) for stem in proposal.stems]
     if proposal.notes:
         tables.append([comment("Not taken over from the session:"), *(comment(f"  {note}") for note in proposal.notes)])
@@ -91,7 +91,22 @@ def _limits(limits: dict[str, Value]) -> list[str]:
     return list(table.written())
 
 
-def _group(name: str, stems: list[str]) -> list[str]:
-    """Return a table of a group of stems; as comments, while no song has such tables."""
-    mark = "" if GROUPS in TABLES else "# "
-    return [f"{mark}[{GROUPS}.{key(name)}]", f"{mark}stems = {value(stems)}"]
+def _mix(proposal: Proposal) -> list[str]:
+    """Return the faders: the session's master's, and of groups what they are turned down by."""
+    mix = Lines("[mix]")
+    if proposal.mix_gain_db:
+        mix.add("gain_db", proposal.mix_gain_db, "of all stems")
+    back = {group.name: -group.gain_db.value for group in proposal.groups if group.gain_db is not None}
+    if back:
+        mix.add("gains_db", back, "what the groups are turned down by")
+    return list(mix.written()) if proposal.mix_gain_db or back else []
+
+
+def _group(group: Group) -> list[str]:
+    table = Lines(f"[groups.{key(group.name)}]")
+    table.add("stems", group.stems)
+    if group.gain_db is not None:
+        add(table, "gain_db", group.gain_db)
+    if group.verify:
+        table.add("verify", {name: each.value for name, each in group.verify.items()})
+    return list(table.written())

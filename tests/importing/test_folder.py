@@ -43,19 +43,27 @@ def test_a_session_becomes_a_song_with_its_mix_as_the_reference(nine, imports):
 
 def test_stems_of_a_kind_are_grouped(nine, imports):
     made = imports(nine)
-    groups = made.toml.get("groups")
-    if groups is None:  # as comments, while no song has groups
-        lines = made.text.splitlines()
-        groups = {
-            line[len("# [groups.") : -1]: {"stems": eval(lines[at + 1].removeprefix("# stems = "))}
-            for at, line in enumerate(lines)
-            if line.startswith("# [groups.")
-        }
-    assert {name: group["stems"] for name, group in groups.items()} == {
+    assert {name: group["stems"] for name, group in made.toml["groups"].items()} == {
         "drums": ["kick_in", "snare_top", "oh"],
         "guitars": ["gtr_l", "gtr_r"],
         "vocals": ["ld_vox", "bvs"],
     }
+    assert made.toml["archive"] == {"groups": False}
+
+
+def test_a_group_that_would_clip_is_turned_down_and_the_mix_gives_it_back(tmp_path, imports):
+    for number in range(4):
+        saved(tmp_path / "takes" / f"Kick {number}.wav", 0.9 * sound("chord", 57, 2.0) / 0.15 / 2)
+    saved(tmp_path / "takes" / "drums.wav", sound("chord", 57, 2.0))
+    made = imports(tmp_path / "takes")
+    (name,) = made.toml["groups"]
+    group = made.toml["groups"][name]
+    assert name == "drums_group"
+    assert made.toml["mix"]["gains_db"] == {name: -group["gain_db"]}
+    over = sum(
+        soundfile.read(tmp_path / "takes" / f"{stem}.wav")[0] for stem in ("drums", *map("Kick {}".format, range(4)))
+    )
+    assert 0 < 20 * np.log10(np.abs(over).max()) <= -group["gain_db"] <= 20 * np.log10(np.abs(over).max()) + 1.5
 
 
 def test_a_mix_is_recognised_by_its_sound(tmp_path, imports):
