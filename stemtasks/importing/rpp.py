@@ -176,6 +176,10 @@ def _clip(item: Element, found: Callable[[str], str], notes: list[str]) -> Clip 
     gain = item.value("VOLPAN", 0, 1.0) * take.value(
         "VOLPAN" if take is item else "TAKEVOLPAN", 2 if take is item else 1, 1.0
     )
+    if gain < 0:
+        notes.append(f"{where}: its polarity is inverted")
+    if take.value("CHANMODE"):
+        notes.append(f"{where}: its choice of channels (mode {take.value('CHANMODE'):g})")
     pan = take.value("VOLPAN", 1) if take is item else take.value("TAKEVOLPAN", 0)
     if pan:
         notes.append(f"{where}: its pan {pan:g}")

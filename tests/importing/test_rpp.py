@@ -107,6 +107,8 @@ def test_the_take_that_is_selected_is_taken(read):
         ([Element("PANENV2", [], [["PT", "0", "1"]])], "its pan automation"),
         ([["AUXRECV", "1", "0"]], "what it receives from other tracks"),
         ([["MAINSEND", "0", "0"]], "that it does not go to the master"),
+        ([item(VOLPAN=[1, 0, -1, -1])], "'take.wav' at 0.000 s: its polarity is inverted"),
+        ([item(CHANMODE=[3])], "'take.wav' at 0.000 s: its choice of channels (mode 3)"),
         ([item(VOLPAN=[1, 0.5, 1, -1])], "'take.wav' at 0.000 s: its pan 0.5"),
     ],
 )  # fmt: skip
