@@ -121,6 +121,7 @@ RECORDINGS: dict[str, np.ndarray | Callable[[Path], None]] = {
     "miscounted.wav": changed("take.wav", lambda whole: whole.replace(*(struct.pack("<I", n) for n in (64_000, 600)))),
     "text.wav": lambda path: path.write_text("no audio"),
     "bare.snd": lambda path: path.write_bytes(bytes(4000)),
+    "ages.wav": noise(31),
     "short.wav": noise(1),
     "long.wav": noise(3),
     "hit.wav": noise(0.2),
@@ -150,6 +151,7 @@ RECORDINGS: dict[str, np.ndarray | Callable[[Path], None]] = {
     "above.wav": channels(3, 0x7000),
     "ambisonic.wav": channels(4, ambisonic=True),
     "stereo.wav": channels(2),
+    "wide.wav": 0.7 * noise(2, seed=3)[:, None] + noise(2, seed=4)[:, None] * [1, -1],
     "ref.wav": REFERENCE,
     "late.wav": np.concatenate([noise(0.04, 0.1, 9), REFERENCE])[: len(REFERENCE)],
     "drifting.wav": np.interp(np.arange(len(REFERENCE)) * (1 - 2e-4), np.arange(len(REFERENCE)), REFERENCE),
@@ -219,6 +221,15 @@ def file(name: str, *lines: str) -> str:
 
 
 LIMITS = [
+    Case(
+        "sides that cancel",
+        HEAD.replace("channels = 1", "channels = 2") + FILE.format("wide.wav") + "[verify]\nstereo_correlation = 0\n",
+        "its left and right correlate by -0.3",
+        {
+            'narrow it with effects = [{ name = "width", width = 0.5 }]': more("{0}", r"it with (effects = .*?), or"),
+            "allow it with verify.{}": way(("stereo_correlation = 0", "{0} = -1"), read=r"verify\.(\w+)"),
+        },
+    ),
     Case(
         "DC",
         file("dc.wav"),
@@ -978,6 +989,53 @@ PARTS = [
         "pan in mono", HEAD + TONE + "pan = 0.5\n", "needs a stereo song", {"leave pan out": way(("pan = 0.5\n", ""))}
     ),
     Case(
+        "an auto-pan in mono",
+        HEAD + TONE + 'effects = [{ name = "auto_pan" }]\n',
+        "auto_pan: needs 2 channels",
+        {"leave the effect out": way(('effects = [{ name = "auto_pan" }]\n', ""))},
+    ),
+    Case(
+        "a sweep from above to below",
+        HEAD + TONE + 'effects = [{ name = "phaser", low_hz = 900, high_hz = 200 }]\n',
+        "is above high_hz",
+        {"swap them": way(("low_hz = 900, high_hz = 200", "low_hz = 200, high_hz = 900"))},
+    ),
+    Case(
+        "a period in beats without a tempo",
+        (HEAD + TONE + 'effects = [{ name = "tremolo", rate_beats = 1 }]\n').replace(*NO_TEMPO),
+        "rate_beats needs the song's bpm",
+        {
+            "set it": way(("[song]\n", "[song]\nbpm = 100\n")),
+            "give rate_hz": way(("rate_beats = 1", "{0} = 2"), read="give (rate_hz)"),
+        },
+    ),
+    Case(
+        "a period that is too short",
+        HEAD + TONE + 'effects = [{ name = "chorus", rate_beats = 0.04 }]\n',
+        "at most 40 Hz is allowed",
+        {"raise rate_beats": way(("rate_beats = 0.04", "rate_beats = 0.05"))},
+    ),
+    Case(
+        "a rate said twice",
+        HEAD + TONE + 'effects = [{ name = "flanger", rate_beats = 1, rate_hz = 3 }]\n',
+        "give either rate_hz or rate_beats",
+        {"give either rate_hz or rate_beats, found both": way((", rate_hz = 3", ""))},
+    ),
+    *(
+        Case(
+            f"an impulse response that is none: {name}",
+            HEAD + TONE + f'effects = [{{ name = "convolution", file = "{name}" }}]\n',
+            said,
+            {words: way((name, "hit.wav"))},
+        )
+        for name, said, words in (
+            ("nine.wav", "an impulse response of 9 channels", "export it with one of these"),
+            ("ages.wav", "at most 30 s can be kept in memory", "export it shorter"),
+            ("silent.wav", "an impulse response that is silent", "export it again"),
+            ("nan.wav", "an impulse response with samples that are NaN", "export it again"),
+        )
+    ),
+    Case(
         "a delay in beats without a tempo",
         (HEAD + TONE + 'effects = [{ name = "delay", beats = 1 }]\n').replace(*NO_TEMPO),
         "beats needs the song's bpm",
@@ -1679,8 +1737,8 @@ TYPED = (
 IN_ALBUMS = "spec/test_albums.py::test_a_mistake_is_one_line_and_what_it_says_mends_it"
 OF_ALBUMS = "test_albums.py::test_without_a_loudness_the_songs_own_masters_are_checked_and_too_far_apart_is_one_line"
 NAMED = "test_deliveries.py::test_a_format_of_ones_own_is_in_a_folder_once_it_names_its_files"
-IN_A_FILE = "spec/test_edit_files.py::test_a_wrong_file_is_one_line_with_its_place"
 PLACES = "test_positions.py::test_what_is_no_place_is_one_line_that_says_what_is_one"
+IN_A_FILE = "spec/test_edit_files.py::test_a_wrong_file_is_one_line_with_its_place"
 ELSEWHERE = {
     "write seconds, or text such as {}": PLACES,
     "write '1.1' for the song's start": PLACES,

@@ -51,6 +51,9 @@ def of_file(facts: Facts, limits: Limits) -> Iterator[Check]:
     ratio, most = facts["clipped_ratio"], limits["clipping_ratio"]
     yield Check("Clipped samples", f"{ratio:.4%}", f"at most {most:.4%}", ratio <= most)
     yield _at_most("DC offset", round(facts["dc"], 5), limits["dc_offset"])
+    correlation, least = facts.get("stereo_correlation"), limits.get("stereo_correlation")
+    if correlation is not None and least is not None:
+        yield _at_least("Correlation of left and right", correlation, least)
 
 
 def of_rendered(facts: Facts, limits: Limits) -> Iterator[Check]:

@@ -419,6 +419,7 @@ class Song:
     def stem_limits(self, stem: Stem) -> dict[str, Any]:
         """Return the limits of a stem before its effects, and whether what is outside them may be mended."""
         limits = self.limits(stem.verify, stem.table.channels or self.song.channels, "FLOAT")
+        limits["stereo_correlation"] = None  # its width is not made yet
         return {**limits, "mend": True} if stem.takes_mend else limits
 
     def processed_limits(self, strip: Stem | Group) -> dict[str, Any]:
