@@ -209,6 +209,11 @@ class Place:
         return None if 0 <= value <= 86_400 else f"{value:g} s is outside 0 to 86400 s (a day)"
 
 
+@dataclass(frozen=True)
+class Automated:
+    """A table that may stand in place of a number, which then changes along the song (``spec/automating.py``)."""
+
+
 CutoffHz = Annotated[float, Range(1.0, 384_000.0, "Hz", below_nyquist=True)]
 Bpm = Annotated[float, Range(10.0, 1000.0, "beats/min")]
 GainDb = Annotated[float, Range(-144.0, 48.0, "dB")]
@@ -236,3 +241,4 @@ Length = Annotated[float | str, Duration(or_section=True)]
 Position = Annotated[float | str, Place()]
 PlainPosition = Annotated[float | str, Place(or_section=False)]
 Sidechain = Annotated[str, PartName(), Longest(200)]
+Automation = Annotated[dict[str, Any], Automated(), Longest(5, "keys")]

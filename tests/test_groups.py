@@ -332,7 +332,9 @@ def test_check_looks_at_the_effects_of_groups_the_mix_and_the_master(tmp_path):
     project = Project(tmp_path)
     bad = '{ name = "delay" }'
     project.spec(
-        SPEC.replace("gain_db = -3\n", f"gain_db = -3\neffects = [{bad}]\n").replace("[mix]", f"[mix]\neffects = [{bad}]")
+        SPEC.replace("gain_db = -3\n", f"gain_db = -3\neffects = [{bad}]\n").replace(
+            "[mix]", f"[mix]\neffects = [{bad}]"
+        )
         + f"[master]\neffects = [{bad}]\n"
     )
     run = project.doit("check")
