@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from typing import Annotated, Any
 
 from stemtasks.errors import shown
-from stemtasks.positions import BAR_AND_BEAT, LENGTHS, PLAIN_POSITIONS, POSITIONS, SECTIONS, Known, length_in
+from stemtasks.positions import LENGTHS, PLAIN_POSITION, PLAIN_POSITIONS, POSITIONS, SECTIONS, Known, length_in
 
 NOTE = re.compile(r"([A-Ga-g])([#b]{0,2})(-1|[0-9])")
 VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
@@ -204,8 +204,7 @@ class Place:
         if isinstance(value, str):
             if self.or_section:
                 return known.no_position(value)
-            is_place = length_in(value) is not None or BAR_AND_BEAT.fullmatch(value.strip())
-            return None if is_place else f"{shown(value)} is no time: {self}"
+            return None if PLAIN_POSITION.fullmatch(value.strip()) else f"{shown(value)} is no time: {self}"
         return None if 0 <= value <= 86_400 else f"{value:g} s is outside 0 to 86400 s (a day)"
 
 
@@ -222,6 +221,14 @@ TimeMs = Annotated[float, Range(0.0, 60_000.0, "ms")]
 EnvelopeMs = Annotated[float, Range(0.0, 20_000.0, "ms")]
 OverlapMs = Annotated[float, Range(0.0, 10_000.0, "ms")]
 Seconds = Annotated[float, Range(0.0, 86_400.0, "s")]
+AttackMs = Annotated[float, Range(0.0, 1000.0, "ms")]
+ReleaseMs = Annotated[float, Range(1.0, 10_000.0, "ms")]
+HoldMs = Annotated[float, Range(0.0, 5000.0, "ms")]
+LookaheadMs = Annotated[float, Range(0.0, 50.0, "ms")]
+RmsMs = Annotated[float, Range(0.1, 1000.0, "ms")]
+Ratio = Annotated[float, Range(1.0, 100.0)]
+KneeDb = Annotated[float, Range(0.0, 48.0, "dB")]
+RangeDb = Annotated[float, Range(0.0, 144.0, "dB")]
 Beats = Annotated[float, Range(0.0, 100_000.0, "beats")]
 Fraction = Annotated[float, Range(0.0, 1.0)]
 Pan = Annotated[float, Range(-1.0, 1.0, "(left to right)")]

@@ -724,7 +724,76 @@ AS_WRITTEN = [
 ]
 
 SECTIONS = '[[sections]]\nname = "verse"\nbars = 2\n[[sections]]\nname = "end"\nbars = 1\n'
+STARTS = '[[sections]]\nname = "a"\nbeats = 1\n[[sections]]\nname = "b"\nstart = 1.0\n'
+GROUPS = '[stems.b]\ngenerator = "tone"\n[groups.x]\nstems = ["a"]\n[groups.y]\nstems = ["b"]\n'
 SONGS = [
+    Case(
+        "sections apart",
+        HEAD + STARTS + TONE,
+        "section 'b' starts at 0:01.000, 'a' before it ends at 0:00.500",
+        {
+            "give one section the time between": way(("beats = 1", "beats = 2")),
+            "correct the start": way(("start = 1.0", "start = 0.5")),
+        },
+    ),
+    Case(
+        "a section that starts behind the song",
+        HEAD + STARTS.replace("beats = 1", "start = 0").replace("1.0", "3.0") + TONE,
+        "which is not between",
+        {"correct the start": way(("start = 3.0", "start = 1.0"))},
+    ),
+    Case(
+        "a section without an end",
+        HEAD + STARTS.replace("beats = 1", "start = 0").replace("start = 1.0", "fill = true") + TONE,
+        "section 'b': give it a start",
+        {
+            "give it a start": way(("fill = true", "start = 1.0")),
+            "the section before it a length": way(("start = 0", "beats = 2"), ("fill = true", "start = 1.0")),
+        },
+    ),
+    Case(
+        "a last section that does not reach the end",
+        HEAD + STARTS.replace("beats = 1", "beats = 2") + "bars = 0.25\n" + TONE,
+        "section 'b' ends at 0:01.500",
+        {
+            "change its length": way(("bars = 0.25", "beats = 2")),
+            "give it a start instead": way(("bars = 0.25\n", "")),
+        },
+    ),
+    Case(
+        "in two groups",
+        HEAD + TONE + GROUPS.replace('["b"]', '["a", "b"]'),
+        "'a' is in group 'x' too",
+        {"keep it in one": way(('["a", "b"]', '["b"]'), ('stems = ["a"]\n', 'stems = ["a"]\nsend = { to = "y" }\n'))},
+    ),
+    Case(
+        "twice in a group",
+        HEAD + TONE + GROUPS.replace('["b"]', '["b", "b"]'),
+        "'b' is there twice",
+        {"remove one": way(('["b", "b"]', '["b"]'))},
+    ),
+    Case(
+        "a group called as a stem",
+        HEAD + TONE + GROUPS.replace("groups.x", "groups.a"),
+        "a stem has the name 'a' too",
+        {"rename one": way(("groups.a", "groups.x"))},
+    ),
+    Case(
+        "a group of nothing",
+        HEAD + TONE + GROUPS + "[groups.z]\n",
+        "it has no sound",
+        {
+            "give it stems": way(("[groups.z]\n", '[groups.z]\nstems = ["x"]\n')),
+            "send something to it": way(("[groups.x]\n", '[groups.x]\nsend = { to = "z" }\n')),
+            "remove it": way(("[groups.z]\n", "")),
+        },
+    ),
+    Case(
+        "a group of itself",
+        HEAD + TONE + GROUPS.replace('["b"]', '["b", "x"]\nsend = { to = "x" }'),
+        "it is made of itself",
+        {"take out one of these ways": way(('\nsend = { to = "x" }', ""))},
+    ),
     Case(
         "sections that do not fill the target",
         HEAD + SECTIONS + TONE,
@@ -753,11 +822,21 @@ SONGS = [
         {"'fill = true'": way(('name = "end"\nfill = true', 'name = "end"\nbeats = 1'))},
     ),
     Case(
-        "a section without a length",
-        HEAD + SECTIONS.replace("bars = 2\n", "") + TONE,
+        "a section of two lengths",
+        HEAD + SECTIONS.replace("bars = 2\n", "bars = 0.5\nbeats = 3\n").replace("bars = 1", "beats = 1") + TONE,
         "give one of 'bars', 'beats' or 'fill = true'",
         {
             "give one of 'bars', 'beats' or 'fill = true'": way(
+                ("bars = 0.5\nbeats = 3\n", "{0}\n"), read="'(fill = true)'"
+            )
+        },
+    ),
+    Case(
+        "a section without a length",
+        HEAD + SECTIONS.replace("bars = 2\n", "") + TONE,
+        "give 'bars', 'beats', 'start' or 'fill = true'",
+        {
+            "give 'bars', 'beats', 'start' or 'fill = true'": way(
                 ('name = "verse"\n', 'name = "verse"\n{0}\n'), ("bars = 1", "beats = 1"), read="'(fill = true)'"
             )
         },
@@ -924,6 +1003,30 @@ PARTS = [
         HEAD + TONE + 'effects = [{ name = "delay", beats = 1, time_ms = 3 }]\n',
         "give either beats or time_ms",
         {"give either beats or time_ms, found {}": way((", time_ms = 3", ""))},
+    ),
+    Case(
+        "a side-chain that two filters leave nothing of",
+        HEAD + TONE + 'effects = [{ name = "compressor", sidechain_highpass_hz = 900, sidechain_lowpass_hz = 200 }]\n',
+        "so that nothing is left to listen to",
+        {"lower the one or raise the other": way(("sidechain_highpass_hz = 900", "sidechain_highpass_hz = 90"))},
+    ),
+    Case(
+        "a de-esser's band that the sample rate does not have",
+        HEAD + TONE + 'effects = [{ name = "deesser" }]\n',
+        "frequency_hz 5500 is not below half the sample rate",
+        {"lower it": way(('"deesser"', '"deesser", frequency_hz = 3000'))},
+    ),
+    Case(
+        "crossovers that do not rise",
+        HEAD + TONE + 'effects = [{ name = "multiband_compressor", crossovers_hz = [900, 200] }]\n',
+        "crossovers_hz: found 900, 200",
+        {"give one to three that rise": way(("[900, 200]", "[200, 900]"))},
+    ),
+    Case(
+        "values of bands that there are not",
+        HEAD + TONE + 'effects = [{ name = "multiband_compressor", ratios = [2, 3] }]\n',
+        "ratios: has 2 values for 3 bands",
+        {"give one for all, or {}": way(("[2, 3]", "[2, 3, 4]"))},
     ),
     Case(
         "drums without a tempo",
@@ -1457,7 +1560,11 @@ TYPED = (
 IN_ALBUMS = "spec/test_albums.py::test_a_mistake_is_one_line_and_what_it_says_mends_it"
 OF_ALBUMS = "test_albums.py::test_without_a_loudness_the_songs_own_masters_are_checked_and_too_far_apart_is_one_line"
 NAMED = "test_deliveries.py::test_a_format_of_ones_own_is_in_a_folder_once_it_names_its_files"
+PLACES = "test_positions.py::test_what_is_no_place_is_one_line_that_says_what_is_one"
 ELSEWHERE = {
+    "write seconds, or text such as {}": PLACES,
+    "write '1.1' for the song's start": PLACES,
+    "leave one out": "test_groups.py::test_what_cannot_be_listened_to_is_one_line",
     "write a function names() beside it": NAMED,
     "copy the dodo.py that 'stemtasks new NAME' writes": (
         "test_deliveries.py::test_a_stage_that_an_older_dodo_file_has_not_is_named_as_such_and_is_there_in_a_new_one"

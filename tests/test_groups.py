@@ -222,7 +222,7 @@ def test_a_group_that_is_made_of_itself_is_one_line(tmp_path):
     ("old", "new", "said"),
     [
         ('"kick", "hat"]', '"kik", "hat"]', "groups.drums.stems[0]: unknown stem or group 'kik'; known: bass, drums, "),
-        ('"drums", "bass"]', '"drums", "bass", "hat"]', "groups.rhythm.stems[2]: 'hat' is in group 'drums' too; send "),
+        ('"drums", "bass"]', '"drums", "bass", "hat"]', "groups.rhythm.stems[2]: 'hat' is in group 'drums' too; keep "),
         ('"drums", "bass"]', '"drums", "drums"]', "groups.rhythm.stems[1]: 'drums' is there twice; remove one"),
         (
             'to = "room", level_db = -6',

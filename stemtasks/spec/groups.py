@@ -65,8 +65,10 @@ def check_ways(song: Song, mistakes: Mistakes) -> None:
             if name not in strips:
                 mistakes.append(f"{where}.stems[{index}]: {schema.unknown('stem or group', name, strips)}")
             elif name in inside:
-                other = inside[name]
-                also = "there twice; remove one" if other == group.name else f"in group '{other}' too; send it to one"
+                if inside[name] == group.name:
+                    also = "there twice; remove one"
+                else:
+                    also = f"in group '{inside[name]}' too; keep it in one"
                 mistakes.append(f"{where}.stems[{index}]: {shown(name)} is {also}")
             inside.setdefault(name, group.name)
     for where, name, is_send in _named(song):

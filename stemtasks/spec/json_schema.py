@@ -17,7 +17,7 @@ from collections.abc import Iterable
 from typing import Annotated, Any, Literal
 
 from stemtasks.music.pitch import SCALES
-from stemtasks.positions import LENGTH
+from stemtasks.positions import LENGTH, PLAIN_POSITION
 from stemtasks.spec import parts, schema
 from stemtasks.spec.reading import NAME_BYTES, SIGNATURE, UNSAFE
 from stemtasks.spec.tables import (
@@ -265,10 +265,11 @@ def _marked(mark: Any, drawn: Json) -> Json:
         return {"pattern": _whole(NOTE)}
     if isinstance(mark, Duration):
         if mark.or_section:
-            return {"minLength": 1} if is_text else {"minimum": 0, "maximum": 86_400}
+            return {} if is_text else {"minimum": 0, "maximum": 86_400}
         return {"pattern": _whole(LENGTH, r"\s*")} if is_text else {"exclusiveMinimum": 0, "maximum": 86_400}
     if isinstance(mark, Place):
-        return {"minLength": 1} if is_text else {"minimum": 0, "maximum": 86_400}
+        plain = {} if mark.or_section else {"pattern": _whole(PLAIN_POSITION, r"\s*")}
+        return plain if is_text else {"minimum": 0, "maximum": 86_400}
     if isinstance(mark, InputPath):
         named = {"minLength": 1, "pattern": r"^[^\u0000]*$"}
         return named if is_text else {"items": {**drawn["items"], **named}}

@@ -124,7 +124,7 @@ class SectionTable:
     beats
         Its length in quarter notes, instead of bars.
     start
-        Where it starts, instead of a length: it ends where the next one starts, or with the song.
+        Where it starts; without a length it ends where the next one starts, or with the song.
     fill
         It takes what the other sections leave of the target.
     key

@@ -8,10 +8,11 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 
-from tests.bench import alignment, limiters, meters
+from tests.bench import alignment, dynamics, limiters, meters
 
 PARTS: dict[str, Callable[[], None]] = {
     "alignment": alignment.table,
+    "dynamics": dynamics.table,
     "limiters": limiters.table,
     "meters": meters.table,
 }

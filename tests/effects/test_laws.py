@@ -41,6 +41,20 @@ KNOWN = [
     ("saturation", {"drive_db": 20.0, "kind": "soft", "mix": 0.4}),
     ("saturation", {"drive_db": 20.0, "kind": "tube"}),
     ("width", {"width": 1.7}),
+    ("compressor", {"ratio": 3.0, "makeup_db": 4.0}),
+    ("compressor", {"lookahead_ms": 5.0, "attack_ms": 2.0, "release_ms": 40.0, "knee_db": 0.0, "mix": 0.6}),
+    ("compressor", {"detector": "rms", "sidechain_highpass_hz": 100.0, "sidechain_lowpass_hz": 3000.0}),
+    ("expander", {"threshold_db": -10.0, "lookahead_ms": 3.0, "hold_ms": 1.0, "release_ms": 15.0}),
+    ("expander", {"threshold_db": -12.0, "detector": "rms", "attack_ms": 0.0, "range_db": 20.0}),
+    ("gate", {"threshold_db": -4.0, "hold_ms": 2.0, "release_ms": 5.0}),
+    ("gate", {"threshold_db": -4.0, "lookahead_ms": 2.0, "hold_ms": 2.0, "range_db": 20.0}),
+    ("deesser", {"threshold_db": -10.0}),
+    ("deesser", {"mode": "absolute", "threshold_db": -30.0}),
+    ("transient_shaper", {"attack_db": 9.0, "sustain_db": -9.0}),
+    ("limiter", {"ceiling_db": -12.0}),
+    ("limiter", {"ceiling_db": -14.0, "peaks": "sample", "manner": "hard", "gain_db": 3.0}),
+    ("multiband_compressor", {"thresholds_db": [-30.0]}),
+    ("multiband_compressor", {"crossovers_hz": [300.0], "thresholds_db": [-30.0, -40.0], "detector": "rms"}),
 ]
 NAMED = {name for name, _ in KNOWN}
 EVERY = KNOWN + [
@@ -51,7 +65,16 @@ EVERY = KNOWN + [
 ]
 """An effect that is not named above is tried with what its schema allows."""
 STEREO_ONLY = ("width",)
-NONLINEAR = ("saturation",)
+NONLINEAR = (
+    "saturation",
+    "compressor",
+    "expander",
+    "gate",
+    "deesser",
+    "transient_shaper",
+    "limiter",
+    "multiband_compressor",
+)
 
 
 def label(case):

@@ -126,7 +126,7 @@ WRONG = {
     "section twice": (
         "fill = true",
         "fill = true\nbars = 3",
-        "sections[1] 'chorus': give one of 'bars', 'beats', 'start' or 'fill",
+        "sections[1] 'chorus': give one of 'bars', 'beats' or 'fill",
     ),
     "empty section": ("bars = 4", "bars = 0", "sections[0] 'verse': its length is 0"),
     "two fill": ("bars = 4", "fill = true", "sections: only one may be marked 'fill = true'"),
