@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from stemtasks.errors import shown
+
 Automation = dict[str, Any]
 Number = float | Automation
 
@@ -39,6 +41,11 @@ def mapped(automation: Automation, change: Callable[[float], float]) -> Automati
     default = automation["default"]
     sections = {name: change(value) for name, value in automation["sections"].items()}
     return {**automation, "sections": sections, "default": None if default is None else change(default)}
+
+
+def out_of_order(before: float | str, place: float | str) -> str:
+    """Return what is wrong with the place of a point that is not after that of the point before it."""
+    return f"{shown(place)} does not come after {shown(before)}; put points in the order of the song"
 
 
 def said(number: Number, written: Callable[[float], str]) -> str:

@@ -17,6 +17,7 @@ from stemtasks.audio.levels import measure_levels
 from stemtasks.audio.source import Source
 from stemtasks.audio.spill import Spill
 from stemtasks.audio.wav import write_wav
+from stemtasks.automation import extremes
 from stemtasks.dsp import pan
 from stemtasks.dsp.level import TAIL_FLOOR, amplitude, peak
 from stemtasks.errors import AudioError, SpecError
@@ -119,6 +120,8 @@ def _folded(source: Source, channels: int) -> tuple[Blocks, int]:
 def _gained(blocks: Blocks, channels: int, source_channels: int, params: dict[str, Any], timeline: Timeline) -> Blocks:
     """Yield the blocks with gain and pan, in the song's channels; where they change, each frame has its own."""
     gain_db, position = (curve_of(params[name], timeline, name) for name in ("gain_db", "pan"))
+    for extreme in extremes(params["pan"]):
+        pan_gains(source_channels, params["channels"], extreme)
     if isinstance(gain_db, Curve) or isinstance(position, Curve):
         for block, (decibels, places) in along(blocks, gain_db, position):
             sides = _sides(source_channels, params["channels"], places)
@@ -136,7 +139,6 @@ def _sides(source_channels: int, channels: int, position: float | Values) -> pan
     """Return a gain for each of the song's channels at each frame, or one for all frames: shape (channels, frames)."""
     if not isinstance(position, np.ndarray):
         return pan_gains(source_channels, channels, position)[:, None]
-    pan_gains(source_channels, channels, float(np.abs(position).max()))
     return (pan.constant_power_along if source_channels == 1 else pan.balance_along)(position[:, 0])
 
 

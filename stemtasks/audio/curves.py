@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stemtasks.audio.blocks import Block, Blocks
-from stemtasks.automation import Automation, Number, values_of
-from stemtasks.errors import SpecError, shown
+from stemtasks.automation import Automation, Number, out_of_order, values_of
+from stemtasks.errors import SpecError
 from stemtasks.timeline import Timeline
 
 Values = NDArray[np.float64]
@@ -22,13 +22,15 @@ class Curve:
     """A value for every frame: those of the breakpoints, which are in order, and the way from each to the next.
 
     Before the first and after the last the value holds. ``scale`` 'octaves' goes by ratios, 'decibels' and 'linear' go
-    by differences; a ``smooth`` way is a raised cosine.
+    by differences; a ``smooth`` way is a raised cosine. ``is_stepped`` says that ways are short and mean nothing but
+    that no step is heard.
     """
 
     frames: tuple[int, ...]
     values: tuple[float, ...]
     scale: str = "linear"
     smooth: bool = False
+    is_stepped: bool = False
 
     def __call__(self, start: int, stop: int) -> Values:
         """Return the values of the frames from ``start`` to ``stop``, shape (frames,)."""
@@ -73,10 +75,7 @@ def _of_points(automation: Automation, timeline: Timeline, name: str) -> float |
     frames = [timeline.frame_of(place) for place in places]
     for index in range(1, len(frames)):
         if frames[index] <= frames[index - 1]:
-            raise SpecError(
-                f"{name}.points[{index}]: {shown(places[index])} does not come after {shown(places[index - 1])}; "
-                "put points in the order of the song"
-            )
+            raise SpecError(f"{name}.points[{index}]: {out_of_order(places[index - 1], places[index])}")
     values = [value for _, value in automation["points"]]
     if automation["curve"] == "step":
         return _stepped(frames, values, automation, timeline)
@@ -103,7 +102,7 @@ def _stepped(starts: list[int], values: list[float], automation: Automation, tim
             held += [held[-1], value]
     if len(held) == 1:
         return held[0]
-    return Curve(tuple(frames), tuple(held), automation.get("scale", "linear"), smooth=True)
+    return Curve(tuple(frames), tuple(held), automation.get("scale", "linear"), smooth=True, is_stepped=True)
 
 
 def along(blocks: Blocks, *numbers: float | Curve) -> Iterator[tuple[Block, list[float | Values]]]:

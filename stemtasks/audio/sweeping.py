@@ -19,7 +19,7 @@ from stemtasks.audio.blocks import BLOCK_FRAMES, Blocks, Stream
 from stemtasks.audio.curves import Curve, Values
 from stemtasks.audio.spill import Spill
 
-STEPS = {"octaves": 1 / 6, "decibels": 1.0}
+STEPS = {"octaves": 1 / 24, "decibels": 1.0}
 """From one value of the grid to the next."""
 LINEAR_STEPS = 16
 """In all, where the scale is another."""
@@ -52,10 +52,12 @@ def swept(render: Render, blocks: Blocks, stream: Stream, curves: Mapping[str, C
 def grid_of(curve: Curve, most: int) -> Values:
     """Return the values that a curve is rendered at, in order: those of its breakpoints, and steps between them.
 
-    The steps are wider where there would be more than ``most``. Of more breakpoints than half of that only the lowest
-    and the highest are among them.
+    A stepped curve has none between them. The steps are wider where there would be more than ``most`` values; of more
+    breakpoints than half of that only the lowest and the highest are among them.
     """
     own = np.unique(curve.values)
+    if curve.is_stepped and len(own) <= most:
+        return own
     if len(own) > most // 2 + 1:
         own = own[[0, -1]]
     warped = _warped(own, curve.scale)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from stemtasks.automation import Automation, is_automation
+from stemtasks.automation import Automation, is_automation, out_of_order
 from stemtasks.errors import Mistakes, SpecError, nearest, shown
 from stemtasks.positions import TURN, Known, position_in
 from stemtasks.spec import schema
@@ -70,11 +70,6 @@ def _check_order(points: list[list[Any]], at: str, known: Known) -> None:
         raise SpecError(f"{at}: {out_of_order(before, place)}")
 
 
-def out_of_order(before: float | str, place: float | str) -> str:
-    """Return what is wrong with a place that is not after the one before it."""
-    return f"{shown(place)} does not come after {shown(before)}; put points in the order of the song"
-
-
 def _seconds(place: float | str, known: Known) -> float | None:
     """Return a place in seconds, or None where that depends on sections."""
     if not isinstance(place, str):
@@ -105,13 +100,24 @@ def _sections(
     else:
         with mistakes:
             _number(default, parameter, f"{where}.default", known)
-    unsaid = [name for name in dict.fromkeys(known.sections or ()) if name not in bound["sections"]]
+    unsaid = _unsaid(bound["sections"], known)
     if default is None and unsaid:
         mistakes.append(
             f"{where}.sections: {', '.join(unsaid)} {'has' if len(unsaid) == 1 else 'have'} no value; "
             "name all sections, or give 'default'"
         )
-    return {"sections": values, "default": default, "ramp_ms": bound["ramp_ms"]}
+    return {"sections": values, "default": default if unsaid else None, "ramp_ms": bound["ramp_ms"]}
+
+
+def _unsaid(given: dict[str, Any], known: Known) -> list[str]:
+    """Return the sections of the song that no value is given for, each once."""
+    seen: dict[str, int] = {}
+    unsaid = []
+    for name in known.sections or ():
+        seen[name] = seen.get(name, 0) + 1
+        if name not in given and f"{name}#{seen[name]}" not in given:
+            unsaid.append(name)
+    return list(dict.fromkeys(unsaid))
 
 
 def _check_section(name: str, where: str, known: Known) -> None:

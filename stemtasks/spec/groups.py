@@ -131,7 +131,7 @@ def _beside_gains(song: Song, group: Group) -> list[str]:
     sent = any(send.to == group.name for strip in song.strips for send in strip.sends)
     return [
         *(effect.name for effect in group.effects),
-        *(["the gain, which changes"] if isinstance(group.table.gain_db, dict) else []),
+        *(["the changing gain"] if isinstance(group.table.gain_db, dict) else []),
         *(["the pan"] if group.table.pan else []),
         *(["what is sent to it"] if sent else []),
     ]
