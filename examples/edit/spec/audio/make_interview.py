@@ -1,4 +1,4 @@
-"""What ``interview.flac`` was made by: syllables of a made voice, with a knock, a stumble, a soft sentence and a long pause.
+"""What ``interview.flac`` was made by: a made voice, with a knock, a stumble, a soft sentence and a long pause.
 
 Run it with the Python of the build: ``python make_interview.py``. It needs numpy, scipy and soundfile.
 """
