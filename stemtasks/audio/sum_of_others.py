@@ -1,8 +1,8 @@
 """Whether a recording is the sum of others: a rough mix among its stems, known by its sound alone.
 
 A few windows are looked at in bins of their spectra, where recordings of any sample rates meet. In each, gains are
-sought that bring the others' sum nearest to the recording (least squares, no gain below 0). A mix is explained by that, and nearly all
-that sounds takes part; a bus of some stems is explained by a few.
+sought that bring the others' sum nearest to the recording (least squares, no gain below 0). A mix is explained by
+that, and nearly all that sounds takes part; a bus of some stems is explained by a few.
 """
 
 from __future__ import annotations
