@@ -122,11 +122,19 @@ def _header(table: str) -> str:
 def _lines(header: str, drawn: schema.Schema) -> Iterator[str]:
     yield f"{header}: {drawn.doc}"
     for parameter in drawn.parameters:
-        default = "required" if parameter.default is schema.NO_DEFAULT else _toml(parameter.default)
-        yield f"  {parameter.name}  ({schema.describe(parameter.annotation)}; {default})"
-        if parameter.doc:
-            yield textwrap.fill(parameter.doc, 100, initial_indent="      ", subsequent_indent="      ")
+        yield from _described(parameter, 2)
     yield ""
+
+
+def _described(parameter: schema.Parameter, margin: int) -> Iterator[str]:
+    """Yield what a parameter is, and the keys of the tables in its list."""
+    default = "required" if parameter.default is schema.NO_DEFAULT else _toml(parameter.default)
+    yield f"{' ' * margin}{parameter.name}  ({schema.describe(parameter.annotation)}; {default})"
+    if parameter.doc:
+        space = " " * (margin + 4)
+        yield textwrap.fill(parameter.doc, 94 + len(space), initial_indent=space, subsequent_indent=space)
+    for inner in parameter.entries.parameters if parameter.entries else ():
+        yield from _described(inner, margin + 4)
 
 
 def _toml(value: object) -> str:

@@ -15,7 +15,7 @@ import difflib
 import re
 import string
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from stemtasks.errors import shown
 from stemtasks.positions import LENGTHS, PLAIN_POSITION, PLAIN_POSITIONS, POSITIONS, SECTIONS, Known, length_in
@@ -191,6 +191,25 @@ class PartName:
 
 
 @dataclass(frozen=True)
+class StemName:
+    """Another stem of the song, whose aligned file the stage reads; its name is not part of the key."""
+
+    def __str__(self) -> str:
+        return "the name of a stem"
+
+
+@dataclass(frozen=True)
+class Entries:
+    """A list of tables with the keys of a dataclass, named ``module:Class``, which may have a function ``problem``.
+
+    Its files are inputs by their place in the list (``clips/0/file``), and are paths of real files at run time. A field
+    that ends in ``_`` is a key that Python has as a word of its own (``from_``).
+    """
+
+    table: str
+
+
+@dataclass(frozen=True)
 class Place:
     """A place on the song's timeline: seconds, 'm:ss.mmm', a bar and a beat, or a section."""
 
@@ -237,9 +256,18 @@ Files = Annotated[list[Annotated[str, Longest(4096)]], InputPath(), Longest(1000
 Arguments = Annotated[list[Annotated[str, Longest(10_000)]], Longest(1000, "arguments")]
 Patterns = Annotated[dict[str, Any], Longest(1000, "patterns")]
 Variables = Annotated[list[Annotated[str, Longest(200)]], VariableName(), Longest(1000, "variables")]
+RateHz = Annotated[float, Range(0.001, 40.0, "Hz")]
+PeriodBeats = Annotated[float, Range(0.03125, 1024.0, "beats")]
+Degrees = Annotated[float, Range(0.0, 360.0, "degrees")]
+Feedback = Annotated[float, Range(-0.95, 0.95)]
 Note = Annotated[str, NoteName()]
 OwnLength = Annotated[float | str, Duration()]
 Length = Annotated[float | str, Duration(or_section=True)]
 Position = Annotated[float | str, Place()]
 PlainPosition = Annotated[float | str, Place(or_section=False)]
 Sidechain = Annotated[str, PartName(), Longest(200)]
+AlignedStem = Annotated[str, StemName(), Longest(200)]
+Entry = Annotated[dict[str, Any], Longest(100, "keys")]
+Clips = Annotated[list[Entry], Longest(10_000, "clips"), Entries("stemtasks.spec.clip_tables:ClipTable")]
+Edits = Annotated[list[Entry], Longest(10_000, "edits"), Entries("stemtasks.spec.clip_tables:EditTable")]
+FadeCurve = Literal["smooth", "linear", "equal_power", "exponential"]

@@ -50,6 +50,7 @@ RADIUS = {
         "audio/fitting.py",
         "audio/pieces.py",
         "audio/seam_figures.py",
+        "audio/seam_levels.py",
         "audio/seam_onsets.py",
         "dsp/overlap.py",
         "dsp/pulse.py",

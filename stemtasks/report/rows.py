@@ -61,8 +61,7 @@ def _stem(song: Material, stem: StemMaterial, place: int) -> str:
         data,
         f"stem-{place}",
         stem.title,
-        f"{_fit(song, stem)}{stem.seams}, peak {level(stem.facts['processed']['peak_dbfs'], 'dBFS')}"
-        f"{dynamics.line(stem.facts['processed'])}",
+        f"{_fit(song, stem)}{stem.seams}, {_levels(stem.facts['processed'])}{dynamics.line(stem.facts['processed'])}",
         "".join(
             f'<button type="button" data-set="{does}" aria-pressed="false" aria-label="{says} {text(stem.title)}">'
             f"{says}</button>"
@@ -72,6 +71,13 @@ def _stem(song: Material, stem: StemMaterial, place: int) -> str:
         drawing.waveform(song.axis, picture, f"Waveform of {stem.title}{stem.seams}", marks),
         more,
     )
+
+
+def _levels(facts: Facts) -> str:
+    """Return the peak, and how much left and right are the same where there are two."""
+    correlation = facts.get("stereo_correlation")
+    sides = "" if correlation is None else f", correlation of left and right {correlation:+.2f}"
+    return f"peak {level(facts['peak_dbfs'], 'dBFS')}{sides}"
 
 
 def _fit(song: Material, stem: StemMaterial) -> str:
@@ -91,7 +97,7 @@ def _whole(song: Material, kind: str, facts: Facts, chain: Facts) -> str:
         f'data-track="{kind}" data-gain="1"',
         kind,
         kind.capitalize(),
-        f"{level(facts['lufs'], 'LUFS')}, peak {level(facts['peak_dbfs'], 'dBFS')}{dynamics.line(chain)}",
+        f"{level(facts['lufs'], 'LUFS')}, {_levels(facts)}{dynamics.line(chain)}",
         f'<button type="button" data-hear>Hear the {kind}</button>',
         drawing.waveform(song.axis, picture, f"Waveform of the {kind}"),
         _spectrum(song, f"the {kind}", picture, image)

@@ -27,6 +27,7 @@ from stemtasks.units import (
     VARIABLE,
     CommandLine,
     Duration,
+    Entries,
     InputPath,
     Longest,
     NoteName,
@@ -108,6 +109,12 @@ def _top(name: str) -> Json:
 def _table(kind: type) -> Json:
     drawn = schema.of_table(kind)
     return {"type": "object", "description": drawn.doc, **_keys(drawn, kind), **_no_more(drawn.by_name)}
+
+
+def _entries(mark: Entries) -> Json:
+    """Return the schema of the tables in a list."""
+    drawn = schema.of_entries(mark)
+    return {"type": "object", "description": drawn.doc, **_keys(drawn), **_no_more(drawn.by_name)}
 
 
 def _stem() -> Json:
@@ -196,6 +203,8 @@ def _value(annotation: Any, marks: tuple[Any, ...] = (), holds: Json | None = No
     if drawn["type"] == "array" and arguments:
         kind = next((mark.of for mark in marks if isinstance(mark, Longest) and mark.of in CHOSEN_BY), None)
         drawn["items"] = {"$ref": f"#/definitions/{kind}"} if kind else _value(arguments[0], holds=holds)
+        if table := next((mark for mark in marks if isinstance(mark, Entries)), None):
+            drawn["items"] = _entries(table)
     if drawn["type"] == "object":
         if holds is not None:
             return holds

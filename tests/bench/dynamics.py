@@ -11,12 +11,14 @@ from typing import Any
 
 import numpy as np
 
-from stemtasks.audio.blocks import BLOCK_FRAMES, Stream
-from stemtasks.plugins import load
+from stemtasks.audio.blocks import BLOCK_FRAMES, Stream, fitted
+from stemtasks.plugins import call
+from stemtasks.timeline import Section, Timeline
 from tests.effects.steps import by_ffmpeg
 
 RATE, SECONDS = 48_000, 137
 THRESHOLD_DB, RATIO, ATTACK_MS, RELEASE_MS = -20.0, 4.0, 5.0, 100.0
+TIMELINE = Timeline(RATE, SECONDS * RATE, 0, 120.0, 4.0, "4/4", None, (Section("song", 0, SECONDS * RATE, 0.0, 0.0),))
 LEVELS_DB = (-30.0, -20.0, -14.0, -6.0, 0.0)
 
 Effect = Callable[[np.ndarray], np.ndarray]
@@ -29,7 +31,9 @@ def ours(name: str, **arguments: Any) -> Effect:
         blocks = (x[start : start + BLOCK_FRAMES] for start in range(0, len(x), BLOCK_FRAMES))
         stream = Stream(RATE, x.shape[1], len(x), Path())
         out, position = np.empty(x.shape, dtype=np.float32), 0
-        for block in load(f"stemtasks.effects.{name}:{name}")(blocks, stream, noted={}, **arguments):
+        offered = {"noted": {}, "seed": 1, "timeline": TIMELINE}
+        made = call(f"stemtasks.effects.{name}:{name}", blocks, stream, arguments=arguments, offered=offered)
+        for block in fitted(made, len(x), x.shape[1]):
             out[position : position + len(block)] = block
             position += len(block)
         return out
@@ -37,7 +41,7 @@ def ours(name: str, **arguments: Any) -> Effect:
     return run
 
 
-def pedalboards(name: str, **arguments: float) -> Effect | None:
+def pedalboards(name: str, **arguments: Any) -> Effect | None:
     """Return an effect of pedalboard, or None where it is not installed: it is under the GPL, and no part of ours."""
     if importlib.util.find_spec("pedalboard") is None:
         return None
