@@ -98,7 +98,7 @@ def test_what_is_delivered_says_how_far_numbers_go_and_all_of_them(built):
     assert line[2:-2] == ["-12.00", "to", "-6.00", "+0.00", "L100", "to", "R100"]
     report = (built.folder / "build/song/report.html").read_text()
     assert "-12.00 to -6.00 dB, -1.00 to +1.00" in report
-    assert "mix = {&quot;points&quot;: [[&quot;2.1&quot;, 0.0], [&quot;chorus&quot;, 0.5]]" in report
+    assert "&quot;points&quot;: [[&quot;2.1&quot;, 0.0], [&quot;chorus&quot;, 0.5]]" in report
 
 
 def test_stems_in_place_of_a_group_whose_gain_changes_say_that_they_are_not_the_mix(built):

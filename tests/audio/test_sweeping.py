@@ -207,3 +207,15 @@ def test_steps_of_a_grid_are_quarter_tones_decibels_or_a_sixteenth():
     assert steps(-3.0, 3.0, "decibels").tolist() == [-3.0, -2.0, -1.0, 0.0, 1.0, 2.0, 3.0]
     assert len(steps(0.0, 1.0, "linear")) == 17
     assert grid_of(Curve((0, 1), (0.0, 1.0), is_stepped=True), 65).tolist() == [0.0, 1.0]
+
+
+def own(blocks, stream, *, depth: float):
+    """Be an effect that nobody here knows."""
+    yield from (block * (1.0 - depth) for block in blocks)
+
+
+def test_an_effect_of_ones_own_needs_to_know_nothing_of_it(run):
+    parts = {"effects/own": "tests.audio.test_sweeping:own"}
+    out = run(noise, "own", {"depth": points([0.02, 0.2], [0.1, 0.9])}, parts=parts)
+    depth = np.interp(np.arange(FRAMES) / RATE, [0.02, 0.1], [0.2, 0.9])
+    np.testing.assert_allclose(out, noise * (1.0 - depth)[:, None], atol=1e-12)
