@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import sys
 import tomllib
 
 import pytest
 
+from stemtasks import plugins
 from stemtasks.action.check import check
 from stemtasks.action.pipeline import jobs_of
+from stemtasks.spec import parts, schema
 from stemtasks.spec.draft import draft_of
 from stemtasks.spec.reading import read_song
+from stemtasks.units import Automated
 from tests.spec.test_json_schema import refused
 from tests.spec.test_reading import GOOD, load, mistake
 
@@ -254,3 +258,14 @@ def test_a_draft_has_no_frequency_that_its_rate_has_not(tmp_path):
     assert lowpass.arguments["cutoff_hz"]["points"] == [[0.0, 400.0], [2.0, 9000.0], [4.0, 10_800.0]]
     assert bandpass.arguments["low_hz"]["sections"] == {"verse": 9000.0}
     assert bandpass.arguments["high_hz"] == 10_800.0
+
+
+@pytest.mark.parametrize("name", parts.ours("effects"))
+def test_what_an_effect_takes_as_curves_are_parameters_that_may_change(name):
+    drawn = schema.of("effects", name)
+    assert all(drawn.by_name[curve].is_a(Automated) for curve in drawn.curves)
+    assert drawn.curves == set(getattr(sys.modules[load_part(drawn.name)], "CURVES", ()))
+
+
+def load_part(name):
+    return plugins.load(parts.found("effects", name).reference).__module__
