@@ -963,6 +963,82 @@ SONGS = [
     ),
 ]
 
+CHANGING = HEAD + SECTIONS.replace("bars = 2", "bars = 0.5").replace("bars = 1", "fill = true") + TONE
+AUTOMATION = [
+    Case(
+        "neither points nor sections, or both",
+        CHANGING + 'gain_db = { points = [["verse", 0]], sections = { verse = 0 } }\n',
+        "give either 'points' or 'sections'",
+        {"give either 'points' or 'sections'": way(('points = [["verse", 0]], ', ""), read="'(sections)'")},
+    ),
+    Case(
+        "what is not for points",
+        CHANGING + 'gain_db = { points = [["verse", 0]], ramp_ms = 5 }\n',
+        'ramp_ms: is for sections and for curve = "step"',
+        {"leave it out": way((", ramp_ms = 5", ""))},
+    ),
+    Case(
+        "a point of one thing",
+        CHANGING + 'gain_db = { points = ["verse"] }\n',
+        "is no point",
+        {"write [place, value], such as ['chorus', 0.5]": way(('["verse"]', '[["verse", 0.5]]'))},
+    ),
+    Case(
+        "no points",
+        CHANGING + "gain_db = { points = [] }\n",
+        "is empty",
+        {"write [[place, value], ...]": way(("[] }", '[["verse", 0.5]] }'))},
+    ),
+    Case(
+        "points out of order",
+        CHANGING + 'gain_db = { points = [["end", 0], ["verse", -3]] }\n',
+        "does not come after 'end'",
+        {"put points in the order of the song": way(('["end", 0], ["verse", -3]', '["verse", -3], ["end", 0]'))},
+    ),
+    Case(
+        "a section without a value",
+        CHANGING + 'effects = [{ name = "lowpass", cutoff_hz = { sections = { verse = 900 } } }]\n',
+        "end has no value",
+        {
+            "name all sections, or give 'default'": way(
+                ("{ verse = 900 }", "{ verse = 900 }, {0} = 3000"), read="'(default)'"
+            ),
+        },
+    ),
+    Case(
+        "too much at once",
+        CHANGING
+        + 'effects = [{ name = "delay", beats = { points = [[0, 0.5], [1, 1]] }, mix = { points = [[0, 0], [1, 1]] }, '
+        "feedback = { points = [[0, 0.1], [1, 0.2]] } }]\n",
+        "all change along the song",
+        {"give the others one value": way(("{ points = [[0, 0.1], [1, 0.2]] }", "0.1"))},
+    ),
+    Case(
+        "a whole number that changes",
+        CHANGING + 'effects = [{ name = "lowpass", cutoff_hz = 900, order = { points = [[0, 2]] } }]\n',
+        "cannot change along the song",
+        {"give it one value: {}": way(("{ points = [[0, 2]] }", "2"))},
+    ),
+    Case(
+        "a fader that changes",
+        CHANGING + "[mix]\ngains_db.a = { points = [[0, -2], [1, 0]] }\n",
+        "a fader stays where it is",
+        {
+            "let {}.{}.gain_db change instead": way(
+                ("[mix]\ngains_db.a = { points = [[0, -2], [1, 0]] }\n", ""),
+                ("[stems.a]\n", "[stems.a]\n{0} = { points = [[0, -2], [1, 0]] }\n"),
+                read=r"let stems\.a\.(gain_db) change",
+            )
+        },
+    ),
+    Case(
+        "what mends and changes",
+        HEAD + FILE.format("take.wav") + 'mend = [{ name = "gain", gain_db = { points = [[0, -2], [1, 0]] } }]\n',
+        "where the stem has no place yet",
+        {"use effects": way(("mend =", "{0} ="), read="use (effects)")},
+    ),
+]
+
 PARTS = [
     Case(
         "bands crossed",
@@ -1682,6 +1758,7 @@ CASES = [
     *STRATEGIES,
     *SEAMS,
     *SONGS,
+    *AUTOMATION,
     *PARTS,
     *FILES,
     *COMMANDS,
@@ -1739,7 +1816,27 @@ OF_ALBUMS = "test_albums.py::test_without_a_loudness_the_songs_own_masters_are_c
 NAMED = "test_deliveries.py::test_a_format_of_ones_own_is_in_a_folder_once_it_names_its_files"
 PLACES = "test_positions.py::test_what_is_no_place_is_one_line_that_says_what_is_one"
 IN_A_FILE = "spec/test_edit_files.py::test_a_wrong_file_is_one_line_with_its_place"
+IMPORTED = "importing/test_ways_out.py::test_what_an_import_asks_for_helps"
+SESSIONS = "another program writes it"
 ELSEWHERE = {
+    "name the folder of your recordings: 'stemtasks import takes'": IMPORTED,
+    "name the folder of your recordings": IMPORTED,
+    "name the folder that it lies in": IMPORTED,
+    "name a folder that does": IMPORTED,
+    "name a folder of one song": "importing/test_ways_out.py::test_a_folder_of_a_thousand_songs_is_refused",
+    "give another name with --name": "importing/test_ways_out.py::test_a_name_that_is_taken_or_none_can_be_given",
+    "give one with --name": "importing/test_ways_out.py::test_a_name_that_is_taken_or_none_can_be_given",
+    "give another name": "importing/test_ways_out.py::test_a_name_that_is_taken_or_none_can_be_given",
+    "name one of them": (
+        "importing/test_dawproject.py::test_two_sessions_in_a_folder_are_asked_about_and_one_is_taken"
+    ),
+    "move it away": "importing/test_ways_out.py::test_audio_that_is_in_the_way_can_be_moved",
+    'mend = [{ name = "highpass", cutoff_hz = 10, phase = "zero" }] would take it out': (
+        "importing/test_ways_out.py::test_what_is_said_of_dc_takes_it_out"
+    ),
+    "change what is not right, and run 'doit'": "importing/test_ways_out.py::test_what_is_not_sure_can_be_made_so",
+    "take that away where it is right": "importing/test_ways_out.py::test_what_is_not_sure_can_be_made_so",
+    "read it, then run doit": "importing/test_builds.py::test_nine_tracks_and_their_mix_build_at_once",
     "write seconds, or text such as {}": PLACES,
     "write '1.1' for the song's start": PLACES,
     "leave one out": "test_groups.py::test_what_cannot_be_listened_to_is_one_line",
@@ -1806,6 +1903,13 @@ ELSEWHERE = {
 BY_HAND = "only who calls the stages without the build's tasks comes here: these make such files again by themselves"
 SYSTEM = "it is for the system, or who runs it, to change"
 OUTSIDE = {
+    "render it as a file of its own": SESSIONS,
+    "render it as a file": SESSIONS,
+    "render them as a file": SESSIONS,
+    "save it from Reaper as .rpp": SESSIONS,
+    "save the session again": SESSIONS,
+    "export the timeline itself": SESSIONS,
+    "export it as WAV or FLAC": "what cannot be read is to be exported as what can",
     "export it as WAV": "the recording is to be exported once more, as those of the other messages are",
     "separate what was joined": "as of what is joined in a WAV, which is followed",
     "have it wait for that{}": "the program is to be changed",
