@@ -32,23 +32,29 @@ def true_peak_dbtp(samples, rate):
     return 20 * np.log10(max(pyebur128.get_true_peak(state, channel) for channel in range(samples.shape[1])))
 
 
-def windows_lufs(samples, rate, hop):
-    """Return momentary and short-term loudness after each ``hop`` frames; NaN before a window has passed."""
+def windows_lufs(samples, rate, hop, momentary=True, short_term=True):
+    """Return momentary and short-term loudness after each ``hop`` frames; NaN before that, or unasked."""
     state = pyebur128.R128State(samples.shape[1], rate, MODE.MODE_S | MODE.MODE_M)
     second = (rate + 5) // 10 * 10
     found = []
     for stop in range(hop, len(samples) + 1, hop):
         part = np.ascontiguousarray(samples[stop - hop : stop], dtype=np.float64)
         state.add_frames(part.ravel(), len(part))
-        momentary = pyebur128.get_loudness_momentary(state) if 10 * stop >= 4 * second else np.nan
-        found.append((momentary, pyebur128.get_loudness_shortterm(state) if stop >= 3 * second else np.nan))
+        found.append(
+            (
+                pyebur128.get_loudness_momentary(state) if momentary and 10 * stop >= 4 * second else np.nan,
+                pyebur128.get_loudness_shortterm(state) if short_term and stop >= 3 * second else np.nan,
+            )
+        )
     return np.array(found).T
 
 
 def max_windows_lufs(samples, rate):
     """Return the loudest momentary loudness, looked at every 10 ms, and the loudest short-term, every 100 ms."""
     step = (rate + 5) // 10
-    return np.nanmax(windows_lufs(samples, rate, step // 10)[0]), np.nanmax(windows_lufs(samples, rate, step)[1])
+    momentary, _ = windows_lufs(samples, rate, step // 10, short_term=False)
+    _, short_term = windows_lufs(samples, rate, step, momentary=False)
+    return np.nanmax(momentary), np.nanmax(short_term)
 
 
 def sines(segments, rate=48_000, frequency_hz=1000.0):

@@ -44,7 +44,8 @@ def band_limited(samples, share=0.45):
 def long_dbtp(samples, taps=64):
     """Return what a meter of so many taps a phase reads."""
     filters = 8 * scipy.signal.firwin(8 * taps + 1, 1 / 8, window=("kaiser", 9.0))
-    return 20 * np.log10(np.abs(scipy.signal.upfirdn(filters, samples, 8, axis=0)).max())
+    phases = (scipy.signal.oaconvolve(samples, filters[phase::8, None], axes=0) for phase in range(8))
+    return 20 * np.log10(max(np.abs(phase).max() for phase in phases))
 
 
 def soxr_dbtp(samples, rate):
