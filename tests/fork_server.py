@@ -74,9 +74,8 @@ def look_at_sources() -> None:
         for name in parts.ours(kind):
             schema.of(kind, name)
     # what is so in this folder, and with what is installed beside it
-    for found in (parts._of_project, parts._installed, parts.names, sources._is_local, sources._places, sources._home):
-        if hasattr(found, "cache_clear"):
-            found.cache_clear()
+    for found in (parts._of_project, parts._installed, parts.names, sources._is_local, sources._home):
+        found.cache_clear()
 
 
 def serve(orders: socket.socket) -> dict[str, Any]:
@@ -138,7 +137,6 @@ def become(order: dict[str, Any]) -> None:
     sys.argv = [order["how"], *order["arguments"]]
     sys.path[:0] = [os.getcwd() if order["how"] == "-m" else "", *order["path"]]
     sys.modules["__main__"] = ModuleType("__main__")
-    sys.modules["__main__"].__annotations__ = {}
     note.FOLDERS_OF_IMPORTS = tuple(sys.path)
     seen.BEGUN_NS = time.monotonic_ns()
     task.PROCESS = os.getpid()

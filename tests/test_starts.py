@@ -18,7 +18,8 @@ import os, signal, sys, threading
 from stemtasks.commands import note, task
 import json
 print(json.dumps([
-    sys.argv, sys.path, note.folders_of_imports(), os.getcwd(), dict(os.environ), __name__, sorted(globals()),
+    sys.argv, sys.path, note.folders_of_imports(), os.getcwd(), dict(os.environ), __name__,
+    sorted(name for name in globals() if not name.startswith("__")),
     task.PROCESS == os.getpid(), os.getsid(0) == os.getpid(), oct(os.umask(0)), sorted(os.listdir("/proc/self/fd")),
     [str(signal.getsignal(number)) for number in range(1, 20)], threading.active_count(), sys.stdin.read(),
     [[each.encoding, each.errors, each.line_buffering, each.name, each.isatty()] for each in (sys.stdout, sys.stderr)],
