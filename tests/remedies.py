@@ -896,14 +896,36 @@ SONGS = [
     Case(
         "neither file nor duration",
         (HEAD + TONE).replace("duration = 2\n", ""),
-        "give either 'file' or 'duration'",
-        {"give either 'file' or 'duration'": way(("[reference]\n", "[reference]\n{0} = 2\n"), read="'(duration)'")},
+        "give one of 'file', 'duration' or 'stem'",
+        {
+            "give one of 'file', 'duration' or 'stem'": way(
+                ("[reference]\n", "[reference]\n{0} = 2\n"), read="'(duration)'"
+            )
+        },
     ),
     Case(
         "both file and duration",
         (HEAD + TONE).replace("duration = 2\n", 'duration = 2\nfile = "take.wav"\n'),
-        "give either 'file' or 'duration'",
-        {"give either 'file' or 'duration'": way(("duration = 2\n", ""))},
+        "give one of 'file', 'duration' or 'stem'",
+        {"give one of 'file', 'duration' or 'stem'": way(("duration = 2\n", ""))},
+    ),
+    Case(
+        "as long as what is as long as the song",
+        (HEAD + TONE).replace("duration = 2\n", 'stem = "a"\n'),
+        "'a' is as long as the song",
+        {
+            "name a recording": way((TONE, FILE.format("take.wav"))),
+            "give 'duration' instead": way(('stem = "a"\n', "{0} = 2\n"), read="give '(duration)' instead"),
+        },
+    ),
+    Case(
+        "a table twice",
+        HEAD + TONE + "[mix]\n[mix]\n",
+        "is not TOML",
+        {
+            "write one of them": way(("[mix]\n[mix]\n", "[mix]\n")),
+            "[[{}]] for each where it is a list": way(("[mix]\n[mix]\n", "[mix]\n")),
+        },
     ),
     Case(
         "a stem named as what failed",
@@ -1819,6 +1841,7 @@ IN_A_FILE = "spec/test_edit_files.py::test_a_wrong_file_is_one_line_with_its_pla
 IMPORTED = "importing/test_ways_out.py::test_what_an_import_asks_for_helps"
 SESSIONS = "another program writes it"
 ELSEWHERE = {
+    "name mix:SONG": "test_groups.py::test_what_cannot_be_listened_to_is_one_line",
     "name the folder of your recordings: 'stemtasks import takes'": IMPORTED,
     "name the folder of your recordings": IMPORTED,
     "name the folder that it lies in": IMPORTED,

@@ -74,6 +74,11 @@ def check_ways(song: Song, mistakes: Mistakes) -> None:
                     also = f"in group '{inside[name]}' too; keep it in one"
                 mistakes.append(f"{where}.stems[{index}]: {shown(name)} is {also}")
             inside.setdefault(name, group.name)
+    for strip in song.strips:
+        sent = [send.to for send in strip.sends]
+        for index, name in enumerate(sent):
+            if name in sent[:index]:
+                mistakes.append(f"{song.table_of(strip)}.send[{index}].to: {shown(name)} is there twice; remove one")
     for where, name, what in _named(song):
         known = {"group": groups, "stem": stems}.get(what, strips)
         if name not in known:

@@ -159,9 +159,16 @@ class Song:
 
     @cached_property
     def mixed(self) -> tuple[Stem | Group, ...]:
-        """Return what the mix sums: the stems and groups that are in no group."""
-        inside = {name for group in self.groups for name in group.table.stems}
-        return tuple(strip for strip in self.strips if strip.name not in inside)
+        """Return what the mix sums: the stems and groups that are in no group, a group where its first stem stands."""
+        inside = {name: group.name for group in self.groups for name in group.table.stems}
+        places: dict[str, int] = {}
+        for place, stem in enumerate(self.stems):
+            name = stem.name
+            while name in inside:
+                name = inside[name]
+            places.setdefault(name, place)
+        outer = (strip for strip in self.strips if strip.name not in inside)
+        return tuple(sorted(outer, key=lambda strip: places.get(strip.name, len(self.stems))))
 
     def handed(self, groups: bool) -> tuple[Stem | Group, ...]:
         """Return what together is the mix, delivered or withheld: groups in place of their stems, or the stems."""

@@ -88,7 +88,7 @@ class SongTable:
 
 @dataclass(frozen=True)
 class ReferenceTable:
-    """Where the target duration comes from: a file, or a duration.
+    """Where the target duration comes from: a file, a duration, or a stem.
 
     Attributes
     ----------
@@ -96,6 +96,8 @@ class ReferenceTable:
         A recording whose duration is the target.
     duration
         The target where there is no file.
+    stem
+        The stem whose own length is the target: an edited recording, a whole take.
     min_duration
         The file must not be shorter.
     sample_rate
@@ -106,6 +108,7 @@ class ReferenceTable:
 
     file: File | None = None
     duration: OwnLength | None = None
+    stem: Name | None = None
     min_duration: OwnLength | None = None
     sample_rate: Annotated[int, Range(1, 768_000, "Hz")] | None = None
     channels: Annotated[int, Range(1, 64)] | None = None
