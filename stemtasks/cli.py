@@ -1,9 +1,8 @@
-"""The ``stemtasks`` command: begin a song, read what a spec may say, try parts, and look after the cache."""
+"""The ``stemtasks`` command: begin or import a song, read what a spec may say, try parts, look after the cache."""
 
 from __future__ import annotations
 
 import argparse
-import contextlib
 import os
 import sys
 import textwrap
@@ -11,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from stemtasks.cache.settings import CacheTable
-from stemtasks.commands import cache, check, laws
+from stemtasks.commands import beginning, cache, check, importing, laws
 from stemtasks.errors import SpecError, StemtasksError
 from stemtasks.spec import json_schema, parts, schema
 from stemtasks.spec.reading import check_name
@@ -19,9 +18,6 @@ from stemtasks.spec.tables import ALBUM_TABLES, LISTED, NAMED, TABLES
 from stemtasks.version import __version__
 from stemtasks.watch import command as watch
 
-TEMPLATE = Path(__file__).parent / "template"
-SCHEMA = "song.schema.json"
-"""Beside the spec, which names it in its first line: editors read it, and nothing of ours does."""
 DESCRIPTION = "Make-style incremental builds for audio; doit builds, this begins songs and looks after them."
 
 
@@ -58,6 +54,7 @@ def _parser() -> argparse.ArgumentParser:
     new = commands.add_parser("new", help="make a folder with a song to start from")
     new.add_argument("folder", help="the folder to make; its name becomes the song's")
     new.set_defaults(run=_new)
+    importing.add_to(commands)
     shown = commands.add_parser("schema", help="show what a spec may say: tables, generators, strategies, effects")
     shown.add_argument("name", nargs="?", help="only this kind (effects ...), table (song ...) or name (delay ...)")
     shown.add_argument("--json", action="store_true", help="print a JSON Schema for editors: of a song, or of 'album'")
@@ -76,26 +73,16 @@ def _new(parsed: argparse.Namespace) -> None:
     folder = Path(parsed.folder)
     name = folder.resolve().name
     check_name(name, str(folder))
-    files = {
-        "dodo.py": (TEMPLATE / "dodo.py").read_text(encoding="utf-8"),
-        f"spec/{name}.toml": (TEMPLATE / "song.toml").read_text(encoding="utf-8").replace("My Song", _title(name)),
-        ".gitignore": "build/\n__pycache__/\n",
-    }
+    text = (beginning.TEMPLATE / "song.toml").read_text(encoding="utf-8").replace("My Song", _title(name))
     try:
         if folder.is_dir() and (there := sorted(os.listdir(folder))):
             raise SpecError(
                 f"{folder}: is a folder with files in it ({', '.join(there[:3])}{' ...' if len(there) > 3 else ''}); "
                 "name one that is not there yet, or write another song into spec/ of a project that is"
             )
-        folder.mkdir(parents=True, exist_ok=True)
-        with contextlib.chdir(folder):  # whose parts it has: none yet
-            files[f"spec/{SCHEMA}"] = json_schema.as_json()
-        for file, text in files.items():
-            path = folder / file
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(text, encoding="utf-8")
     except OSError as error:
-        raise SpecError(f"{error.filename}: cannot be written ({error.strerror})") from None
+        raise SpecError(f"{error.filename}: cannot be read ({error.strerror})") from None
+    beginning.begin(folder, {name: text})
     print(f"{folder}: a song of its own, described in {folder / 'spec' / f'{name}.toml'}")
     print(f"next: cd {folder} && doit")
 
@@ -135,11 +122,19 @@ def _header(table: str) -> str:
 def _lines(header: str, drawn: schema.Schema) -> Iterator[str]:
     yield f"{header}: {drawn.doc}"
     for parameter in drawn.parameters:
-        default = "required" if parameter.default is schema.NO_DEFAULT else _toml(parameter.default)
-        yield f"  {parameter.name}  ({schema.describe(parameter.annotation)}; {default})"
-        if parameter.doc:
-            yield textwrap.fill(parameter.doc, 100, initial_indent="      ", subsequent_indent="      ")
+        yield from _described(parameter, 2)
     yield ""
+
+
+def _described(parameter: schema.Parameter, margin: int) -> Iterator[str]:
+    """Yield what a parameter is, and the keys of the tables in its list."""
+    default = "required" if parameter.default is schema.NO_DEFAULT else _toml(parameter.default)
+    yield f"{' ' * margin}{parameter.name}  ({schema.describe(parameter.annotation)}; {default})"
+    if parameter.doc:
+        space = " " * (margin + 4)
+        yield textwrap.fill(parameter.doc, 94 + len(space), initial_indent=space, subsequent_indent=space)
+    for inner in parameter.entries.parameters if parameter.entries else ():
+        yield from _described(inner, margin + 4)
 
 
 def _toml(value: object) -> str:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Hashable, Iterable
+from typing import TypeVar
+
+Name = TypeVar("Name", bound=Hashable)
 
 
-def circle_in(names: Iterable[str], needed: Callable[[str], Iterable[str]]) -> list[str]:
+def circle_in(names: Iterable[Name], needed: Callable[[Name], Iterable[Name]]) -> list[Name]:
     """Return names each of which needs the next, the last being the first again; nothing where there are none."""
-    done: set[str] = set()
+    done: set[Name] = set()
     for start in names:
         way, ahead = [start], [iter(needed(start))]
         while way:

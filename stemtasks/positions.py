@@ -17,6 +17,7 @@ _LENGTH = (
 )
 LENGTH = re.compile(_LENGTH, re.ASCII)
 BAR_AND_BEAT = re.compile(r"(\d{1,6})\.(\d{1,4})(?:\.(\d{1,12}))?", re.ASCII)
+PLAIN_POSITION = re.compile(rf"{_LENGTH}|{BAR_AND_BEAT.pattern}", re.ASCII)
 OFFSET = re.compile(rf"(?P<place>.*\S)\s+(?P<sign>[+-])\s+(?P<length>{_LENGTH})", re.ASCII | re.DOTALL)
 TURN = re.compile(r"(.+)#([1-9]\d{0,5})", re.ASCII | re.DOTALL)
 END = ".end"

@@ -15,10 +15,10 @@ import difflib
 import re
 import string
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from stemtasks.errors import shown
-from stemtasks.positions import BAR_AND_BEAT, LENGTHS, PLAIN_POSITIONS, POSITIONS, SECTIONS, Known, length_in
+from stemtasks.positions import LENGTHS, PLAIN_POSITION, PLAIN_POSITIONS, POSITIONS, SECTIONS, Known, length_in
 
 NOTE = re.compile(r"([A-Ga-g])([#b]{0,2})(-1|[0-9])")
 VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
@@ -191,6 +191,25 @@ class PartName:
 
 
 @dataclass(frozen=True)
+class StemName:
+    """Another stem of the song, whose aligned file the stage reads; its name is not part of the key."""
+
+    def __str__(self) -> str:
+        return "the name of a stem"
+
+
+@dataclass(frozen=True)
+class Entries:
+    """A list of tables with the keys of a dataclass, named ``module:Class``, which may have a function ``problem``.
+
+    Its files are inputs by their place in the list (``clips/0/file``), and are paths of real files at run time. A field
+    that ends in ``_`` is a key that Python has as a word of its own (``from_``).
+    """
+
+    table: str
+
+
+@dataclass(frozen=True)
 class Place:
     """A place on the song's timeline: seconds, 'm:ss.mmm', a bar and a beat, or a section."""
 
@@ -204,8 +223,7 @@ class Place:
         if isinstance(value, str):
             if self.or_section:
                 return known.no_position(value)
-            is_place = length_in(value) is not None or BAR_AND_BEAT.fullmatch(value.strip())
-            return None if is_place else f"{shown(value)} is no time: {self}"
+            return None if PLAIN_POSITION.fullmatch(value.strip()) else f"{shown(value)} is no time: {self}"
         return None if 0 <= value <= 86_400 else f"{value:g} s is outside 0 to 86400 s (a day)"
 
 
@@ -217,6 +235,14 @@ TimeMs = Annotated[float, Range(0.0, 60_000.0, "ms")]
 EnvelopeMs = Annotated[float, Range(0.0, 20_000.0, "ms")]
 OverlapMs = Annotated[float, Range(0.0, 10_000.0, "ms")]
 Seconds = Annotated[float, Range(0.0, 86_400.0, "s")]
+AttackMs = Annotated[float, Range(0.0, 1000.0, "ms")]
+ReleaseMs = Annotated[float, Range(1.0, 10_000.0, "ms")]
+HoldMs = Annotated[float, Range(0.0, 5000.0, "ms")]
+LookaheadMs = Annotated[float, Range(0.0, 50.0, "ms")]
+RmsMs = Annotated[float, Range(0.1, 1000.0, "ms")]
+Ratio = Annotated[float, Range(1.0, 100.0)]
+KneeDb = Annotated[float, Range(0.0, 48.0, "dB")]
+RangeDb = Annotated[float, Range(0.0, 144.0, "dB")]
 Beats = Annotated[float, Range(0.0, 100_000.0, "beats")]
 Fraction = Annotated[float, Range(0.0, 1.0)]
 Pan = Annotated[float, Range(-1.0, 1.0, "(left to right)")]
@@ -230,9 +256,18 @@ Files = Annotated[list[Annotated[str, Longest(4096)]], InputPath(), Longest(1000
 Arguments = Annotated[list[Annotated[str, Longest(10_000)]], Longest(1000, "arguments")]
 Patterns = Annotated[dict[str, Any], Longest(1000, "patterns")]
 Variables = Annotated[list[Annotated[str, Longest(200)]], VariableName(), Longest(1000, "variables")]
+RateHz = Annotated[float, Range(0.001, 40.0, "Hz")]
+PeriodBeats = Annotated[float, Range(0.03125, 1024.0, "beats")]
+Degrees = Annotated[float, Range(0.0, 360.0, "degrees")]
+Feedback = Annotated[float, Range(-0.95, 0.95)]
 Note = Annotated[str, NoteName()]
 OwnLength = Annotated[float | str, Duration()]
 Length = Annotated[float | str, Duration(or_section=True)]
 Position = Annotated[float | str, Place()]
 PlainPosition = Annotated[float | str, Place(or_section=False)]
 Sidechain = Annotated[str, PartName(), Longest(200)]
+AlignedStem = Annotated[str, StemName(), Longest(200)]
+Entry = Annotated[dict[str, Any], Longest(100, "keys")]
+Clips = Annotated[list[Entry], Longest(10_000, "clips"), Entries("stemtasks.spec.clip_tables:ClipTable")]
+Edits = Annotated[list[Entry], Longest(10_000, "edits"), Entries("stemtasks.spec.clip_tables:EditTable")]
+FadeCurve = Literal["smooth", "linear", "equal_power", "exponential"]

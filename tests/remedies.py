@@ -121,6 +121,7 @@ RECORDINGS: dict[str, np.ndarray | Callable[[Path], None]] = {
     "miscounted.wav": changed("take.wav", lambda whole: whole.replace(*(struct.pack("<I", n) for n in (64_000, 600)))),
     "text.wav": lambda path: path.write_text("no audio"),
     "bare.snd": lambda path: path.write_bytes(bytes(4000)),
+    "ages.wav": noise(31),
     "short.wav": noise(1),
     "long.wav": noise(3),
     "hit.wav": noise(0.2),
@@ -150,6 +151,7 @@ RECORDINGS: dict[str, np.ndarray | Callable[[Path], None]] = {
     "above.wav": channels(3, 0x7000),
     "ambisonic.wav": channels(4, ambisonic=True),
     "stereo.wav": channels(2),
+    "wide.wav": 0.7 * noise(2, seed=3)[:, None] + noise(2, seed=4)[:, None] * [1, -1],
     "ref.wav": REFERENCE,
     "late.wav": np.concatenate([noise(0.04, 0.1, 9), REFERENCE])[: len(REFERENCE)],
     "drifting.wav": np.interp(np.arange(len(REFERENCE)) * (1 - 2e-4), np.arange(len(REFERENCE)), REFERENCE),
@@ -219,6 +221,15 @@ def file(name: str, *lines: str) -> str:
 
 
 LIMITS = [
+    Case(
+        "sides that cancel",
+        HEAD.replace("channels = 1", "channels = 2") + FILE.format("wide.wav") + "[verify]\nstereo_correlation = 0\n",
+        "its left and right correlate by -0.3",
+        {
+            'narrow it with effects = [{ name = "width", width = 0.5 }]': more("{0}", r"it with (effects = .*?), or"),
+            "allow it with verify.{}": way(("stereo_correlation = 0", "{0} = -1"), read=r"verify\.(\w+)"),
+        },
+    ),
     Case(
         "DC",
         file("dc.wav"),
@@ -724,7 +735,76 @@ AS_WRITTEN = [
 ]
 
 SECTIONS = '[[sections]]\nname = "verse"\nbars = 2\n[[sections]]\nname = "end"\nbars = 1\n'
+STARTS = '[[sections]]\nname = "a"\nbeats = 1\n[[sections]]\nname = "b"\nstart = 1.0\n'
+GROUPS = '[stems.b]\ngenerator = "tone"\n[groups.x]\nstems = ["a"]\n[groups.y]\nstems = ["b"]\n'
 SONGS = [
+    Case(
+        "sections apart",
+        HEAD + STARTS + TONE,
+        "section 'b' starts at 0:01.000, 'a' before it ends at 0:00.500",
+        {
+            "give one section the time between": way(("beats = 1", "beats = 2")),
+            "correct the start": way(("start = 1.0", "start = 0.5")),
+        },
+    ),
+    Case(
+        "a section that starts behind the song",
+        HEAD + STARTS.replace("beats = 1", "start = 0").replace("1.0", "3.0") + TONE,
+        "which is not between",
+        {"correct the start": way(("start = 3.0", "start = 1.0"))},
+    ),
+    Case(
+        "a section without an end",
+        HEAD + STARTS.replace("beats = 1", "start = 0").replace("start = 1.0", "fill = true") + TONE,
+        "section 'b': give it a start",
+        {
+            "give it a start": way(("fill = true", "start = 1.0")),
+            "the section before it a length": way(("start = 0", "beats = 2"), ("fill = true", "start = 1.0")),
+        },
+    ),
+    Case(
+        "a last section that does not reach the end",
+        HEAD + STARTS.replace("beats = 1", "beats = 2") + "bars = 0.25\n" + TONE,
+        "section 'b' ends at 0:01.500",
+        {
+            "change its length": way(("bars = 0.25", "beats = 2")),
+            "give it a start instead": way(("bars = 0.25\n", "")),
+        },
+    ),
+    Case(
+        "in two groups",
+        HEAD + TONE + GROUPS.replace('["b"]', '["a", "b"]'),
+        "'a' is in group 'x' too",
+        {"keep it in one": way(('["a", "b"]', '["b"]'), ('stems = ["a"]\n', 'stems = ["a"]\nsend = { to = "y" }\n'))},
+    ),
+    Case(
+        "twice in a group",
+        HEAD + TONE + GROUPS.replace('["b"]', '["b", "b"]'),
+        "'b' is there twice",
+        {"remove one": way(('["b", "b"]', '["b"]'))},
+    ),
+    Case(
+        "a group called as a stem",
+        HEAD + TONE + GROUPS.replace("groups.x", "groups.a"),
+        "a stem has the name 'a' too",
+        {"rename one": way(("groups.a", "groups.x"))},
+    ),
+    Case(
+        "a group of nothing",
+        HEAD + TONE + GROUPS + "[groups.z]\n",
+        "it has no sound",
+        {
+            "give it stems": way(("[groups.z]\n", '[groups.z]\nstems = ["x"]\n')),
+            "send something to it": way(("[groups.x]\n", '[groups.x]\nsend = { to = "z" }\n')),
+            "remove it": way(("[groups.z]\n", "")),
+        },
+    ),
+    Case(
+        "a group of itself",
+        HEAD + TONE + GROUPS.replace('["b"]', '["b", "x"]\nsend = { to = "x" }'),
+        "it is made of itself",
+        {"take out one of these ways": way(('\nsend = { to = "x" }', ""))},
+    ),
     Case(
         "sections that do not fill the target",
         HEAD + SECTIONS + TONE,
@@ -753,11 +833,21 @@ SONGS = [
         {"'fill = true'": way(('name = "end"\nfill = true', 'name = "end"\nbeats = 1'))},
     ),
     Case(
-        "a section without a length",
-        HEAD + SECTIONS.replace("bars = 2\n", "") + TONE,
+        "a section of two lengths",
+        HEAD + SECTIONS.replace("bars = 2\n", "bars = 0.5\nbeats = 3\n").replace("bars = 1", "beats = 1") + TONE,
         "give one of 'bars', 'beats' or 'fill = true'",
         {
             "give one of 'bars', 'beats' or 'fill = true'": way(
+                ("bars = 0.5\nbeats = 3\n", "{0}\n"), read="'(fill = true)'"
+            )
+        },
+    ),
+    Case(
+        "a section without a length",
+        HEAD + SECTIONS.replace("bars = 2\n", "") + TONE,
+        "give 'bars', 'beats', 'start' or 'fill = true'",
+        {
+            "give 'bars', 'beats', 'start' or 'fill = true'": way(
                 ('name = "verse"\n', 'name = "verse"\n{0}\n'), ("bars = 1", "beats = 1"), read="'(fill = true)'"
             )
         },
@@ -899,6 +989,53 @@ PARTS = [
         "pan in mono", HEAD + TONE + "pan = 0.5\n", "needs a stereo song", {"leave pan out": way(("pan = 0.5\n", ""))}
     ),
     Case(
+        "an auto-pan in mono",
+        HEAD + TONE + 'effects = [{ name = "auto_pan" }]\n',
+        "auto_pan: needs 2 channels",
+        {"leave the effect out": way(('effects = [{ name = "auto_pan" }]\n', ""))},
+    ),
+    Case(
+        "a sweep from above to below",
+        HEAD + TONE + 'effects = [{ name = "phaser", low_hz = 900, high_hz = 200 }]\n',
+        "is above high_hz",
+        {"swap them": way(("low_hz = 900, high_hz = 200", "low_hz = 200, high_hz = 900"))},
+    ),
+    Case(
+        "a period in beats without a tempo",
+        (HEAD + TONE + 'effects = [{ name = "tremolo", rate_beats = 1 }]\n').replace(*NO_TEMPO),
+        "rate_beats needs the song's bpm",
+        {
+            "set it": way(("[song]\n", "[song]\nbpm = 100\n")),
+            "give rate_hz": way(("rate_beats = 1", "{0} = 2"), read="give (rate_hz)"),
+        },
+    ),
+    Case(
+        "a period that is too short",
+        HEAD + TONE + 'effects = [{ name = "chorus", rate_beats = 0.04 }]\n',
+        "at most 40 Hz is allowed",
+        {"raise rate_beats": way(("rate_beats = 0.04", "rate_beats = 0.05"))},
+    ),
+    Case(
+        "a rate said twice",
+        HEAD + TONE + 'effects = [{ name = "flanger", rate_beats = 1, rate_hz = 3 }]\n',
+        "give either rate_hz or rate_beats",
+        {"give either rate_hz or rate_beats, found both": way((", rate_hz = 3", ""))},
+    ),
+    *(
+        Case(
+            f"an impulse response that is none: {name}",
+            HEAD + TONE + f'effects = [{{ name = "convolution", file = "{name}" }}]\n',
+            said,
+            {words: way((name, "hit.wav"))},
+        )
+        for name, said, words in (
+            ("nine.wav", "an impulse response of 9 channels", "export it with one of these"),
+            ("ages.wav", "at most 30 s can be kept in memory", "export it shorter"),
+            ("silent.wav", "an impulse response that is silent", "export it again"),
+            ("nan.wav", "an impulse response with samples that are NaN", "export it again"),
+        )
+    ),
+    Case(
         "a delay in beats without a tempo",
         (HEAD + TONE + 'effects = [{ name = "delay", beats = 1 }]\n').replace(*NO_TEMPO),
         "beats needs the song's bpm",
@@ -924,6 +1061,30 @@ PARTS = [
         HEAD + TONE + 'effects = [{ name = "delay", beats = 1, time_ms = 3 }]\n',
         "give either beats or time_ms",
         {"give either beats or time_ms, found {}": way((", time_ms = 3", ""))},
+    ),
+    Case(
+        "a side-chain that two filters leave nothing of",
+        HEAD + TONE + 'effects = [{ name = "compressor", sidechain_highpass_hz = 900, sidechain_lowpass_hz = 200 }]\n',
+        "so that nothing is left to listen to",
+        {"lower the one or raise the other": way(("sidechain_highpass_hz = 900", "sidechain_highpass_hz = 90"))},
+    ),
+    Case(
+        "a de-esser's band that the sample rate does not have",
+        HEAD + TONE + 'effects = [{ name = "deesser" }]\n',
+        "frequency_hz 5500 is not below half the sample rate",
+        {"lower it": way(('"deesser"', '"deesser", frequency_hz = 3000'))},
+    ),
+    Case(
+        "crossovers that do not rise",
+        HEAD + TONE + 'effects = [{ name = "multiband_compressor", crossovers_hz = [900, 200] }]\n',
+        "crossovers_hz: found 900, 200",
+        {"give one to three that rise": way(("[900, 200]", "[200, 900]"))},
+    ),
+    Case(
+        "values of bands that there are not",
+        HEAD + TONE + 'effects = [{ name = "multiband_compressor", ratios = [2, 3] }]\n',
+        "ratios: has 2 values for 3 bands",
+        {"give one for all, or {}": way(("[2, 3]", "[2, 3, 4]"))},
     ),
     Case(
         "drums without a tempo",
@@ -1398,6 +1559,124 @@ DELIVERIES = [
     ),
 ]
 
+CLIPS = HEAD + '[stems.a]\ngenerator = "clips"\nclips = [{}]\n'
+EDITED = HEAD + '[stems.a]\ngenerator = "edited"\nfile = "take.wav"\nedits = [{}]\n'
+
+
+def clip(name: str, *lines: str) -> str:
+    return CLIPS.replace("{}", ", ".join([f'{{ file = "{name}"', *lines]) + " }")
+
+
+def edit(*edits: str) -> str:
+    return EDITED.replace("{}", ", ".join(edits))
+
+
+PIECES = [
+    Case(
+        "no clip",
+        CLIPS.replace("{}", ""),
+        "clips: there is none",
+        {"give at least one": way(("[]", '[{ file = "take.wav" }]'))},
+    ),
+    Case(
+        "a clip of nothing",
+        CLIPS.replace("{}", "{ at = 0 }"),
+        "a.clips[0]: give either",
+        {"give either 'file' or 'stem', which is what it is a piece of": way(("at = 0", 'file = "take.wav"'))},
+    ),
+    Case(
+        "a clip that begins behind its recording",
+        clip("take.wav", "from = 3"),
+        "clips[0].from: 0:03.000 is not in it",
+        {"begin before its end": way(("from = 3", "from = 1"))},
+    ),
+    Case(
+        "a clip that is longer than its recording",
+        clip("take.wav", "from = 1", "length = 2"),
+        "clips[0].length: it would end at",
+        {"take less": way(("length = 2", "length = 1")), "or leave it out": way((", length = 2", ""))},
+    ),
+    Case(
+        "a clip without a frame",
+        clip("take.wav", "length = 0"),
+        "clips[0].length: is less than a frame",
+        {"leave it out to take all": way((", length = 0", ""))},
+    ),
+    Case(
+        "a clip that ends before it begins",
+        clip("take.wav", "at = 1", "repeat_until = 0.5"),
+        "clips[0].repeat_until: 0:00.500 is not after its start",
+        {"give a later place": way(("0.5", "1.5"))},
+    ),
+    Case(
+        "a fade that is longer than its clip",
+        clip("take.wav", "fade_in = 3"),
+        "clips[0].fade_in: is longer than the clip",
+        {"give at most its length": way(("fade_in = 3", "fade_in = 2"))},
+    ),
+    Case(
+        "a clip behind the stem's duration",
+        clip("take.wav") + "duration = 1\n",
+        "clips[0]: it ends at 0:02.000, after the stem's duration",
+        {
+            "take less of it": way(('take.wav"', 'take.wav", length = 1')),
+            "give a longer duration": way(("duration = 1\n", "duration = 2\n")),
+        },
+    ),
+    Case(
+        "a clip with what is no number",
+        clip("nan.wav"),
+        "is NaN or infinite",
+        {"take another part of it": way(('nan.wav"', 'nan.wav", length = 2'))},
+    ),
+    Case(
+        "a join that jumps",
+        clip("odd.wav", 'length = 0.50125 }, { file = "odd.wav"', "from = 0.00125") + "overlap_ms = 0\n",
+        "at the join at 0.501 s the waveform jumps",
+        {
+            "give a longer overlap_ms": way(("overlap_ms = 0", "overlap_ms = 20")),
+            "or join it elsewhere": way(("from = 0.00125", "from = 0.50125")),
+            "allow it with verify.{}": allowed("{0} = 100"),
+        },
+    ),
+    Case(
+        "an edit behind the recording",
+        edit('{ do = "cut", from = 1, to = 3 }'),
+        "edits[0].to: 0:03.000 is not in it",
+        {"give a time in it": way(("to = 3", "to = 1.5"))},
+    ),
+    Case(
+        "an edit of nothing",
+        edit('{ do = "silence", from = 1, to = 1 }'),
+        "edits[0].to: 0:01.000 is not after its start",
+        {"give a later time": way(("to = 1", "to = 1.5"))},
+    ),
+    Case(
+        "a copy of more than there is",
+        edit('{ do = "replace", from = 0, to = 1, with = 1.5 }'),
+        "edits[0].with: the copy would end at 0:02.500",
+        {"begin it earlier": way(("1.5", "1"))},
+    ),
+    Case(
+        "edits over each other",
+        edit('{ do = "cut", from = 0, to = 1 }', '{ do = "reverse", from = 0.5, to = 1.5 }'),
+        "edits[1]: it begins at 0:00.500, inside edits[0]",
+        {"have them not overlap": way(("from = 0.5", "from = 1"))},
+    ),
+    Case(
+        "an insert inside an edit",
+        edit('{ do = "reverse", from = 0, to = 1 }', '{ do = "insert", at = 0.5, from = 1, to = 1.5 }'),
+        "edits[1].at: 0:00.500 lies inside edits[0]",
+        {"put it at one of its ends": way(("at = 0.5", "at = 1"))},
+    ),
+    Case(
+        "a cut of all",
+        edit('{ do = "cut", from = 0, to = 2 }'),
+        "edits: they cut all of the recording",
+        {"leave some of it": way(("to = 2", "to = 1"))},
+    ),
+]
+
 CASES = [
     *(replace(case, last="archive") for case in (*LIMITS, *IN_TIME, *AS_WRITTEN)),
     *STRATEGIES,
@@ -1407,6 +1686,7 @@ CASES = [
     *FILES,
     *COMMANDS,
     *DELIVERIES,
+    *PIECES,
 ]
 
 TYPED = (
@@ -1457,7 +1737,36 @@ TYPED = (
 IN_ALBUMS = "spec/test_albums.py::test_a_mistake_is_one_line_and_what_it_says_mends_it"
 OF_ALBUMS = "test_albums.py::test_without_a_loudness_the_songs_own_masters_are_checked_and_too_far_apart_is_one_line"
 NAMED = "test_deliveries.py::test_a_format_of_ones_own_is_in_a_folder_once_it_names_its_files"
+PLACES = "test_positions.py::test_what_is_no_place_is_one_line_that_says_what_is_one"
+IN_A_FILE = "spec/test_edit_files.py::test_a_wrong_file_is_one_line_with_its_place"
+IMPORTED = "importing/test_ways_out.py::test_what_an_import_asks_for_helps"
+SESSIONS = "another program writes it"
 ELSEWHERE = {
+    "name the folder of your recordings: 'stemtasks import takes'": IMPORTED,
+    "name the folder of your recordings": IMPORTED,
+    "name the folder that it lies in": IMPORTED,
+    "name a folder that does": IMPORTED,
+    "name a folder of one song": "importing/test_ways_out.py::test_a_folder_of_a_thousand_songs_is_refused",
+    "give another name with --name": "importing/test_ways_out.py::test_a_name_that_is_taken_or_none_can_be_given",
+    "give one with --name": "importing/test_ways_out.py::test_a_name_that_is_taken_or_none_can_be_given",
+    "give another name": "importing/test_ways_out.py::test_a_name_that_is_taken_or_none_can_be_given",
+    "name one of them": (
+        "importing/test_dawproject.py::test_two_sessions_in_a_folder_are_asked_about_and_one_is_taken"
+    ),
+    "move it away": "importing/test_ways_out.py::test_audio_that_is_in_the_way_can_be_moved",
+    'mend = [{ name = "highpass", cutoff_hz = 10, phase = "zero" }] would take it out': (
+        "importing/test_ways_out.py::test_what_is_said_of_dc_takes_it_out"
+    ),
+    "change what is not right, and run 'doit'": "importing/test_ways_out.py::test_what_is_not_sure_can_be_made_so",
+    "take that away where it is right": "importing/test_ways_out.py::test_what_is_not_sure_can_be_made_so",
+    "read it, then run doit": "importing/test_builds.py::test_nine_tracks_and_their_mix_build_at_once",
+    "write seconds, or text such as {}": PLACES,
+    "write '1.1' for the song's start": PLACES,
+    "leave one out": "test_groups.py::test_what_cannot_be_listened_to_is_one_line",
+    "remove what is too much, or put quotes around a cell that holds the separator": IN_A_FILE,
+    "correct its quotes": IN_A_FILE,
+    "remove one": IN_A_FILE,
+    "name a shorter list": IN_A_FILE,
     "write a function names() beside it": NAMED,
     "copy the dodo.py that 'stemtasks new NAME' writes": (
         "test_deliveries.py::test_a_stage_that_an_older_dodo_file_has_not_is_named_as_such_and_is_there_in_a_new_one"
@@ -1517,6 +1826,13 @@ ELSEWHERE = {
 BY_HAND = "only who calls the stages without the build's tasks comes here: these make such files again by themselves"
 SYSTEM = "it is for the system, or who runs it, to change"
 OUTSIDE = {
+    "render it as a file of its own": SESSIONS,
+    "render it as a file": SESSIONS,
+    "render them as a file": SESSIONS,
+    "save it from Reaper as .rpp": SESSIONS,
+    "save the session again": SESSIONS,
+    "export the timeline itself": SESSIONS,
+    "export it as WAV or FLAC": "what cannot be read is to be exported as what can",
     "export it as WAV": "the recording is to be exported once more, as those of the other messages are",
     "separate what was joined": "as of what is joined in a WAV, which is followed",
     "have it wait for that{}": "the program is to be changed",

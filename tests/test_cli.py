@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from stemtasks import cli
+from stemtasks.commands import beginning
 from stemtasks.spec import json_schema, parts, schema
 from stemtasks.spec.reading import read_song
 from tests.pipeline import tasks_of
@@ -92,7 +93,7 @@ def test_a_new_song_has_a_usable_name(tmp_path, capsys):
 
 
 def test_the_template_and_this_project_have_the_same_dodo():
-    assert (ROOT / "dodo.py").read_bytes() == (cli.TEMPLATE / "dodo.py").read_bytes()
+    assert (ROOT / "dodo.py").read_bytes() == (beginning.TEMPLATE / "dodo.py").read_bytes()
 
 
 def test_schema_shows_every_name_and_parameter_with_its_sentence(capsys):
@@ -112,7 +113,7 @@ def test_schema_shows_every_name_and_parameter_with_its_sentence(capsys):
 @pytest.mark.parametrize("name", ["effects", "delay", "song", "stems", "generators", "loop"])
 def test_schema_shows_one_part(capsys, name):
     assert cli.main(["schema", name]) == 0
-    assert 3 < len(capsys.readouterr().out.splitlines()) < 300
+    assert 3 < len(capsys.readouterr().out.splitlines()) < 600
 
 
 def test_schema_of_an_unknown_name_suggests_the_nearest(capsys):

@@ -222,7 +222,7 @@ def test_a_group_that_is_made_of_itself_is_one_line(tmp_path):
     ("old", "new", "said"),
     [
         ('"kick", "hat"]', '"kik", "hat"]', "groups.drums.stems[0]: unknown stem or group 'kik'; known: bass, drums, "),
-        ('"drums", "bass"]', '"drums", "bass", "hat"]', "groups.rhythm.stems[2]: 'hat' is in group 'drums' too; send "),
+        ('"drums", "bass"]', '"drums", "bass", "hat"]', "groups.rhythm.stems[2]: 'hat' is in group 'drums' too; keep "),
         ('"drums", "bass"]', '"drums", "drums"]', "groups.rhythm.stems[1]: 'drums' is there twice; remove one"),
         (
             'to = "room", level_db = -6',
@@ -332,7 +332,9 @@ def test_check_looks_at_the_effects_of_groups_the_mix_and_the_master(tmp_path):
     project = Project(tmp_path)
     bad = '{ name = "delay" }'
     project.spec(
-        SPEC.replace("gain_db = -3\n", f"gain_db = -3\neffects = [{bad}]\n").replace("[mix]", f"[mix]\neffects = [{bad}]")
+        SPEC.replace("gain_db = -3\n", f"gain_db = -3\neffects = [{bad}]\n").replace(
+            "[mix]", f"[mix]\neffects = [{bad}]"
+        )
         + f"[master]\neffects = [{bad}]\n"
     )
     run = project.doit("check")

@@ -501,7 +501,7 @@ VERBS = """
     add allow begin build change check choose close copy correct create cut decode export fetch free get give go have
     install keep leave let list look lower make mend mix mount move name pip place point process pull put raise read
     record remove rename render repair replace run save say separate set shorten spell start stop stretch swap take tame
-    transpose uninstall use wait write
+    narrow transpose uninstall use wait write
 """
 REMEDY = re.compile(r"(?:^|[:;] |, or )(?!cut short)(?=([a-z]+) )")
 NAMED = re.compile(

@@ -18,11 +18,14 @@ from stemtasks.audio.chain import pan_gains
 from stemtasks.audio.source import Source
 from stemtasks.errors import Mistakes, SpecError, StemtasksError
 from stemtasks.spec import parts, schema
+from stemtasks.spec.edit_files import rows_of
 from stemtasks.spec.files import files_of, is_product
+from stemtasks.spec.places import in_seconds
 from stemtasks.spec.song import Named, Song, Stem
 from stemtasks.spec.stamps import placed
 from stemtasks.stages import reference, stem, timing
 from stemtasks.timeline import Section, Timeline
+from stemtasks.units import InputPath, StemName
 
 ENDLESS = 1 << 62
 HEADER_ONLY = {"invalid_samples": 0, "rms_dbfs": 0.0, "clipped_ratio": 0.0, "dc": 0.0}
@@ -105,8 +108,15 @@ class _Checking:
 
     def _generator(self, each: Stem, timeline: Timeline, frames: int | None) -> int | None:
         """Return how long the stem is before it is aligned, as far as that is known."""
-        where, own = f"stems.{each.name}", dict(each.generator.arguments)
+        where, drawn = f"stems.{each.name}", schema.of("generators", each.generator.name)
+        own = schema.copied(drawn, each.generator.arguments)
         if not self._has_files("generators", each.generator.name, own):
+            return None
+        found = len(self.mistakes)
+        with self.mistakes:
+            own = self._with_rows(where, drawn, own)
+        own, names_sections = in_seconds(self.song, drawn, own)
+        if len(self.mistakes) > found or (names_sections and frames is None):
             return None
         channels = each.table.channels or self.song.song.channels
         wanted = frames
@@ -115,7 +125,8 @@ class _Checking:
         stream = Stream(self.song.song.sample_rate, channels, ENDLESS if wanted is None else wanted, Path())
         place = placed(self.song, each)
         self._add(where, [place.mistake] if place.mistake else [])
-        offered = {"stream": stream, "timeline": timeline, "seed": 0, "since_earliest": place.since_earliest}
+        offered = {"stream": stream, "timeline": timeline, "places": timeline, "seed": 0}
+        offered |= {"since_earliest": place.since_earliest, "own_frames": wanted if each.table.duration else None}
         made = self._asked(where, each.generator, own, offered)
         if "timeline" in each.generator.wants:
             return wanted
@@ -127,13 +138,28 @@ class _Checking:
         return None
 
     def _has_files(self, kind: parts.Kind, name: str, arguments: dict[str, Any]) -> bool:
-        """Make the file that an argument names its path, and return whether each is there already."""
-        for parameter in schema.of(kind, name).parameters:
-            if parameter.reads_files and isinstance(arguments[parameter.name], str):
-                path = arguments[parameter.name] = self.song.input(arguments[parameter.name])
-                if path in self.missing or is_product(path):
-                    return False
-        return True
+        """Make the files that arguments name their paths, and return whether each is there already."""
+        is_there = True
+        for held in schema.held(schema.of(kind, name), arguments, InputPath, StemName):
+            if not isinstance(held.value, str):
+                continue
+            if held.parameter.is_a(StemName):
+                is_there = False
+                continue
+            path = held.table[held.parameter.name] = self.song.input(held.value)
+            is_there = is_there and path not in self.missing and not is_product(path)
+        return is_there
+
+    def _with_rows(self, where: str, drawn: schema.Schema, arguments: dict[str, Any]) -> dict[str, Any]:
+        """Return arguments with the tables of those files that stand in place of a list of them."""
+        for parameter in drawn.parameters:
+            path = arguments[parameter.name]
+            if parameter.entries is not None and isinstance(path, str):
+                try:
+                    arguments[parameter.name] = rows_of(path, parameter, self.song.known)
+                except SpecError as error:
+                    raise SpecError(*(f"{self.song.where(where)}: {line}" for line in error.mistakes)) from None
+        return arguments
 
     def _strategy(self, each: Stem, timeline: Timeline, stem_frames: int | None, frames: int | None) -> None:
         if stem_frames is None or frames is None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Generator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -25,10 +25,14 @@ class Chain:
     parts: Mapping[str, str]
     files: Mapping[int, Mapping[str, str]] = field(default_factory=dict)
     noted: list[dict[str, Any]] = field(default_factory=list)
+    running: list[Blocks] = field(default_factory=list)
 
     @property
     def facts(self) -> dict[str, Any]:
-        """Return what was noted, once all has run through."""
+        """Return what was noted, once all that is needed has run through: an effect that has more to give is ended."""
+        for blocks in self.running:
+            if isinstance(blocks, Generator):
+                blocks.close()
         noted = [each for each in self.noted if len(each) > 1]
         return {"noted": noted} if noted else {}
 
@@ -67,7 +71,9 @@ def through(
         chain.noted.append(noted)
         offered = {"timeline": timeline, "seed": entry.get("seed"), "noted": noted}
         arguments = {**entry["arguments"], **chain.files.get(place, {})}
-        blocks = _until(call(reference, blocks, stream, arguments=arguments, offered=offered), bound)
+        made = call(reference, blocks, stream, arguments=arguments, offered=offered)
+        chain.running.append(made)
+        blocks = _until(made, bound)
     return blocks, stream.channels
 
 

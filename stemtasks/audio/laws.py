@@ -72,7 +72,12 @@ class Trial:
 
 def _offered(frames: int) -> dict[str, Any]:
     sections = (Section("all", 0, frames, 0.0, frames / RATE * 2.0, "G major"),)
-    return {"timeline": Timeline(RATE, frames, 0, 120.0, 4.0, "4/4", "G major", sections), "seed": 5, "kind": None}
+    return {
+        "timeline": Timeline(RATE, frames, 0, 120.0, 4.0, "4/4", "G major", sections),
+        "seed": 5,
+        "kind": None,
+        "noted": {},
+    }
 
 
 def _noise(frames: int = FRAMES, channels: int = 2) -> Block:

@@ -13,6 +13,8 @@ from stemtasks.audio.source import Source
 
 FLAT_TOP_FRAMES = 3
 FLAT_TOP_LEVEL = 0.988  # -0.1 dBFS
+CONSTANT = 1e-12
+"""Share of a channel's power that is not its mean, below which it is rounding."""
 
 Listener = Callable[[Block, float], None]
 """Called with each block, silence in place of samples that are no numbers, and the highest sample so far."""
@@ -23,7 +25,9 @@ def measure_levels(path: str | Path, listener: Listener | None = None) -> Facts:
 
     ``clipped_ratio`` is the share of samples in flat tops: 3 or more consecutive samples of one channel at the
     file's highest value (or at its lowest), where that is at least -0.1 dBFS; where blocks end does not matter.
-    ``rms_dbfs`` and ``dc`` are of the loudest channel, over the whole file. ``invalid_samples`` counts NaN and
+    ``rms_dbfs`` and ``dc`` are of the loudest channel, over the whole file. ``stereo_correlation`` is Pearson's of left
+    and right, 1 where they are the same and -1 where one is the other inverted; None for files of another count of
+    channels, and where a side is silent or constant. ``invalid_samples`` counts NaN and
     infinities, which all other figures take as silence; ``invalid_frame`` is the first of them or None.
     """
     with Source(path) as source:
@@ -42,6 +46,7 @@ def measure_levels(path: str | Path, listener: Listener | None = None) -> Facts:
             "peak_dbfs": decibels(tally.peak),
             "rms_dbfs": decibels(float(np.sqrt(np.max(tally.squares) / frames)) if frames else 0.0),
             "dc": round(float(np.max(np.abs(tally.sums)) / frames), 9) if frames else 0.0,
+            "stereo_correlation": tally.stereo_correlation,
             "clipped_ratio": tally.clipped_ratio,
             "invalid_samples": tally.invalid,
             "invalid_frame": tally.invalid_frame,
@@ -60,6 +65,7 @@ class Tally:
         self.frames = 0
         self.sums = np.zeros(channels)
         self.squares = np.zeros(channels)
+        self.product = 0.0
         self.invalid = 0
         self.invalid_frame: int | None = None
         self._top, self._bottom = _FlatTops(channels), _FlatTops(channels)
@@ -68,6 +74,17 @@ class Tally:
     def peak(self) -> float:
         """Return the highest sample."""
         return max(self._top.level, self._bottom.level)
+
+    @property
+    def stereo_correlation(self) -> float | None:
+        """Return the correlation coefficient of two channels, None where there is none."""
+        if len(self.sums) != 2 or not self.frames:
+            return None
+        variances = self.squares - self.sums**2 / self.frames
+        if np.any(variances <= CONSTANT * self.squares):
+            return None
+        covariance = self.product - self.sums[0] * self.sums[1] / self.frames
+        return round(min(1.0, max(-1.0, float(covariance / np.sqrt(variances[0] * variances[1])))), 3)
 
     @property
     def clipped_ratio(self) -> float:
@@ -92,6 +109,8 @@ class Tally:
             piece = channels_first[:, start : start + _PIECE_FRAMES]
             self.sums += np.vecdot(piece, _ONES[: piece.shape[1]])
             self.squares += np.vecdot(piece, piece)
+            if len(piece) == 2:
+                self.product += float(np.vecdot(piece[0], piece[1]))
         self._top.add(block, highest, 1.0)
         self._bottom.add(block, -lowest, -1.0)
         return channels_first.T

@@ -12,6 +12,7 @@ CHANGE = "change what makes it"
 AGAIN = "record or export it again"
 WITHOUT_DC = 'remove it with mend = [{ name = "highpass", cutoff_hz = 10, phase = "zero" }]'
 LOUDER = 'make it louder with mend = [{{ name = "gain", gain_db = {} }}]'
+NARROWER = 'narrow it with effects = [{ name = "width", width = 0.5 }]'
 MOST_GAIN_DB = 48
 NOTHING_DBFS = -90.0
 """Of a peak: no strategy fits what has nothing in it, whatever is allowed here."""
@@ -53,6 +54,12 @@ def failures(facts: Facts, limits: dict[str, Any]) -> list[str]:
         found.append(
             f"its DC offset is {facts['dc']:.4f}, {limits['dc_offset']} is allowed"
             + WAYS_OUT.format(_without_dc(facts, limits) if mends else CHANGE, "dc_offset")
+        )
+    correlation, least = facts.get("stereo_correlation"), limits.get("stereo_correlation")
+    if correlation is not None and least is not None and correlation < least:
+        found.append(
+            f"its left and right correlate by {correlation:+.3f}, at least {least:+.3f} is allowed"
+            + WAYS_OUT.format(NARROWER, "stereo_correlation")
         )
     return found
 

@@ -112,7 +112,7 @@ class _Counted:
         fade_out = cut.fade_frames if stop < source.frames else 0
         for block in source.blocks(cut.start, cut.stop):
             position = cut.start + self.frames
-            _refuse_invalid(block, position, source)
+            refuse_invalid(block, position, source, "cut around it with start_seconds and duration_seconds")
             self.frames += len(block)
             yield _faded(block, position - cut.start, stop - position, fade_in, fade_out)
 
@@ -127,13 +127,14 @@ def _starts_on_a_hit(source: Source, cut: Cut) -> bool:
     return after > 0.0 and after >= HIT_POWER * before  # what is no number is refused later
 
 
-def _refuse_invalid(block: Block, position: int, source: Source) -> None:
+def refuse_invalid(block: Block, position: int, source: Source, way: str) -> None:
+    """Raise AudioError for NaN and infinities in a block that begins at ``position``; ``way`` is a way around them."""
     if all_finite(block):
         return
     frame = position + int(np.argmin(np.isfinite(block).all(axis=1)))
     raise AudioError(
         f"{source.path}: frame {frame} ({frame / source.sample_rate:.3f} s) is NaN or infinite: "
-        "export it again, or cut around it with start_seconds and duration_seconds"
+        f"export it again, or {way}"
     )
 
 

@@ -142,7 +142,7 @@ class Grid:
     def _before_the_beat(self, end: int, overlap: int) -> Piece:
         going = read(self.source, end - overlap, overlap)
         coming = read(self.source, self.start - overlap, overlap)
-        shared, rho = _short_where_opposed(going, coming, self.fold, from_end=True)
+        shared, rho = short_where_opposed(going, coming, self.fold, from_end=True)
         return Piece(-shared, self.start - shared, shared, rho)
 
     def _meets_smoothly(self, end: int, near: int) -> bool:
@@ -159,11 +159,11 @@ class Grid:
                 return Piece(0, start, shared, ring=True)
             shared = max(1, min(shared, fold // 5))
             going, coming = going[:shared], coming[:shared]
-        shared, rho = _short_where_opposed(going, coming, fold)
+        shared, rho = short_where_opposed(going, coming, fold)
         return Piece(0, start, shared, rho)
 
 
-def _short_where_opposed(going: Block, coming: Block, fold: int, *, from_end: bool = False) -> tuple[int, float]:
+def short_where_opposed(going: Block, coming: Block, fold: int, *, from_end: bool = False) -> tuple[int, float]:
     """Return (overlap, rho); parts of opposite phase, which a grid forbids to shift, overlap for 5 ms only.
 
     They cancel while they overlap, and gains that made up for it would raise all that does not cancel.

@@ -7,20 +7,14 @@ from dataclasses import dataclass, field
 from itertools import chain, pairwise
 from typing import Any
 
-import numpy as np
-
 from stemtasks.audio.pieces import Fit, Piece, read, source_frame
+from stemtasks.audio.seam_levels import CONTEXT_SECONDS, LEVEL_FIGURES, LISTED_SEAMS, LONG_SECONDS, Worst, level_figures
 from stemtasks.audio.seam_onsets import beats_kept
 from stemtasks.audio.source import Source
 from stemtasks.dsp import overlap as dsp
 
-CONTEXT_SECONDS = 0.05
-WINDOW_SECONDS, LONG_WINDOW_SECONDS = 0.02, 0.05
-LONG_SECONDS = 0.1
-"""Overlaps so long join what sustains: a step in level is no downbeat."""
-LISTED_SEAMS = 64
 PAUSE_SECONDS = 0.05
-FIGURES = ("dip_db", "rise_db", "step_db", "jump_ratio", "beat_error_ms")
+FIGURES = (*LEVEL_FIGURES, "beat_error_ms")
 HEARD_FIGURES = ("onset_error_ms", "onset_offset_ms")
 """They are None where no onsets say anything for sure."""
 
@@ -36,7 +30,7 @@ def measure_seams(output: Source, source: Source, made: Fit) -> dict[str, Any]:
     ms between two pieces is a pause and no seam in level.
     """
     figures = _Figures(output, source)
-    worst = [_Worst(name, 0.0) for name in FIGURES] + [_Worst(name) for name in HEARD_FIGURES]
+    worst = [Worst(name, 0.0) for name in FIGURES] + [Worst(name) for name in HEARD_FIGURES]
     kept = beats_kept(output, made)
     long = LONG_SECONDS * source.sample_rate
     listed: list[dict[str, Any]] = []
@@ -112,44 +106,11 @@ class _Figures:
         return self.known[key]
 
     def _measured(self, frame: int, going: int, coming: int, overlap: int, around: int, after: int) -> dict[str, float]:
-        rate = self.source.sample_rate
         sounding = self.output.read(frame - around, around + overlap + after)
         shared = len(sounding) - around - after
         a = read(self.source, going - around, around + shared)
         b = read(self.source, coming, shared + after)
-        dip, rise = dsp.level_change(
-            sounding,
-            np.concatenate((a, b[shared:])),
-            np.concatenate((a[:around], b)),
-            round(rate * (LONG_WINDOW_SECONDS if overlap >= LONG_SECONDS * rate else WINDOW_SECONDS)),
-        )
-        near = sounding[max(0, around - 1) : around + shared + 1]
-        parts = [part for part in (a, b) if len(part) > 1]
-        jump = dsp.jump_ratio(near, *parts) if len(near) > 1 and parts else 0.0
-        levels = [max(dsp.power(part), dsp.POWER_FLOOR) for part in (a[:around], b[shared:])]
-        step = abs(10 * np.log10(levels[1] / levels[0])) if around and after else 0.0
-        return {
-            "dip_db": dsp.rounded(dip, 2),
-            "rise_db": dsp.rounded(rise, 2),
-            "jump_ratio": dsp.rounded(jump, 2),
-            "level_step_db": dsp.rounded(float(step), 2),
-        }
-
-
-@dataclass
-class _Worst:
-    """The largest of one figure, whatever its sign, and where it was."""
-
-    name: str
-    figure: float | None = None
-    frame: int = 0
-
-    def see(self, figure: float | None, frame: int) -> None:
-        if figure is not None and (self.figure is None or abs(figure) > abs(self.figure)):
-            self.figure, self.frame = figure, frame
-
-    def facts(self) -> dict[str, Any]:
-        return {self.name: self.figure, self.name.rsplit("_", 1)[0] + "_frame": self.frame}
+        return level_figures(sounding, a, b, around, after, overlap, self.source.sample_rate)
 
 
 def _beat_error_ms(piece: Piece, made: Fit, sample_rate: int) -> float | None:

@@ -7,6 +7,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from stemtasks.dsp.sliding import Delay, sliding_max
+
 Samples = NDArray[np.float64]
 
 LOOK_AHEAD_MS = 1.5
@@ -48,7 +50,7 @@ class Slow:
     def __call__(self, over: Samples) -> Samples:
         """Return a gain a segment, ``delay`` segments late."""
         filled = self._opened.joined(self._filled(over))
-        lasting = _sliding_max(-_sliding_max(-filled, self._level), self._level)
+        lasting = sliding_max(-sliding_max(-filled, self._level), self._level)
         loss = self._loss.joined(1.0 - 1.0 / np.maximum(lasting, 1.0))
         if not loss.any():
             return np.ones(len(over))
@@ -81,7 +83,7 @@ class Fast:
         reduction = self._history.joined(wanted)
         if not np.any(reduction > 1.0):
             return np.ones(len(over))
-        loss = 1.0 - 1.0 / _sliding_max(reduction, self._ahead + 2)
+        loss = 1.0 - 1.0 / sliding_max(reduction, self._ahead + 2)
         # each of the losses averaged over saw the segment, so their mean is enough for it
         gains: Samples = 1.0 - np.convolve(loss, self._smoothing, "valid")
         return gains
@@ -99,24 +101,7 @@ class _Filled:
         joined = self._history.joined(values)
         if not joined.any():
             return np.zeros(len(values))
-        return -_sliding_max(-_sliding_max(joined, self._width), self._width)
-
-
-class Delay:
-    """The last values, kept for the next group."""
-
-    def __init__(self, length: int, neutral: float) -> None:
-        self._kept = np.full(length, neutral)
-
-    def joined(self, values: Samples) -> Samples:
-        """Return the kept values and these."""
-        joined = np.concatenate((self._kept, values))
-        self._kept = joined[len(values) :]
-        return joined
-
-    def __call__(self, values: Samples) -> Samples:
-        """Return as many values, late by the length."""
-        return self.joined(values)[: len(values)]
+        return -sliding_max(-sliding_max(joined, self._width), self._width)
 
 
 class _Release:
@@ -148,13 +133,3 @@ def _bell(length: int) -> Samples:
         window = np.convolve(window, np.ones(shortest + (box < more)))
     window /= window.sum()
     return window
-
-
-def _sliding_max(values: Samples, width: int) -> Samples:
-    """Return the maximum of each ``width`` neighbours: shape (len - width + 1,)."""
-    reach = 1
-    while reach < width:
-        step = min(reach, width - reach)
-        values = np.maximum(values[:-step], values[step:])
-        reach += step
-    return values

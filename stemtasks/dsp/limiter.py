@@ -12,7 +12,8 @@ from collections.abc import Callable, Iterable, Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from stemtasks.dsp.gain_stages import CLEAN, GROUP, Delay, Fast, Manner, Slow
+from stemtasks.dsp.gain_stages import CLEAN, GROUP, Fast, Manner, Slow
+from stemtasks.dsp.sliding import Delay
 from stemtasks.dsp.true_peak import segment_frames
 
 Samples = NDArray[np.float64]

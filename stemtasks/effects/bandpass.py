@@ -24,6 +24,9 @@ def bandpass(
 ) -> Blocks:
     """Filter each channel; latency 0, and what rings on above -90 dBFS is the tail (minimum phase only).
 
+    The cutoff is exact at any frequency. The stop band ends in a zero at half the sample rate, where the bilinear
+    transform puts infinity: close to it a band-pass is steeper than its analogue.
+
     Parameters
     ----------
     low_hz

@@ -22,6 +22,8 @@ def highpass(
 ) -> Blocks:
     """Filter each channel; latency 0, and what rings on above -90 dBFS is the tail (minimum phase only).
 
+    The cutoff is exact at any frequency (bilinear transform, prewarped).
+
     Parameters
     ----------
     cutoff_hz

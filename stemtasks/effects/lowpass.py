@@ -22,6 +22,9 @@ def lowpass(
 ) -> Blocks:
     """Filter each channel; latency 0, and what rings on above -90 dBFS is the tail (minimum phase only).
 
+    The cutoff is exact at any frequency. The stop band ends in a zero at half the sample rate, where the bilinear
+    transform puts infinity: close to it a low-pass is steeper than its analogue.
+
     Parameters
     ----------
     cutoff_hz

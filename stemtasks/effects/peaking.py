@@ -6,7 +6,7 @@ from typing import Literal
 
 from stemtasks.audio.blocks import Blocks, Stream
 from stemtasks.audio.filtering import filtered
-from stemtasks.dsp.sections import peaking as bell
+from stemtasks.dsp.matched import peaking as bell
 from stemtasks.units import CutoffHz, GainDb, Q
 
 PER_CHANNEL = True
@@ -21,7 +21,10 @@ def peaking(
     q: Q = 1.0,
     phase: Literal["minimum", "zero"] = "minimum",
 ) -> Blocks:
-    """Boost or cut a band of each channel (Audio EQ Cookbook); latency 0, what rings on above -90 dBFS is the tail.
+    """Boost or cut a band of each channel as the analogue filter does; latency 0, tail to -90 dBFS.
+
+    The gain is that of the analogue bell (Audio EQ Cookbook) within 0.06 dB up to 20 kHz at 44.1 kHz, and as far at
+    other rates: it does not cramp below half the sample rate.
 
     Parameters
     ----------

@@ -6,7 +6,8 @@ from typing import Annotated
 
 import numpy as np
 
-from stemtasks.audio.blocks import Blocks, Stream, fitted, reblocked
+from stemtasks.audio.blocks import Blocks, Stream, reblocked
+from stemtasks.audio.tails import with_tail
 from stemtasks.dsp.convolution import Convolution
 from stemtasks.dsp.decay import decaying_noise
 from stemtasks.dsp.pan import middle
@@ -48,7 +49,7 @@ def reverb(
     silent = round(predelay_ms * stream.sample_rate / 1000)
     response = decaying_noise(stream.channels, stream.sample_rate, decay_seconds, damping_hz, seed)
     room = Convolution(np.pad(response, ((0, 0), (silent, 0))))
-    for block in reblocked(_with_tail(blocks, room.response_frames - 1, stream.channels), room.frames):
+    for block in reblocked(with_tail(blocks, room.response_frames - 1, stream.channels), room.frames):
         short = room.frames - len(block)
         sent = np.ascontiguousarray(block.T)
         if stream.channels > 1:
@@ -61,13 +62,3 @@ def reverb(
         out = block * (1.0 - mix)
         out += wet.T
         yield out
-
-
-def _with_tail(blocks: Blocks, frames: int, channels: int) -> Blocks:
-    """Yield the blocks, and then silence for as long as the room rings."""
-    empty = True
-    for block in blocks:
-        empty = False
-        yield block
-    if not empty:
-        yield from fitted(iter(()), frames, channels)

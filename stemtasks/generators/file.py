@@ -10,22 +10,25 @@ import numpy as np
 from stemtasks.audio.blocks import BLOCK_FRAMES, Blocks, Stream, frames_at
 from stemtasks.audio.recording import Cut, check_recording, recording
 from stemtasks.audio.source import Source
+from stemtasks.audio.times import length_seconds, place_seconds
 from stemtasks.errors import SpecError
-from stemtasks.units import File, Range, Seconds, TimeMs
+from stemtasks.timeline import Timeline
+from stemtasks.units import File, Length, Position, Range, TimeMs
 
 
 def file(
     stream: Stream,
     *,
     file: File,
-    start_seconds: Seconds = 0.0,
-    duration_seconds: Seconds | None = None,
-    offset_seconds: Seconds = 0.0,
+    start_seconds: Length = 0.0,
+    duration_seconds: Length | None = None,
+    offset_seconds: Position = 0.0,
     fade_ms: TimeMs = 5.0,
     only_channel: Annotated[int, Range(1, 1024)] | None = None,
     mono: bool = False,
     start: Literal["stamp", "file"] | None = None,  # noqa: ARG001 - what it means for this stem is since_earliest
     since_earliest: list[int] | None = None,
+    places: Timeline | None = None,
 ) -> Blocks:
     """Yield a recording at the song's sample rate and channels, with the recording's own duration.
 
@@ -38,7 +41,7 @@ def file(
     duration_seconds
         How much of the recording to take; to its end if left out.
     offset_seconds
-        Silence before it.
+        Silence before it: seconds, or a place in the song such as '17.1' or 'chorus'.
     fade_ms
         Fade in where the recording's start was cut off, fade out where its end was; 0 for none. A part that begins
         with an attack is not faded in.
@@ -56,8 +59,8 @@ def file(
     SpecError for a part that lies outside the recording.
     """
     with Source(file) as source:
-        cut = _cut(source, start_seconds, duration_seconds, fade_ms)
-        silence = _silence(source, stream, cut, offset_seconds, since_earliest)
+        cut = _cut(source, start_seconds, duration_seconds, fade_ms, places)
+        silence = _silence(source, stream, cut, place_seconds(offset_seconds, places), since_earliest)
         while silence > 0:
             yield np.zeros((min(silence, BLOCK_FRAMES), stream.channels))
             silence -= BLOCK_FRAMES
@@ -68,21 +71,22 @@ def check(
     *,
     stream: Stream,
     file: str,
-    start_seconds: float,
-    duration_seconds: float | None,
-    offset_seconds: float,
+    start_seconds: float | str,
+    duration_seconds: float | str | None,
+    offset_seconds: float | str,
     fade_ms: float,
     only_channel: int | None,
     mono: bool,
     since_earliest: list[int] | None = None,
+    places: Timeline | None = None,
 ) -> int:
     """Return the stem's frames, from the recording's header; refuse what ``file`` would, as far as that shows it."""
     with Source(file) as source:
         rate = stream.sample_rate
-        cut = _cut(source, start_seconds, duration_seconds, fade_ms)
+        cut = _cut(source, start_seconds, duration_seconds, fade_ms, places)
         check_recording(source, stream, only_channel=only_channel, mono=mono)
         stop = source.frames if cut.stop is None else cut.stop
-        silence = _silence(source, stream, cut, offset_seconds, since_earliest)
+        silence = _silence(source, stream, cut, place_seconds(offset_seconds, places), since_earliest)
         return silence + frames_at(stop - cut.start, source.sample_rate, rate)
 
 
@@ -99,9 +103,16 @@ def _silence(source: Source, stream: Stream, cut: Cut, offset_seconds: float, si
     return silence + frames_at(seconds.numerator, seconds.denominator, stream.sample_rate)
 
 
-def _cut(source: Source, start_seconds: float, duration_seconds: float | None, fade_ms: float) -> Cut:
+def _cut(
+    source: Source,
+    start_seconds: float | str,
+    duration_seconds: float | str | None,
+    fade_ms: float,
+    places: Timeline | None,
+) -> Cut:
     """Return the part asked for in the recording's own frames."""
     rate, length = source.sample_rate, source.frames
+    start_seconds = length_seconds(start_seconds, places)
     start = round(start_seconds * rate)
     if start and start >= length:
         raise SpecError(
@@ -109,6 +120,7 @@ def _cut(source: Source, start_seconds: float, duration_seconds: float | None, f
         )
     stop = None
     if duration_seconds is not None:
+        duration_seconds = length_seconds(duration_seconds, places)
         stop = start + round(duration_seconds * rate)
         if stop == start:
             raise SpecError(f"duration_seconds is {duration_seconds:g}, less than a frame: leave it out to take all")

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from stemtasks.music.pitch import Key, parse_key
+from stemtasks.music.pitch import SCALES, Key, parse_key
 
 TONIC, FIFTH, THIRD, OTHER = 1.0, 0.8, 0.7, 0.5
 """What notes of a scale weigh, others being 0. In C. Krumhansl's profiles (1990) notes outside the scale weigh nearly
 as much as its leading note, and the keys a fifth away are hard to tell."""
 
 
+KINDS = (("major", SCALES["major"]), ("minor", SCALES["minor"]))
 TONICS = {
     3: ("C", "C#", "D", "Eb", "E", "F", "F#", "G", "G#", "A", "Bb", "B"),
     4: ("C", "Db", "D", "Eb", "E", "F", "F#", "G", "Ab", "A", "Bb", "B"),
@@ -44,6 +45,33 @@ def fit(chroma: Sequence[float], name: str) -> Fit:
     best = values.index(max(values))
     scale = name.strip().split(" ", 1)[1]
     return Fit(values[key.tonic] - max(others), name if best == key.tonic else f"{TONICS[key.scale[2]][best]} {scale}")
+
+
+@dataclass(frozen=True)
+class Found:
+    """The best key, its correlation less that of the best key with other notes, and the key of the same notes."""
+
+    key: str
+    margin: float
+    relative: str
+    relative_margin: float
+
+
+def best_key(chroma: Sequence[float]) -> Found:
+    """Return the major or minor key that fits a chroma best.
+
+    Its relative has the same notes, and is told from it by their weights alone: ``relative_margin`` says how well.
+    """
+    keys = {f"{TONICS[scale[2]][tonic]} {name}": Key(tonic, scale) for name, scale in KINDS for tonic in range(12)}
+    values = {name: _correlation(chroma, _profile(key)) for name, key in keys.items()}
+    best = max(values, key=lambda name: values[name])
+    relative = next(name for name in keys if name != best and _notes(keys[name]) == _notes(keys[best]))
+    others = max(value for name, value in values.items() if name not in (best, relative))
+    return Found(best, values[best] - others, relative, values[best] - values[relative])
+
+
+def _notes(key: Key) -> frozenset[int]:
+    return frozenset((key.tonic + step) % 12 for step in key.scale)
 
 
 def _profile(key: Key) -> list[float]:

@@ -51,6 +51,9 @@ def of_file(facts: Facts, limits: Limits) -> Iterator[Check]:
     ratio, most = facts["clipped_ratio"], limits["clipping_ratio"]
     yield Check("Clipped samples", f"{ratio:.4%}", f"at most {most:.4%}", ratio <= most)
     yield _at_most("DC offset", round(facts["dc"], 5), limits["dc_offset"])
+    correlation, least = facts.get("stereo_correlation"), limits.get("stereo_correlation")
+    if correlation is not None and least is not None:
+        yield _at_least("Correlation of left and right", correlation, least)
 
 
 def of_rendered(facts: Facts, limits: Limits) -> Iterator[Check]:
@@ -61,6 +64,10 @@ def of_rendered(facts: Facts, limits: Limits) -> Iterator[Check]:
         off_ms = abs(facts["duration_s"] - wanted) * 1000
         allowed = f"{wanted:.3f} s within {limits['duration_tolerance_ms']:g} ms"
         yield Check("Duration", f"{facts['duration_s']:.3f} s", allowed, off_ms <= limits["duration_tolerance_ms"])
+    worst = facts.get("joins", {}).get("worst_seam") or {}
+    for limit, name, what, unit in SEAMS:
+        if worst.get(name) is not None:
+            yield _at_most(what.replace("seam", "join"), abs(worst[name]), limits[limit], unit)
 
 
 def of_aligned(facts: Facts, limits: Limits) -> Iterator[Check]:

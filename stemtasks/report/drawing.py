@@ -119,14 +119,14 @@ def spectrogram(axis: Axis, picture: dict[str, Any], image: bytes, alternative: 
     )
 
 
-def reduction(axis: Axis, decibels: Sequence[float]) -> str:
-    """Return the gain reduction of the master, hanging from the top, with a scale."""
+def reduction(axis: Axis, decibels: Sequence[float], what: str) -> str:
+    """Return a gain reduction over time, hanging from the top, with a scale; ``what`` says whose it is."""
     deepest = max(3, ceil(max(decibels, default=0.0)))
     scale = 100 / deepest
     bars = "".join(f"M{column}.5 0V{value * scale:.0f}" for column, value in enumerate(decibels) if value)
     drawn = f'<path class="reduction" d="{bars}"/>'
     labels = _label(0.0, "0 dB") + _label(100.0, f"-{deepest} dB")
-    title = f"Gain reduction of the master over time, at most {max(decibels, default=0.0):.1f} dB"
+    title = f"Gain reduction {what} over time, at most {max(decibels, default=0.0):.1f} dB"
     return _svg(axis, 100, title, drawn, "levels low") + labels
 
 

@@ -39,6 +39,7 @@ FIGURES = {
     "max_short_term_lufs": "LUFS at most in 3 s",
     "peak_dbfs": "dBFS peak",
     "rms_dbfs": "dBFS RMS",
+    "stereo_correlation": "correlation of left and right",
     "frames": "frames",
 }
 """Figures whose change is told."""

@@ -80,6 +80,11 @@ class Material:
         """Return by how much the master's limiter turned the mix down, the most in each column."""
         return gain_reduction(self.inputs.get("premaster", self.inputs["mix"]), self.inputs["master"], self.gain_db)
 
+    @cached_property
+    def premaster(self) -> Facts:
+        """Return what is known of the mix behind the master's effects, nothing where there are none."""
+        return self.read("premaster_facts") if "premaster_facts" in self.inputs else {}
+
     @property
     def gain_db(self) -> float:
         """Return the gain of the master before its limiter."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from stemtasks.audio.facts import Facts
-from stemtasks.report import drawing
+from stemtasks.report import drawing, dynamics
 from stemtasks.report.markup import at, audio, level, number, table, text
 from stemtasks.report.material import Material, StemMaterial
 from stemtasks.report.pictures import picture_of
@@ -34,7 +34,8 @@ def timeline(song: Material) -> str:
     return (
         f'<section aria-labelledby="timeline">\n<h2 id="timeline">Timeline</h2>\n<p class="note">{NOTE}</p>\n'
         f'<div class="row"><div class="head"><h3>Sections</h3></div>\n<div>{drawing.ruler(song.axis)}</div></div>\n'
-        f"{stems}{_whole(song, 'mix', song.mix)}{_whole(song, 'master', song.master)}{_reduction(song)}"
+        f"{stems}{_whole(song, 'mix', song.mix, song.mix)}{_whole(song, 'master', song.master, song.premaster)}"
+        f"{_reduction(song)}"
         f"{_loudness(song)}</section>\n"
     )
 
@@ -50,6 +51,7 @@ def _stem(song: Material, stem: StemMaterial, place: int) -> str:
     file = f"{stem.name}.wav"
     more = (
         _spectrum(song, stem.title, picture, song.inputs[f"spectrogram/{stem.name}"].read_bytes())
+        + dynamics.drawn(song.axis, stem.facts["processed"], stem.title)
         + (_seams(stem, song.axis.sample_rate) if listed else "")
         + audio(f"{stem.title}, as delivered", f"{stem.folder}/{file}", together=gain is not None)
         + ("" if stem.is_group else audio(f"{stem.title}, aligned", f"aligned/{file}"))
@@ -59,7 +61,7 @@ def _stem(song: Material, stem: StemMaterial, place: int) -> str:
         data,
         f"stem-{place}",
         stem.title,
-        f"{_fit(song, stem)}{stem.seams}, peak {level(stem.facts['processed']['peak_dbfs'], 'dBFS')}",
+        f"{_fit(song, stem)}{stem.seams}, {_levels(stem.facts['processed'])}{dynamics.line(stem.facts['processed'])}",
         "".join(
             f'<button type="button" data-set="{does}" aria-pressed="false" aria-label="{says} {text(stem.title)}">'
             f"{says}</button>"
@@ -69,6 +71,13 @@ def _stem(song: Material, stem: StemMaterial, place: int) -> str:
         drawing.waveform(song.axis, picture, f"Waveform of {stem.title}{stem.seams}", marks),
         more,
     )
+
+
+def _levels(facts: Facts) -> str:
+    """Return the peak, and how much left and right are the same where there are two."""
+    correlation = facts.get("stereo_correlation")
+    sides = "" if correlation is None else f", correlation of left and right {correlation:+.2f}"
+    return f"peak {level(facts['peak_dbfs'], 'dBFS')}{sides}"
 
 
 def _fit(song: Material, stem: StemMaterial) -> str:
@@ -81,17 +90,19 @@ def _fit(song: Material, stem: StemMaterial) -> str:
     return "fits as it is" if stem.align["strategy"] == "none" else text(stem.align["strategy"])
 
 
-def _whole(song: Material, kind: str, facts: Facts) -> str:
-    """Return the row of the mix or the master."""
+def _whole(song: Material, kind: str, facts: Facts, chain: Facts) -> str:
+    """Return the row of the mix or the master; ``chain`` is what its effects noted."""
     picture, image = picture_of(song.inputs[kind])
     return _row(
         f'data-track="{kind}" data-gain="1"',
         kind,
         kind.capitalize(),
-        f"{level(facts['lufs'], 'LUFS')}, peak {level(facts['peak_dbfs'], 'dBFS')}",
+        f"{level(facts['lufs'], 'LUFS')}, {_levels(facts)}{dynamics.line(chain)}",
         f'<button type="button" data-hear>Hear the {kind}</button>',
         drawing.waveform(song.axis, picture, f"Waveform of the {kind}"),
-        _spectrum(song, f"the {kind}", picture, image) + audio(f"The {kind}", f"{kind}.wav", together=True),
+        _spectrum(song, f"the {kind}", picture, image)
+        + dynamics.drawn(song.axis, chain, f"the {kind}")
+        + audio(f"The {kind}", f"{kind}.wav", together=True),
     )
 
 
@@ -132,7 +143,9 @@ def _seam_said(seam: dict[str, Any], rate: int) -> str:
 def _reduction(song: Material) -> str:
     taken = song.reduction_db
     about = f"gain {song.gain_db:+.2f} dB, at most {max(taken, default=0.0):.1f} dB taken away"
-    return _curve("Gain reduction", f'<p class="soft">{about}</p>', drawing.reduction(song.axis, taken))
+    return _curve(
+        "Gain reduction", f'<p class="soft">{about}</p>', drawing.reduction(song.axis, taken, "of the master")
+    )
 
 
 def _loudness(song: Material) -> str:

@@ -61,7 +61,7 @@ def made(song: Material) -> str:
     )
     how = {key: value for key, value in song.master.get("master", {}).items() if value is not None}
     whole = [("Mix, SHA-256", _digest(digests["mix"])), ("Master, SHA-256", _digest(digests["master"]))]
-    chains = (("Mix", song.mix), ("Master", song.read("premaster_facts") if "premaster_facts" in song.inputs else {}))
+    chains = (("Mix", song.mix), ("Master", song.premaster))
     whole += [(f"{what}'s effects", text(" > ".join(facts["effects"]))) for what, facts in chains if "effects" in facts]
     whole.append(("Mastering", text(said(how))))
     return (

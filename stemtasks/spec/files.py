@@ -11,6 +11,7 @@ from stemtasks.spec.album import Album
 from stemtasks.spec.albums import needed
 from stemtasks.spec.reading import Broken
 from stemtasks.spec.song import Named, Song
+from stemtasks.units import InputPath
 
 
 def files_of(song: Song | Album) -> Iterator[tuple[str, str]]:
@@ -26,11 +27,11 @@ def files_of(song: Song | Album) -> Iterator[tuple[str, str]]:
 
 
 def _read_by(kind: parts.Kind, song: Song, part: Named, where: str) -> Iterator[tuple[str, str]]:
-    for parameter in schema.of(kind, part.name).parameters:
-        if parameter.reads_files:
-            named = part.arguments[parameter.name] or []
-            for path in [named] if isinstance(named, str) else named:
-                yield f"{where}.{parameter.name}", song.input(path)
+    for held in schema.held(schema.of(kind, part.name), part.arguments, InputPath):
+        named = held.value or []
+        for path in [named] if isinstance(named, str) else named:
+            if isinstance(path, str):  # a list of tables may stand in place of a file with it
+                yield f"{where}.{held.where}", song.input(path)
 
 
 def is_product(path: str) -> bool:

@@ -10,10 +10,13 @@ from stemtasks.errors import Mistakes, shown
 from stemtasks.ordering import circle_in
 from stemtasks.spec import schema
 from stemtasks.spec.tables import GroupTable, SendTable, VerifyTable
-from stemtasks.units import PartName
+from stemtasks.units import PartName, StemName
 
 if TYPE_CHECKING:
     from stemtasks.spec.song import Named, Song, Stem
+
+FORMS = ("aligned", "processed")
+"""Of a stem, of which others are made."""
 
 
 @dataclass(frozen=True)
@@ -64,15 +67,16 @@ def check_ways(song: Song, mistakes: Mistakes) -> None:
             if name not in strips:
                 mistakes.append(f"{where}.stems[{index}]: {schema.unknown('stem or group', name, strips)}")
             elif name in inside:
-                other = inside[name]
-                also = "there twice; remove one" if other == group.name else f"in group '{other}' too; send it to one"
+                if inside[name] == group.name:
+                    also = "there twice; remove one"
+                else:
+                    also = f"in group '{inside[name]}' too; keep it in one"
                 mistakes.append(f"{where}.stems[{index}]: {shown(name)} is {also}")
             inside.setdefault(name, group.name)
-    for where, name, is_send in _named(song):
-        if is_send and name not in groups:
-            mistakes.append(f"{where}: {schema.unknown('group', name, groups)}")
-        elif not is_send and name not in strips:
-            mistakes.append(f"{where}: {schema.unknown('stem or group', name, strips)}")
+    for where, name, what in _named(song):
+        known = {"group": groups, "stem": stems}.get(what, strips)
+        if name not in known:
+            mistakes.append(f"{where}: {schema.unknown(what, name, known)}")
     fed = {send.to for strip in song.strips for send in strip.sends}
     for group in song.groups:
         if not group.table.stems and group.name not in fed:
@@ -80,22 +84,35 @@ def check_ways(song: Song, mistakes: Mistakes) -> None:
                 f"groups.{group.name}: it has no sound: give it stems, or send something to it, or remove it"
             )
     if not mistakes:
-        needed = {strip.name: sorted(_needed(song, strip)) for strip in song.strips}
+        needed = {(strip.name, form): sorted(_needed(song, strip, form)) for strip in song.strips for form in FORMS}
         if circle := circle_in(needed, needed.__getitem__):
+            names = [name for name, _ in circle]
+            turns = [name for at, name in enumerate(names) if at in (0, len(names) - 1) or name != names[at - 1]]
             mistakes.append(
-                f"{song.table_of(song.strip(circle[0]))}: it is made of itself: {' -> '.join(circle)}; take out one of "
+                f"{song.table_of(song.strip(turns[0]))}: it is made of itself: {' -> '.join(turns)}; take out one of "
                 "these ways"
             )
 
 
-def _named(song: Song) -> Iterator[tuple[str, str, bool]]:
-    """Yield each stem or group that something else names: where, the name, and whether it must be a group."""
+def _named(song: Song) -> Iterator[tuple[str, str, str]]:
+    """Yield each stem or group that something else names: where, the name, and what it must be."""
     for strip in song.strips:
         where = song.table_of(strip)
         for index, send in enumerate(strip.sends):
-            yield f"{where}.send[{index}].to", send.to, True
+            yield f"{where}.send[{index}].to", send.to, "group"
     for where, effect in song.effects():
-        yield from ((f"{where}.{parameter}", name, False) for parameter, name in others_of(effect))
+        yield from ((f"{where}.{parameter}", name, "stem or group") for parameter, name in others_of(effect))
+
+    for stem in song.stems:
+        for held in _pieces_of(stem):
+            yield f"stems.{stem.name}.{held.where}", held.value, "stem"
+
+
+def _pieces_of(stem: Stem) -> list[schema.Held]:
+    """Return where a stem's generator names another stem."""
+    generator = stem.generator
+    found = schema.held(schema.of("generators", generator.name), generator.arguments, StemName)
+    return [held for held in found if held.value is not None]
 
 
 def others_of(effect: Named) -> Iterator[tuple[str, str]]:
@@ -105,14 +122,20 @@ def others_of(effect: Named) -> Iterator[tuple[str, str]]:
             yield parameter.name, effect.arguments[parameter.name]
 
 
-def _needed(song: Song, strip: Stem | Group) -> set[str]:
-    """Return what a stem or a group is made of, of the same song."""
-    chain = strip.effects if isinstance(strip, Group) else (*strip.effects, *strip.mend)
-    needed = {name for effect in chain for _, name in others_of(effect)}
+def _needed(song: Song, strip: Stem | Group, form: str) -> set[tuple[str, str]]:
+    """Return what a stem or a group is made of, of the same song, as it is aligned or processed."""
     if isinstance(strip, Group):
-        needed |= {*strip.table.stems}
-        needed |= {other.name for other in song.strips for send in other.sends if send.to == strip.name}
-    return needed
+        named = {
+            *strip.table.stems,
+            *(other.name for other in song.strips for send in other.sends if send.to == strip.name),
+        }
+        named |= {name for effect in strip.effects for _, name in others_of(effect)}
+        return {(name, "processed") for name in named} if form == "processed" else set()
+    if form == "processed":
+        named = {name for effect in strip.effects for _, name in others_of(effect)}
+        return {(strip.name, "aligned"), *((name, "processed") for name in named)}
+    mended = {(name, "processed") for effect in strip.mend for _, name in others_of(effect)}
+    return mended | {(held.value, "aligned") for held in _pieces_of(strip)}
 
 
 def outside_of(song: Song, groups: bool) -> list[str]:

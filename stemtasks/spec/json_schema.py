@@ -17,7 +17,7 @@ from collections.abc import Iterable
 from typing import Annotated, Any, Literal
 
 from stemtasks.music.pitch import SCALES
-from stemtasks.positions import LENGTH
+from stemtasks.positions import LENGTH, PLAIN_POSITION
 from stemtasks.spec import parts, schema
 from stemtasks.spec.reading import NAME_BYTES, SIGNATURE, UNSAFE
 from stemtasks.spec.tables import ALBUM_TABLES, INSIDE, LISTED, NAMED, TABLES, AlbumTable, SectionTable, SongTable
@@ -27,6 +27,7 @@ from stemtasks.units import (
     VARIABLE,
     CommandLine,
     Duration,
+    Entries,
     InputPath,
     Longest,
     NoteName,
@@ -108,6 +109,12 @@ def _top(name: str) -> Json:
 def _table(kind: type) -> Json:
     drawn = schema.of_table(kind)
     return {"type": "object", "description": drawn.doc, **_keys(drawn, kind), **_no_more(drawn.by_name)}
+
+
+def _entries(mark: Entries) -> Json:
+    """Return the schema of the tables in a list."""
+    drawn = schema.of_entries(mark)
+    return {"type": "object", "description": drawn.doc, **_keys(drawn), **_no_more(drawn.by_name)}
 
 
 def _stem() -> Json:
@@ -196,6 +203,8 @@ def _value(annotation: Any, marks: tuple[Any, ...] = (), holds: Json | None = No
     if drawn["type"] == "array" and arguments:
         kind = next((mark.of for mark in marks if isinstance(mark, Longest) and mark.of in CHOSEN_BY), None)
         drawn["items"] = {"$ref": f"#/definitions/{kind}"} if kind else _value(arguments[0], holds=holds)
+        if table := next((mark for mark in marks if isinstance(mark, Entries)), None):
+            drawn["items"] = _entries(table)
     if drawn["type"] == "object":
         if holds is not None:
             return holds
@@ -235,10 +244,11 @@ def _marked(mark: Any, drawn: Json) -> Json:
         return {"pattern": _whole(NOTE)}
     if isinstance(mark, Duration):
         if mark.or_section:
-            return {"minLength": 1} if is_text else {"minimum": 0, "maximum": 86_400}
+            return {} if is_text else {"minimum": 0, "maximum": 86_400}
         return {"pattern": _whole(LENGTH, r"\s*")} if is_text else {"exclusiveMinimum": 0, "maximum": 86_400}
     if isinstance(mark, Place):
-        return {"minLength": 1} if is_text else {"minimum": 0, "maximum": 86_400}
+        plain = {} if mark.or_section else {"pattern": _whole(PLAIN_POSITION, r"\s*")}
+        return plain if is_text else {"minimum": 0, "maximum": 86_400}
     if isinstance(mark, InputPath):
         named = {"minLength": 1, "pattern": r"^[^\u0000]*$"}
         return named if is_text else {"items": {**drawn["items"], **named}}

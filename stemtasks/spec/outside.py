@@ -22,9 +22,21 @@ from stemtasks import seen
 from stemtasks.errors import SpecError
 from stemtasks.paths import BUILD
 from stemtasks.sources import PACKAGE
-from stemtasks.spec.schema import Parameter, Schema
+from stemtasks.spec.edit_files import rows_of
+from stemtasks.spec.schema import Held, Parameter, Schema, copied
+from stemtasks.spec.schema import held as held_by
 from stemtasks.spec.song import Song
-from stemtasks.units import ENVIRONMENT, SIGNING_KEY, VARIABLE, CommandLine, PartName, VariableName, pieces_of
+from stemtasks.units import (
+    ENVIRONMENT,
+    SIGNING_KEY,
+    VARIABLE,
+    CommandLine,
+    InputPath,
+    PartName,
+    StemName,
+    VariableName,
+    pieces_of,
+)
 
 MOST_FILES, MOST_FOLDERS = 100_000, 100
 MAGIC = re.compile(r"[*?[]")
@@ -56,7 +68,7 @@ class Outside:
 
 def outside(song: Song, schema: Schema, arguments: dict[str, Any]) -> Outside:
     """Return what a generator's arguments name outside the spec; a file that is not there is an input all the same."""
-    found = Outside(dict(arguments))
+    found = Outside(copied(schema, arguments))
     try:
         for parameter in schema.outside:
             _take(song, parameter, found)
@@ -72,6 +84,11 @@ def _take(song: Song, parameter: Parameter, found: Outside) -> None:
     value = found.arguments.pop(name)
     if parameter.is_a(VariableName):
         _take_variables(found, value or [], name)
+    elif parameter.entries is not None and value is not None:
+        found.arguments[name] = rows_of(song.input(value), parameter, song.known) if isinstance(value, str) else value
+        for held in held_by(Schema(name, "", (parameter,)), found.arguments, InputPath, StemName):
+            if held.parameter is not parameter:
+                _take_of_entry(song, held, found)
     elif parameter.is_a(PartName):
         if value is not None:
             found.inputs[name] = song.processed(value)["audio"]
@@ -81,6 +98,14 @@ def _take(song: Song, parameter: Parameter, found: Outside) -> None:
         for index, entry in enumerate(value or ()):
             _Entry(song, f"{name}[{index}]", found).take(entry, f"{name}/{index}")
     return None
+
+
+def _take_of_entry(song: Song, held: Held, found: Outside) -> None:
+    """Add the file that a table of a list names, and take its name from the arguments."""
+    value = held.table.pop(held.parameter.name)
+    if value is not None:
+        of_stem = held.parameter.is_a(StemName)
+        found.inputs[held.role] = song.product("aligned", f"{value}.wav") if of_stem else song.input(value)
 
 
 def _take_variables(found: Outside, names: list[str], where: str) -> None:

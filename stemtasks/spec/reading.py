@@ -429,9 +429,11 @@ def _section(table: Any, where: str, song: SongTable | None) -> SectionTable:
     section = SectionTable(**schema.bind(schema.of_table(SectionTable), table, where))
     named = f"{where} '{section.name}'"
     mistakes = Mistakes()
-    given = [section.bars is not None, section.beats is not None, section.start is not None, section.fill]
-    if sum(given) != 1:
-        mistakes.append(f"{named}: give one of 'bars', 'beats', 'start' or 'fill = true'")
+    given = [section.bars is not None, section.beats is not None, section.fill]
+    if sum(given) > 1:
+        mistakes.append(f"{named}: give one of 'bars', 'beats' or 'fill = true'")
+    elif not any(given) and section.start is None:
+        mistakes.append(f"{named}: give 'bars', 'beats', 'start' or 'fill = true'")
     elif 0.0 in (section.bars, section.beats):
         mistakes.append(f"{named}: its length is 0; give it a length, or remove it")
     elif song is not None and song.bpm is None and not section.fill and not is_clock(section.start):

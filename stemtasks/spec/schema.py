@@ -11,18 +11,41 @@ import copy
 import math
 import types
 import typing
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import MISSING, dataclass, fields, replace
 from functools import cache, cached_property
 from typing import Annotated, Any, Literal
 
 from stemtasks import units
 from stemtasks.errors import Mistakes, SpecError, nearest, shown
+from stemtasks.plugins import load
 from stemtasks.positions import NOTHING_KNOWN, Known
 from stemtasks.spec import parts
-from stemtasks.units import CommandLine, Duration, InputPath, Longest, NoteName, PartName, Place, Range, VariableName
+from stemtasks.units import (
+    CommandLine,
+    Duration,
+    Entries,
+    InputPath,
+    Longest,
+    NoteName,
+    PartName,
+    Place,
+    Range,
+    StemName,
+    VariableName,
+)
 
-RESERVED = ("timeline", "seed", "paths", "variables", "since_earliest", "session_tracks", "noted")
+RESERVED = (
+    "timeline",
+    "places",
+    "own_frames",
+    "seed",
+    "paths",
+    "variables",
+    "since_earliest",
+    "session_tracks",
+    "noted",
+)
 NO_DEFAULT = object()
 MOST_MISTAKES = 50
 """Of a table, which are said: nobody made more by hand, and each costs a look at all names."""
@@ -44,11 +67,24 @@ class Parameter:
     @property
     def reads_files(self) -> bool:
         """Return whether the value names files, whose content the key takes."""
-        return self.is_a(InputPath)
+        return self.holds(InputPath)
 
-    def is_a(self, mark: type) -> bool:
-        """Return whether its annotation has a mark of that kind."""
-        return any(isinstance(each, mark) for each in marks(self.annotation))
+    def is_a(self, *kinds: type) -> bool:
+        """Return whether its annotation has a mark of one of these kinds."""
+        return any(isinstance(each, kinds) for each in marks(self.annotation))
+
+    def holds(self, *kinds: type) -> bool:
+        """Return whether its annotation has such a mark, or that of a key of the tables in its list."""
+        return self.is_a(*kinds) or (self.entries is not None and any(map(_holding(kinds), self.entries.parameters)))
+
+    @cached_property
+    def entries(self) -> Schema | None:
+        """Return the schema of the tables in its list, or None where it is no list of tables."""
+        return next((of_entries(mark) for mark in marks(self.annotation) if isinstance(mark, Entries)), None)
+
+
+def _holding(kinds: tuple[type, ...]) -> Callable[[Parameter], bool]:
+    return lambda parameter: parameter.holds(*kinds)
 
 
 @dataclass(frozen=True)
@@ -63,8 +99,8 @@ class Schema:
     @cached_property
     def outside(self) -> tuple[Parameter, ...]:
         """Return the parameters that name what lies outside the spec, what a command needs first."""
-        kinds = ((InputPath, VariableName, PartName), (CommandLine,))
-        return tuple(each for kind in kinds for each in self.parameters if any(map(each.is_a, kind)))
+        kinds = ((InputPath, VariableName, PartName, StemName), (CommandLine,))
+        return tuple(each for kind in kinds for each in self.parameters if each.holds(*kind))
 
     def only(self, name: str, called: str) -> Schema:
         """Return a schema of one of its parameters, by another name."""
@@ -94,6 +130,42 @@ class Schema:
     def required(self) -> list[str]:
         """Return the names of those that have no default."""
         return [name for name, default in self.defaults.items() if default is NO_DEFAULT]
+
+
+@dataclass(frozen=True)
+class Held:
+    """A parameter, the table that has its value, its place in the spec (``clips[0].file``), its role as an input."""
+
+    parameter: Parameter
+    table: dict[str, Any]
+    where: str
+    role: str
+
+    @property
+    def value(self) -> Any:
+        """Return its value, None where it has none."""
+        return self.table.get(self.parameter.name)
+
+
+def held(schema: Schema, arguments: dict[str, Any], *kinds: type) -> Iterator[Held]:
+    """Yield the parameters that have a mark of one of these kinds, those of tables in lists too."""
+    for parameter in schema.parameters:
+        name = parameter.name
+        if parameter.is_a(*kinds):
+            yield Held(parameter, arguments, name, name)
+        if parameter.entries is not None and parameter.holds(*kinds) and isinstance(arguments.get(name), list):
+            for index, entry in enumerate(arguments[name]):
+                for inner in held(parameter.entries, entry, *kinds):
+                    yield replace(inner, where=f"{name}[{index}].{inner.where}", role=f"{name}/{index}/{inner.role}")
+
+
+def copied(schema: Schema, arguments: dict[str, Any]) -> dict[str, Any]:
+    """Return arguments whose tables in lists may be changed."""
+    made = dict(arguments)
+    for parameter in schema.parameters:
+        if parameter.entries is not None and isinstance(made.get(parameter.name), list):
+            made[parameter.name] = [dict(entry) for entry in made[parameter.name]]
+    return made
 
 
 @cache
@@ -145,8 +217,15 @@ def of_table(table: Any) -> Schema:
         default = field.default if field.default is not MISSING else NO_DEFAULT
         if field.default_factory is not MISSING:
             default = field.default_factory()
-        parameters.append(Parameter(field.name, hints[field.name], default, sentences.get(field.name, "")))
+        name = field.name.removesuffix("_")
+        parameters.append(Parameter(name, hints[field.name], default, sentences.get(name, "")))
     return Schema(table.__name__, (table.__doc__ or "").partition("\n")[0], tuple(parameters))
+
+
+@cache
+def of_entries(mark: Entries) -> Schema:
+    """Return the schema of the tables in a list."""
+    return of_table(load(mark.table))
 
 
 def _evaluate(annotation: ast.expr | None) -> Any:
@@ -228,15 +307,22 @@ def marks(annotation: Any) -> list[Any]:
     return list(annotation.__metadata__) if typing.get_origin(annotation) is Annotated else []
 
 
+def checked(value: Any, annotation: Any, where: str, known: Known) -> Any:
+    """Return a value in the type of an annotation, or raise ``SpecError`` with what is allowed."""
+    return _checked(value, annotation, where, known)
+
+
 def _checked(value: Any, annotation: Any, where: str, known: Known, whole: Any = None) -> Any:
     """Return the value in its type, or raise with what is allowed, which is ``whole`` where marks surround a type."""
     origin, arguments = typing.get_origin(annotation), typing.get_args(annotation)
     whole = whole or annotation
     if origin is Annotated:
-        checked = _checked(value, arguments[0], where, known, whole)
+        found = _checked(value, arguments[0], where, known, whole)
         for mark in annotation.__metadata__:
-            _check_mark(checked, mark, where, known)
-        return checked
+            _check_mark(found, mark, where, known)
+            if isinstance(mark, Entries):
+                found = _bound_entries(found, mark, where, known)
+        return found
     if origin is typing.Union or isinstance(annotation, types.UnionType):
         return _checked_union(value, annotation, where, known, whole)
     if origin is Literal:
@@ -267,6 +353,28 @@ def _checked(value: Any, annotation: Any, where: str, known: Known, whole: Any =
         mistakes.settle()
         return items
     return value
+
+
+def _bound_entries(tables: list[dict[str, Any]], mark: Entries, where: str, known: Known) -> list[dict[str, Any]]:
+    """Return the tables of a list, defaults filled in; raises ``SpecError`` that names each entry and key."""
+    mistakes, bound = Mistakes(), []
+    for index, table in enumerate(tables):
+        if len(mistakes) >= MOST_MISTAKES:
+            break
+        with mistakes:
+            bound.append(entry(mark, table, f"{where}[{index}]", known))
+    mistakes.settle()
+    return bound
+
+
+def entry(mark: Entries, table: dict[str, Any], where: str, known: Known) -> dict[str, Any]:
+    """Return a table of a list, bound, of which its dataclass finds nothing wrong."""
+    bound = bind(of_entries(mark), table, where, known)
+    find = getattr(load(mark.table), "problem", None)
+    problem = None if find is None else find(bound)
+    if problem:
+        raise SpecError(f"{where}: {problem}")
+    return bound
 
 
 def _check_plain(value: Any, where: str) -> None:
@@ -366,4 +474,5 @@ def _several(annotation: Any) -> str:
 
 def _told(annotation: Any) -> list[str]:
     """Return what the marks of an annotation say."""
-    return [str(mark) for mark in annotation.__metadata__ if not isinstance(mark, Longest) or mark.is_told]
+    told = (mark for mark in annotation.__metadata__ if not isinstance(mark, Entries))
+    return [str(mark) for mark in told if not isinstance(mark, Longest) or mark.is_told]

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from stemtasks import seen
 from stemtasks.errors import SpecError
 from stemtasks.paths import BUILD, DRAFT_PREFIX, DRAFTS, within
-from stemtasks.positions import length_in
+from stemtasks.positions import WHOLE, Known, length_in
 from stemtasks.spec.tables import (
     MasterTable,
     MixTable,
@@ -264,6 +264,12 @@ class Song:
         """Return the quarter notes in a bar: 4 for 4/4, 3 for 6/8."""
         return beats_in_bar(self.song.time_signature)
 
+    @property
+    def known(self) -> Known:
+        """Return what the parameters of stems may speak of."""
+        names = tuple(section.name for section in self.sections) or (WHOLE,)
+        return Known(self.song.sample_rate, self.song.bpm, self.beats_per_bar, names)
+
     @cached_property
     def start_stamps(self) -> dict[str, Fraction]:
         """Return when its recordings begin, by stem, in seconds since midnight, as far as they say so."""
@@ -413,6 +419,7 @@ class Song:
     def stem_limits(self, stem: Stem) -> dict[str, Any]:
         """Return the limits of a stem before its effects, and whether what is outside them may be mended."""
         limits = self.limits(stem.verify, stem.table.channels or self.song.channels, "FLOAT")
+        limits["stereo_correlation"] = None  # its width is not made yet
         return {**limits, "mend": True} if stem.takes_mend else limits
 
     def processed_limits(self, strip: Stem | Group) -> dict[str, Any]:

@@ -123,7 +123,7 @@ class SectionTable:
     beats
         Its length in quarter notes, instead of bars.
     start
-        Where it starts, instead of a length: it ends where the next one starts, or with the song.
+        Where it starts; without a length it ends where the next one starts, or with the song.
     fill
         It takes what the other sections leave of the target.
     key
@@ -447,6 +447,9 @@ class VerifyTable:
         Largest share of samples in flat tops.
     dc_offset
         Largest mean of a channel, full scale being 1.
+    stereo_correlation
+        Least correlation of left and right in what is processed, the mix and the master: below 0 they cancel where
+        they are played in mono.
     duration_tolerance_ms
         How far a recording may be from its 'duration'.
     loudness_tolerance_lu
@@ -485,6 +488,7 @@ class VerifyTable:
     silence_dbfs: Annotated[float, Range(-200.0, 0.0, "dBFS")] = -60.0
     clipping_ratio: Annotated[float, Range(0.0, 1.0)] = 0.001
     dc_offset: Annotated[float, Range(0.0, 1.0)] = 0.02
+    stereo_correlation: Annotated[float, Range(-1.0, 1.0)] | None = None
     duration_tolerance_ms: Annotated[float, Range(0.0, 60_000.0, "ms")] = 50.0
     loudness_tolerance_lu: Annotated[float, Range(0.0, 20.0, "LU")] = 0.5
     seam_dip_db: Annotated[float, Range(0.0, 200.0, "dB")] = 6.0

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from stemtasks.audio.in_time import sync_failures
 from stemtasks.audio.limits import failures
+from stemtasks.audio.seam_limits import seam_failures
 from stemtasks.job import Job
 from stemtasks.spec import parts
 
@@ -18,21 +19,6 @@ SYNCING = "stemtasks.audio.syncing:bring_in_time"
 ASKED = "asked for in the spec"
 RECORDING = "since_earliest"
 """What a generator's function asks for that plays a recording."""
-SEAM_LIMITS = {
-    "seam_dip_db": ("dip_db", "the level falls by {found:g} dB, {allowed:g} dB are allowed"),
-    "seam_rise_db": ("rise_db", "the level rises by {found:g} dB, {allowed:g} dB are allowed"),
-    "seam_step_db": ("step_db", "the level is another by {found:g} dB after it, {allowed:g} dB are allowed"),
-    "seam_jump": ("jump_ratio", "the waveform jumps {found:g} times its largest step around, {allowed:g} are allowed"),
-    "seam_beat_error_ms": ("beat_error_ms", "it is {found:g} ms off the beat, {allowed:g} ms are allowed"),
-    "seam_onset_error_ms": (
-        "onset_error_ms",
-        "what is heard goes on at least {found:g} ms off its own beat, {allowed:g} ms are allowed",
-    ),
-    "seam_onset_offset_ms": (
-        "onset_offset_ms",
-        "its onsets begin {found:g} ms off the grid, {allowed:g} ms are allowed",
-    ),
-}
 REMEDIES = {
     "seam_dip_db": "give another loop region or another strategy",
     "seam_rise_db": "give another loop region or another strategy",
@@ -111,15 +97,7 @@ def verify(facts: dict[str, Any], limits: dict[str, Any]) -> list[str]:
     found = failures(facts, limits) + sync_failures(facts["align"].get("sync"), limits)
     found += _tempo_failures(facts["align"].get("tempo"), limits)
     worst = facts["align"]["worst_seam"]
-    if worst is None:
-        return found
-    for limit, (name, phrase) in SEAM_LIMITS.items():
-        allowed = limits.get(limit)
-        if allowed is not None and abs(worst.get(name) or 0.0) > allowed:
-            at = worst[name.rsplit("_", 1)[0] + "_frame"] / facts["sample_rate"]
-            said = phrase.format(found=abs(worst[name]), allowed=allowed)
-            found.append(f"at the seam at {at:.3f} s {said}: {_remedy(limit, facts)}")
-    return found
+    return found + seam_failures(worst, limits, facts["sample_rate"], "seam", lambda limit: _remedy(limit, facts))
 
 
 def _remedy(limit: str, facts: dict[str, Any]) -> str:

@@ -14,10 +14,11 @@ from stemtasks.audio.matching import aligned, matches, powers, reach_frames
 from stemtasks.audio.pieces import END_FADE_MS, SILENCE_PEAK, Extent, Fit, Piece, ending, fit, read, seconds
 from stemtasks.audio.repeating import Grid
 from stemtasks.audio.source import Source
+from stemtasks.audio.times import length_seconds
 from stemtasks.dsp import overlap as dsp
 from stemtasks.errors import AudioError, Mistakes
 from stemtasks.timeline import Timeline
-from stemtasks.units import Beats, Bpm, OverlapMs, Seconds
+from stemtasks.units import Beats, Bpm, Length, OverlapMs
 
 NEAR_BEATS = 1 / 8
 """A recording that is so much shorter or longer than whole beats holds them."""
@@ -36,8 +37,8 @@ def loop(
     *,
     timeline: Timeline,
     bpm: Bpm | None = None,
-    start_seconds: Seconds | None = None,
-    end_seconds: Seconds | None = None,
+    start_seconds: Length | None = None,
+    end_seconds: Length | None = None,
     start_beats: Beats | None = None,
     length_beats: Beats | None = None,
     overlap_ms: OverlapMs | None = None,
@@ -54,7 +55,7 @@ def loop(
     bpm
         The stem's own tempo; the song's if it is not given. It decides the grid that the loop keeps to.
     start_seconds
-        Where the repeated region starts in the stem; what lies before is not played.
+        Where the repeated region starts in the stem; what lies before is not played. Bars and beats are the song's.
     end_seconds
         Where the region ends; by default after the whole bars, else beats, nearest to what was recorded.
     start_beats
@@ -65,7 +66,8 @@ def loop(
         How long both parts sound together at a seam; by default 20 ms with a tempo and 50 ms without.
     """
     tempo = bpm if bpm is not None else timeline.bpm
-    region = {"start_seconds": start_seconds, "end_seconds": end_seconds}
+    start_seconds, end_seconds = (_in_seconds(each, timeline) for each in (start_seconds, end_seconds))
+    region: dict[str, float | None] = {"start_seconds": start_seconds, "end_seconds": end_seconds}
     region |= {"start_beats": start_beats, "length_beats": length_beats}
     check(source, frames, stream, timeline=timeline, bpm=bpm, **region)
     rate = stream.sample_rate
@@ -114,12 +116,13 @@ def check(
     *,
     timeline: Timeline,
     bpm: float | None,
-    start_seconds: float | None,
-    end_seconds: float | None,
+    start_seconds: float | str | None,
+    end_seconds: float | str | None,
     start_beats: float | None,
     length_beats: float | None,
 ) -> None:
     """Refuse a region that is given twice, in beats without a tempo, empty or outside the stem; and a stem too long."""
+    start_seconds, end_seconds = (_in_seconds(each, timeline) for each in (start_seconds, end_seconds))
     tempo, rate = bpm if bpm is not None else timeline.bpm, stream.sample_rate
     mistakes = Mistakes()
     if start_seconds is not None and start_beats is not None:
@@ -150,6 +153,10 @@ def check(
             f"{source.path}: {seconds(source.frames, rate)} are longer than the target's {seconds(frames, rate)}:"
             " use the strategy truncate, or give the loop a region (start_seconds, end_seconds)"
         )
+
+
+def _in_seconds(length: float | str | None, timeline: Timeline) -> float | None:
+    return None if length is None else length_seconds(length, timeline)
 
 
 def _region_start(tempo: float | None, start_seconds: float | None, start_beats: float | None) -> float:

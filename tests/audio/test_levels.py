@@ -44,6 +44,33 @@ def test_figures_are_those_of_the_samples(written):
     assert "lufs" not in facts
 
 
+def test_correlation_is_numpys_wherever_blocks_end(written):
+    rng = np.random.default_rng(3)
+    common, sides = rng.standard_normal((3 * BLOCK_FRAMES + 17, 1)), rng.standard_normal((3 * BLOCK_FRAMES + 17, 2))
+    for share, offset in ((0.0, 0.0), (0.5, 0.1), (2.0, -0.2), (-0.7, 0.3)):
+        samples = (sides + share * common * [1.0, np.sign(share) or 1.0]) * 0.05 + [offset, 0.0]
+        samples = samples.astype(np.float32).astype(np.float64)
+        found = measure(written(samples))["stereo_correlation"]
+        assert found == pytest.approx(np.corrcoef(samples.T)[0, 1], abs=6e-4)
+
+
+@pytest.mark.parametrize(
+    ("samples", "expected"),
+    [
+        (np.sin(np.arange(5000.0))[:, None] * [0.5, 0.1], 1.0),
+        (np.sin(np.arange(5000.0))[:, None] * [0.5, -0.1], -1.0),
+        (np.sin(np.arange(5000.0))[:, None] * [0.5, 0.0], None),
+        (np.sin(np.arange(5000.0))[:, None] * [0.5, 0.0] + [0.0, 0.3], None),
+        (np.zeros((5000, 2)), None),
+        (np.zeros((0, 2)), None),
+        (np.sin(np.arange(5000.0))[:, None] * [0.5], None),
+        (np.sin(np.arange(5000.0))[:, None] * [0.5, 0.5, 0.5], None),
+    ],
+)
+def test_what_has_no_two_sides_has_no_correlation(written, samples, expected):
+    assert measure(written(samples))["stereo_correlation"] == expected
+
+
 @pytest.mark.parametrize("channels", [1, 2, 6])
 def test_loudness_is_libebur128s_and_true_peak_that_of_the_wave(written, channels):
     noise = np.random.default_rng(1).standard_normal((RATE * 5, channels)) * np.linspace(0.01, 0.2, RATE * 5)[:, None]

@@ -8,12 +8,14 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 
-from tests.bench import alignment, limiters, meters
+from tests.bench import alignment, dynamics, limiters, meters, rooms
 
 PARTS: dict[str, Callable[[], None]] = {
     "alignment": alignment.table,
+    "dynamics": dynamics.table,
     "limiters": limiters.table,
     "meters": meters.table,
+    "rooms": rooms.table,
 }
 
 

@@ -29,6 +29,8 @@ def apply(tmp_path):
             arguments["timeline"] = timeline(bpm, len(x))
         if "seed" in names:
             arguments.setdefault("seed", 5)
+        if "noted" in names:
+            arguments.setdefault("noted", {})
         blocks = [block for block in np.split(x, sorted(cuts)) if len(block)]
         kept = [block.copy() for block in blocks]
         out = list(effect(iter(blocks), stream, **arguments))

@@ -17,6 +17,7 @@ FILE = {
     "peak_dbfs": -3.0,
     "rms_dbfs": -20.0,
     "dc": 0.001,
+    "stereo_correlation": 0.5,
     "clipped_ratio": 0.0,
     "invalid_samples": 0,
     "invalid_frame": None,
@@ -28,9 +29,10 @@ TEMPO = {"bpm": 120.0, "share": 0.9, "best_bpm": 121.0, "best_beats": 8.0}
 ALIGNED = {"align": {"worst_seam": SEAM, "tempo": TEMPO, "loop_start_frame": 0}}
 SYNC = {"offset_ms": 1.0, "drift_ms": 1.0, "drift_ppm": 1.0, "polarity": 1, "confidence": 1.0}
 MASTER = {"lufs": -14.1, "true_peak_dbtp": -1.1, "master": {"at_limit": False, "ceiling_dbtp": -1.0}}
-LIMITS = {**vars(VerifyTable()), "sample_rate": 48_000, "channels": 2, "subtype": "FLOAT"}
+LIMITS = {**vars(VerifyTable()), "stereo_correlation": 0.0, "sample_rate": 48_000, "channels": 2, "subtype": "FLOAT"}
 OF_ANY_FILE = [{"invalid_samples": 3, "invalid_frame": 1}, {"sample_rate": 44_100}, {"channels": 1},
-               {"subtype": "PCM_16"}, {"rms_dbfs": -70.0}, {"clipped_ratio": 0.5}, {"dc": 0.3}]  # fmt: skip
+               {"subtype": "PCM_16"}, {"rms_dbfs": -70.0}, {"clipped_ratio": 0.5}, {"dc": 0.3},
+               {"stereo_correlation": -0.5}]  # fmt: skip
 SEAMS = [{name: value} for name, value in (("dip_db", 7.0), ("rise_db", 6.5), ("step_db", 30.0), ("jump_ratio", 5.0),
          ("beat_error_ms", 2.0), ("onset_error_ms", -20.0), ("onset_offset_ms", 30.0))]  # fmt: skip
 

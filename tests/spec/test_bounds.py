@@ -26,6 +26,7 @@ from tests.spec.test_reading import GOOD, line_of, load, mistake
 PARTS = [(kind, name) for kind in parts.KINDS for name in parts.ours(kind)]
 SCHEMAS = [schema.of(kind, name) for kind, name in PARTS]
 SCHEMAS += [schema.of_table(table) for table in (*tables.TABLES.values(), CacheTable)]
+SCHEMAS += [parameter.entries for drawn in SCHEMAS for parameter in drawn.parameters if parameter.entries]
 
 
 def unbounded(annotation: Any, marks: tuple[Any, ...] = ()) -> list[Any]:

@@ -126,12 +126,20 @@ WRONG = {
     "section twice": (
         "fill = true",
         "fill = true\nbars = 3",
-        "sections[1] 'chorus': give one of 'bars', 'beats', 'start' or 'fill",
+        "sections[1] 'chorus': give one of 'bars', 'beats' or 'fill",
     ),
     "empty section": ("bars = 4", "bars = 0", "sections[0] 'verse': its length is 0"),
     "two fill": ("bars = 4", "fill = true", "sections: only one may be marked 'fill = true'"),
-    "generator": ('generator = "tone"', 'generator = "tune"', "stems.bass: unknown generator 'tune'; known: command, "),
-    "no generator": ('generator = "tone"', "", "stems.bass: 'generator' is missing; it is one of command, drums, "),
+    "generator": (
+        'generator = "tone"',
+        'generator = "tune"',
+        "stems.bass: unknown generator 'tune'; known: clips, ",
+    ),
+    "no generator": (
+        'generator = "tone"',
+        "",
+        "stems.bass: 'generator' is missing; it is one of clips, ",
+    ),
     "argument": ('note = "A2"', 'nota = "A2"', "stems.bass: unknown key (for generator 'tone') 'nota'; known: align, "),
     "note": ('note = "A2"', 'note = "H2"', "stems.bass.note: 'H2' is not a note such as 'A4', 'C#3' or 'Bb2'"),
     "effect": ('name = "lowpass"', 'name = "lopass"', "stems.bass.effects[0]: unknown effect 'lopass'; known: "),

@@ -66,6 +66,15 @@ def noise(frames=6000, channels=1, level=0.1):
     return x.astype(np.float32).astype(np.float64)
 
 
+def test_a_mono_stem_that_becomes_wide_says_so_in_its_facts(stage):
+    x = noise(RATE, 1)
+    for effects, low, high in (([], 1.0, 1.0), ([{"effect": "chorus", "arguments": {}, "seed": None}], 0.3, 0.9)):
+        y, facts = stage(x, effects, channels=2)
+        assert low <= facts["stereo_correlation"] <= high
+        assert facts["stereo_correlation"] == pytest.approx(np.corrcoef(y.T)[0, 1], abs=6e-4)
+    assert stage(x)[1]["stereo_correlation"] is None
+
+
 @pytest.mark.parametrize("channels", [1, 2])
 def test_without_effects_the_stem_passes_bit_for_bit_and_silence_follows(stage, channels):
     x = noise(100_000, channels)

@@ -289,3 +289,10 @@ def test_without_a_tempo_a_loop_of_whole_beats_is_repeated_whole(recordings, tmp
 def test_noise_has_no_tempo_that_could_contradict():
     made = fitted(noise(8 * RATE), "loop", 30 * RATE, song_bpm=113.0)
     assert made.facts["tempo"]["share"] == 1.0
+
+
+def test_a_region_may_be_written_as_text():
+    x = noise(6 * RATE)
+    as_text = fitted(x, "loop", 20 * RATE, song_bpm=120.0, start_seconds="2 beats", end_seconds="0:03")
+    in_seconds = fitted(x, "loop", 20 * RATE, song_bpm=120.0, start_seconds=1.0, end_seconds=3.0)
+    assert np.array_equal(as_text.audio, in_seconds.audio)

@@ -1,0 +1,1 @@
+"""A folder of recordings, or another program's session, as the spec of a song."""
