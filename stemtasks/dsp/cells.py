@@ -7,6 +7,7 @@ stems the real part of the cross power, and of each stem the cross power with wh
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -47,7 +48,7 @@ class Cells:
 
         ``bins`` has the first bin of each band, and the end of the last.
         """
-        for band, (first, end) in enumerate(zip(bins[:-1], bins[1:], strict=True)):
+        for band, (first, end) in enumerate(pairwise(bins.tolist())):
             for channel in range(spectra.shape[1]):
                 part = np.ascontiguousarray(spectra[:, channel, :, first:end]).reshape(len(spectra), -1)
                 split = part.view(np.float32)

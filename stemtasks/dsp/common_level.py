@@ -24,9 +24,7 @@ class CommonLevel:
     ``power`` is the mean of a bin of the mix without the level, in frames of any length.
     """
 
-    def __init__(
-        self, length: int, sample_rate: int, tone: NDArray[np.complex128], power: NDArray[np.float64]
-    ) -> None:
+    def __init__(self, length: int, sample_rate: int, tone: NDArray[np.complex128], power: NDArray[np.float64]) -> None:
         self.length, self.hop = length, length // 2
         bins = first_bins(length, sample_rate)
         band = np.searchsorted(bins, np.arange(length // 2 + 1), side="right") - 1

@@ -31,8 +31,13 @@ MODEL_ERROR = 0.01
 FLOOR = 1e-6
 """Of a band's mean power: what is softer says nothing."""
 RIDGE = 1e-6
-ALIKE = 0.995
-"""Stems whose correlation, over all cells as they are weighted, is above this are not told apart."""
+UNHEARD = 1e-3
+"""Of what the stems have in a band: a sum that has less of it was filtered, and the band says nothing of gains."""
+MOST_DB = 24.0
+"""What a master does to a band or to a window is within this."""
+ALIKE = (1e-5, 1e-2)
+"""Stems are not told apart where less than this share of their power is not the other's: the first of a clean sum, the
+second of one of which a quarter of a per cent or more is left over."""
 TOGETHER = 1e-3
 """How firmly those are held at one gain, of their power."""
 ONE_SIDED = 1e-4
@@ -47,10 +52,10 @@ class Faders:
     """What was found.
 
     ``gains`` has the shape (channels, stems), negative where a polarity is inverted, ``errors`` its standard errors.
-    ``tone`` (complex, by band) and ``level_db`` (by window) are 0 dB on average. ``residual`` and ``modelled`` are
-    powers by window, band and channel: of what is left, and of the sum of gain * stem. ``independence`` is the share of
-    each stem's power that the others cannot stand for; ``alike`` are the stems that are held at one gain. ``measured``
-    is the power of what is looked for, ``powers`` that of each stem, shape (channels, stems).
+    ``tone`` (complex, by band) is 0 dB in the middle, ``level_db`` (by window) on average. ``residual``, ``modelled``
+    and ``measured`` are powers by window, band and channel: of what is left, of the sum of gain * stem, and of what is
+    looked for; ``powers`` are those of the stems, shape (channels, stems). ``independence`` is the share of each
+    stem's power that the others cannot stand for; ``alike`` are the stems that are held at one gain.
     """
 
     gains: Values
@@ -78,7 +83,10 @@ class _Turns:
         windows, bands, channels, stems = cells.cross.shape
         self.tone_db, self.turned, self.level_db = np.zeros(bands), np.zeros(bands), np.zeros(windows)
         self.band_power = cells.power.mean(axis=(0, 2)) + 1e-30
-        self.weights: Values = 1.0 / (cells.power + 1e-3 * self.band_power[:, None])
+        self.expected = _expected(cells)
+        self.is_heard = heard_bands(cells.power, self.expected)[:, None]
+        self.weights: Values = self.is_heard / (cells.power + self.expected + FLOOR * self.band_power[:, None])
+        self.unclear = ALIKE[1]
         self.signs, self.gains = np.ones(stems), np.zeros((channels, stems))
         self.alike: tuple[tuple[int, ...], ...] = ()
         self.gram, self.cross = self._normal()
@@ -88,14 +96,17 @@ class _Turns:
         """Take all turns, and return where they ended."""
         for turn in range(TURNS):
             self.gram, self.cross = self._normal()
-            self.alike = groups_alike(self.gram.sum(axis=0))
+            self.alike = groups_alike(self.gram.sum(axis=0), self.unclear)
             self._solve(turn < SETTLED_TURNS)
             self._sum()
             if turn >= 2:  # a tone of stems at first gains would explain their faders
                 self._tone()
                 self._level()
             residual = self._residual()
-            self.weights = 1.0 / (residual + MODEL_ERROR * self.cells.power + FLOOR * self.band_power[:, None])
+            left = float(residual.sum()) / max(float(self.cells.power.sum()), 1e-30)
+            self.unclear = float(np.clip(4.0 * left, *ALIKE))
+            known = residual + MODEL_ERROR * self.cells.power + FLOOR * self.band_power[:, None]
+            self.weights = self.is_heard / known
         errors = self._errors()
         gains, errors = one_sided(self.gains, errors, self.gram)
         tone = 10 ** (self.tone_db / 20) * np.exp(1j * self.turned)
@@ -154,7 +165,10 @@ class _Turns:
                 self.yr[window, :, channel] = self.cells.cross[window, :, channel] @ gains
 
     def _tone(self) -> None:
-        """Find what a master did to each band: smooth over bands, 0 dB where nothing says otherwise, and on average."""
+        """Find what a master did to each band: smooth over bands, and 0 dB where nothing says otherwise.
+
+        It is 0 dB in the middle too: of the median, which a lossy encoder's missing top does not move.
+        """
         level = 10 ** (self.level_db / 20)[:, None, None]
         met = (self.weights * level * self.yr).sum(axis=(0, 2))
         power = (self.weights * level**2 * self.yy).sum(axis=(0, 2))
@@ -165,7 +179,8 @@ class _Turns:
         sure = power / max(float(power.max()), 1e-30)
         bend = np.diff(np.eye(bands), 2, axis=0)
         tone_db = np.linalg.solve(np.diag(sure) + 1e-3 * np.eye(bands) + 1.5e-2 * bend.T @ bend, sure * found_db)
-        self.tone_db = tone_db - np.average(tone_db, weights=sure / (sure + 0.01) + 1e-9)  # bands that are heard count alike
+        heard = sure > 1e-3
+        self.tone_db = tone_db - (float(np.median(tone_db[heard])) if heard.any() else 0.0)
 
     def _level(self) -> None:
         """Find what a master did to each window: 0 dB where nothing says otherwise, and on average."""
@@ -198,11 +213,30 @@ class _Turns:
         return errors
 
 
-def groups_alike(gram: Values) -> tuple[tuple[int, ...], ...]:
-    """Return the stems that resemble one another so much that only their sum is known, in groups of two or more."""
+def _expected(cells: Cells) -> Values:
+    """Return the stems' power in each cell at one gain, that which brings bands to the sum's power in the middle."""
+    stems = cells.gram.diagonal(axis1=3, axis2=4).sum(axis=3, dtype=np.float64)
+    of_stems, of_sum = stems.sum(axis=(0, 2)), cells.power.sum(axis=(0, 2))
+    both = (of_stems > 0.0) & (of_sum > 0.0)
+    ratio = float(np.median(of_sum[both] / of_stems[both])) if both.any() else 0.0
+    expected: Values = ratio * stems
+    return expected
+
+
+def heard_bands(power: Values, expected: Values) -> NDArray[np.bool_]:
+    """Return which bands the sum has, as far as the stems have them: a lossy encoder leaves nothing of the highest."""
+    heard: NDArray[np.bool_] = power.sum(axis=(0, 2)) > UNHEARD * expected.sum(axis=(0, 2))
+    return heard
+
+
+def groups_alike(gram: Values, unclear: float) -> tuple[tuple[int, ...], ...]:
+    """Return the stems that resemble one another so much that only their sum is known, in groups of two or more.
+
+    In each pair less than ``unclear`` of a stem's power is not the other's.
+    """
     power = gram.diagonal()
     scale = np.sqrt(np.outer(power, power))
-    near = np.abs(gram) > ALIKE * np.where(scale > 0.0, scale, np.inf)
+    near = np.abs(gram) > np.sqrt(1.0 - unclear) * np.where(scale > 0.0, scale, np.inf)
     group = np.arange(len(power))
     for one, other in np.argwhere(np.triu(near, 1)):
         group[group == group[other]] = group[one]
@@ -263,4 +297,6 @@ def _not_negative(gram: Values, cross: Values) -> Values:
 
 
 def _ratio_db(met: Values, power: Values) -> Values:
-    return _DB * np.log(np.clip(met / np.maximum(power, 1e-30), 0.01, 100.0))
+    ratio = np.maximum(met, 1e-30) / np.maximum(power, 1e-30)
+    found: Values = np.clip(_DB * np.log(ratio), -MOST_DB, MOST_DB)
+    return found

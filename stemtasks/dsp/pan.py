@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from math import cos, pi, sin, sqrt
+from math import acos, atan2, cos, pi, sin, sqrt
 
 import numpy as np
 from numpy.typing import NDArray
@@ -46,3 +46,17 @@ def balance(pan: float) -> Gains:
     if pan == 0.0:
         return np.ones(2)
     return np.minimum(1.0, sqrt(2.0) * constant_power(pan))
+
+
+def constant_power_of(gains: Gains) -> float:
+    """Return the pan whose constant power has (left, right) in this proportion."""
+    return 4.0 / pi * atan2(float(gains[1]), float(gains[0])) - 1.0
+
+
+def balance_of(gains: Gains) -> float:
+    """Return the pan whose balance has (left, right) in this proportion: 0 for what is as loud on both sides."""
+    near, far = float(gains.max()), float(gains.min())
+    if near <= 0.0 or near == far:
+        return 0.0
+    pan = 4.0 / pi * acos(far / near / sqrt(2.0)) - 1.0
+    return pan if gains[1] > gains[0] else -pan

@@ -22,6 +22,7 @@ from stemtasks.positions import NOTHING_KNOWN, WHOLE, Known, is_clock
 from stemtasks.spec import parts, schema
 from stemtasks.spec.deliveries import Delivery, read_deliveries
 from stemtasks.spec.groups import Group, check_ways, sends_of
+from stemtasks.spec.matches import check_levels
 from stemtasks.spec.song import Named, Song, Stem, beats_in_bar
 from stemtasks.spec.tables import (
     ALBUM_TABLES,
@@ -243,6 +244,7 @@ def _song(path: Path, data: dict[str, Any]) -> Song:
         groups_delivered=archive.groups,
     )
     check_ways(whole, mistakes)
+    check_levels(whole, mistakes)
     mistakes.settle()
     deliveries = tuple(_deliveries(whole, data, known, mistakes))
     mistakes.settle()

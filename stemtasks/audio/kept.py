@@ -1,0 +1,49 @@
+"""What a match has found as lines of a spec, to be kept in place of the match."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from stemtasks.audio.facts import Facts
+from stemtasks.dsp.pan import balance, balance_of, constant_power, constant_power_of
+
+HEAD = """\
+# What the match with the reference has found. To keep it, put these lines into the spec and take out 'match' and
+# 'level = "reference"'. A fader that the spec has already is added to the one here; a pan here replaces the spec's.
+"""
+INVERT = '{ name = "gain", gain_db = 0, invert = true }'
+
+
+def kept(found: dict[str, Facts], pans: dict[str, float], channels: dict[str, int], places: bool) -> str:
+    """Return TOML: the faders, and with ``places`` the pan of each stem that has moved, and the effect that inverts it.
+
+    ``pans`` are the spec's and ``channels`` those of the aligned stems, by which they are panned.
+    """
+    gains_db, tables = {}, []
+    for name, each in found.items():
+        if not places:
+            gains_db[name] = each["level_db"]
+            continue
+        pan, more_db = _placed(each["pan"], pans[name], channels[name])
+        gains_db[name] = round(each["gain_db"] + more_db, 2)
+        lines = [f"pan = {pan:g}"] if abs(pan - pans[name]) >= 0.0005 else []
+        if each["polarity"] < 0:
+            lines.append(f"# last of its effects: {INVERT}")
+        if lines:
+            tables.append("\n".join([f"[stems.{name}]", *lines]))
+    faders = "\n".join(["[mix.gains_db]", *(f"{name} = {gain_db:g}" for name, gain_db in gains_db.items())])
+    return "\n".join([HEAD, faders, *(f"\n{table}" for table in tables)]) + "\n"
+
+
+def _placed(found: float, pan: float, channels: int) -> tuple[float, float]:
+    """Return the pan that does what ``pan`` and then a balance of ``found`` do, and the gain in dB that it needs."""
+    if not found:
+        return pan, 0.0
+    gains = (constant_power(pan) if channels == 1 else balance(pan)) * balance(found)
+    of, law = (constant_power_of, constant_power) if channels == 1 else (balance_of, balance)
+    position = round(of(gains), 3)
+    loudest = int(gains.argmax())
+    more_db: Any = 20.0 * np.log10(gains[loudest] / law(position)[loudest])
+    return position, float(more_db)
