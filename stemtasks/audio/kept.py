@@ -10,8 +10,8 @@ from stemtasks.audio.facts import Facts
 from stemtasks.dsp.pan import balance, balance_of, constant_power, constant_power_of
 
 HEAD = """\
-# What the match with the reference has found. To keep it, put these lines into the spec and take out 'match' and
-# 'level = "reference"'. A fader that the spec has already is added to the one here; a pan here replaces the spec's.
+# What the match with the reference has found. These lines in the spec keep it, in place of match and level there.
+# A fader that the spec has already is added to the one here; a pan here replaces the spec's.
 """
 INVERT = '{ name = "gain", gain_db = 0, invert = true }'
 

@@ -16,10 +16,8 @@ from stemtasks.audio.rough_mix import RoughMix
 from stemtasks.dsp.cells import BANDS_AN_OCTAVE, edges_hz
 from stemtasks.dsp.faders import Faders, Values
 from stemtasks.dsp.pan import balance_of
-from stemtasks.errors import SpecError
 from stemtasks.timeline import Timeline
 
-MOST_STEMS = 128
 LEAST_DB, MOST_DB = -60.0, 40.0
 """A stem below this is not heard in the rough mix; one above is as good as silent by itself."""
 SURE = 3.0
@@ -33,8 +31,6 @@ def match(inputs: dict[str, Path], outputs: dict[str, Path], params: dict[str, A
     ``params["places"]`` each stem has its pan and polarity; else its gain alone is of use, of both channels together.
     """
     stems = {role.partition("/")[2]: path for role, path in sorted(inputs.items()) if role.startswith("stems/")}
-    if len(stems) > MOST_STEMS:
-        raise SpecError(f"{len(stems)} stems are more than can be told apart in a mix; at most {MOST_STEMS}")
     timeline = Timeline.load(inputs["timing"])
     with RoughMix(stems, inputs["reference"], outputs["facts"].parent) as rough:
         found = rough.faders()

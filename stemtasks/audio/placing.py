@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 
-from stemtasks.audio.chain import pan_gains
 from stemtasks.audio.facts import read_facts, write_facts
 from stemtasks.audio.levels import measure_levels
 from stemtasks.audio.source import Source
@@ -24,7 +23,7 @@ def place(inputs: dict[str, Path], outputs: dict[str, Path], params: dict[str, A
     """
     found = read_facts(inputs["found"])
     with Source(inputs["audio"]) as source:
-        gains = found["polarity"] * pan_gains(source.channels, source.channels, found["pan"])
+        gains = found["polarity"] * (pan.balance(found["pan"]) if source.channels == 2 else np.ones(1))
         if np.all(gains == 1.0):
             shutil.copyfile(inputs["audio"], outputs["audio"])
         else:

@@ -146,7 +146,8 @@ class RoughMix:
         # powers of cells are of all bins of a band, of so many frames
         bins = np.diff(self._bins) * self.channels * -(-self.frames // self.hop)
         power = found.modelled.sum(axis=(0, 2)) * np.abs(found.tone) ** 2 / np.maximum(bins, 1) / SHORTER
-        return CommonLevel(self.length // SHORTER, self.sample_rate, found.tone, power)
+        late = float(np.median(self.delays - np.round(self.delays)))
+        return CommonLevel(self.length // SHORTER, self.sample_rate, found.tone, power, late)
 
     def _cells(self, found: Faders | None, level: CommonLevel | None) -> Cells:
         """Return the cells of all of it; with what was ``found`` before, the common level is given to the stems."""

@@ -21,15 +21,19 @@ Frames = NDArray[np.float32]
 class CommonLevel:
     """Levels of frames of ``length`` samples; ``tone`` (complex) and ``power`` are those of the bands of cells.
 
-    ``power`` is the mean of a bin of the mix without the level, in frames of any length.
+    ``power`` is the mean of a bin of the mix without the level, in frames of any length. ``late`` is by what fraction
+    of a sample the mix is before what it is held against.
     """
 
-    def __init__(self, length: int, sample_rate: int, tone: NDArray[np.complex128], power: NDArray[np.float64]) -> None:
+    def __init__(
+        self, length: int, sample_rate: int, tone: NDArray[np.complex128], power: NDArray[np.float64], late: float
+    ) -> None:
         self.length, self.hop = length, length // 2
         bins = first_bins(length, sample_rate)
         band = np.searchsorted(bins, np.arange(length // 2 + 1), side="right") - 1
         band = np.clip(band, 0, len(tone) - 1)
-        self._tone = tone[band].astype(np.complex64)
+        turned = np.exp(-2j * np.pi * np.arange(length // 2 + 1) * late / length)
+        self._tone = (tone[band] * turned).astype(np.complex64)
         self._weight = (1.0 / (power + 1e-3 * power.max() + 1e-30))[band]
         self._weight[0] = 0.0
 

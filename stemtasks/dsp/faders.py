@@ -23,7 +23,9 @@ from stemtasks.dsp.cells import Cells
 
 Values = NDArray[np.float64]
 
-TURNS = 24
+TURNS = 200
+SETTLED = 1e-4
+"""Of each gain: turns that change less are the last; a tone and the gains of stems in few bands settle slowly."""
 SETTLED_TURNS = 6
 """Polarities are looked for in these first turns, then they stand."""
 MODEL_ERROR = 0.01
@@ -97,6 +99,7 @@ class _Turns:
         for turn in range(TURNS):
             self.gram, self.cross = self._normal()
             self.alike = groups_alike(self.gram.sum(axis=0), self.unclear)
+            before = self.gains.copy()
             self._solve(turn < SETTLED_TURNS)
             self._sum()
             if turn >= 2:  # a tone of stems at first gains would explain their faders
@@ -107,6 +110,8 @@ class _Turns:
             self.unclear = float(np.clip(4.0 * left, *ALIKE))
             known = residual + MODEL_ERROR * self.cells.power + FLOOR * self.band_power[:, None]
             self.weights = self.is_heard / known
+            if turn >= SETTLED_TURNS and np.all(np.abs(self.gains - before) <= SETTLED * np.abs(self.gains)):
+                break
         errors = self._errors()
         gains, errors = one_sided(self.gains, errors, self.gram)
         tone = 10 ** (self.tone_db / 20) * np.exp(1j * self.turned)
