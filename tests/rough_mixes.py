@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 import imageio_ffmpeg
@@ -103,13 +104,19 @@ def through_ffmpeg(audio, filters, rate=RATE):
     return np.frombuffer(run.stdout, "<f8").reshape(-1, 2)
 
 
-def matched(folder, stems, rough, rate=RATE, rough_rate=None, channels=None, pans=None, places=True):
+def matched(folder, stems, rough, rate=RATE, rough_rate=None, channels=None, pans=None, places=True, sections=1):
     """Return the facts that the stage writes of these stems and this rough mix, and the lines to keep."""
     inputs = {f"stems/{name}": written(folder / f"{name}.wav", audio, rate) for name, audio in stems.items()}
     inputs["reference"] = rough if isinstance(rough, Path) else written(folder / "rough.wav", rough, rough_rate or rate)
     inputs["timing"] = folder / "timing.json"
     frames = len(next(iter(stems.values())))
-    inputs["timing"].write_text(json.dumps(timeline(frames, rate=rate).to_json()))
+    line = timeline(frames, rate=rate).to_json()
+    edges = np.linspace(0, frames, sections + 1).astype(int).tolist()
+    line["sections"] = [
+        line["sections"][0] | {"name": f"part {place}", "start_frame": start, "end_frame": end}
+        for place, (start, end) in enumerate(pairwise(edges))
+    ]
+    inputs["timing"].write_text(json.dumps(line))
     for name in stems:
         inputs[f"align_facts/{name}"] = folder / f"{name}.aligned.json"
         inputs[f"align_facts/{name}"].write_text(json.dumps({"channels": (channels or {}).get(name, 2)}))

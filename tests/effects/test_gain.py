@@ -18,3 +18,8 @@ def test_twenty_decibels_are_a_factor_of_ten(apply):
 
 def test_no_gain_leaves_every_bit(apply):
     assert np.array_equal(apply("gain", noise, gain_db=0.0), noise)
+
+
+def test_inverted_it_cancels_what_it_was_given(apply):
+    assert not (apply("gain", noise, gain_db=0.0, invert=True) + noise).any()
+    assert np.array_equal(apply("gain", noise, gain_db=-3.0, invert=True), -apply("gain", noise, gain_db=-3.0))
