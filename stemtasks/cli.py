@@ -14,7 +14,8 @@ from stemtasks.commands import beginning, cache, check, importing, laws
 from stemtasks.errors import SpecError, StemtasksError
 from stemtasks.spec import json_schema, parts, schema
 from stemtasks.spec.reading import check_name
-from stemtasks.spec.tables import ALBUM_TABLES, LISTED, NAMED, TABLES
+from stemtasks.spec.tables import ALBUM_TABLES, LISTED, NAMED, TABLES, AutomationTable
+from stemtasks.units import Automated
 from stemtasks.version import __version__
 from stemtasks.watch import command as watch
 
@@ -101,7 +102,7 @@ def _schema(parsed: argparse.Namespace) -> None:
             raise SpecError(f"--json: is the schema of a whole song, not of {parsed.name!r} alone; leave the name out")
         print(json_schema.as_json(), end="")
         return
-    tables = {**TABLES, **ALBUM_TABLES, "cache": CacheTable}
+    tables = {**TABLES, **ALBUM_TABLES, "cache": CacheTable, "automation": AutomationTable}
     entries = [("tables", table, _header(table), schema.of_table(kind)) for table, kind in tables.items()]
     entries += [(kind, name, name, schema.of(kind, name)) for kind in parts.KINDS for name in parts.names(kind)]
     wanted = parsed.name
@@ -116,6 +117,8 @@ def _schema(parsed: argparse.Namespace) -> None:
 
 
 def _header(table: str) -> str:
+    if table == "automation":
+        return "NUMBER = { ... }"
     return f"[[{table}]]" if table in LISTED else f"[{table}.NAME]" if table in NAMED else f"[{table}]"
 
 
@@ -129,7 +132,8 @@ def _lines(header: str, drawn: schema.Schema) -> Iterator[str]:
 def _described(parameter: schema.Parameter, margin: int) -> Iterator[str]:
     """Yield what a parameter is, and the keys of the tables in its list."""
     default = "required" if parameter.default is schema.NO_DEFAULT else _toml(parameter.default)
-    yield f"{' ' * margin}{parameter.name}  ({schema.describe(parameter.annotation)}; {default})"
+    changes = "; automation" if parameter.is_a(Automated) else ""
+    yield f"{' ' * margin}{parameter.name}  ({schema.describe(parameter.annotation)}; {default}{changes})"
     if parameter.doc:
         space = " " * (margin + 4)
         yield textwrap.fill(parameter.doc, 94 + len(space), initial_indent=space, subsequent_indent=space)

@@ -227,6 +227,11 @@ class Place:
         return None if 0 <= value <= 86_400 else f"{value:g} s is outside 0 to 86400 s (a day)"
 
 
+@dataclass(frozen=True)
+class Automated:
+    """A table that may stand in place of a number, which then changes along the song (``spec/automating.py``)."""
+
+
 CutoffHz = Annotated[float, Range(1.0, 384_000.0, "Hz", below_nyquist=True)]
 Bpm = Annotated[float, Range(10.0, 1000.0, "beats/min")]
 GainDb = Annotated[float, Range(-144.0, 48.0, "dB")]
@@ -271,3 +276,4 @@ Entry = Annotated[dict[str, Any], Longest(100, "keys")]
 Clips = Annotated[list[Entry], Longest(10_000, "clips"), Entries("stemtasks.spec.clip_tables:ClipTable")]
 Edits = Annotated[list[Entry], Longest(10_000, "edits"), Entries("stemtasks.spec.clip_tables:EditTable")]
 FadeCurve = Literal["smooth", "linear", "equal_power", "exponential"]
+Automation = Annotated[dict[str, Any], Automated(), Longest(5, "keys")]

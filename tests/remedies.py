@@ -964,6 +964,82 @@ SONGS = [
     ),
 ]
 
+CHANGING = HEAD + SECTIONS.replace("bars = 2", "bars = 0.5").replace("bars = 1", "fill = true") + TONE
+AUTOMATION = [
+    Case(
+        "neither points nor sections, or both",
+        CHANGING + 'gain_db = { points = [["verse", 0]], sections = { verse = 0 } }\n',
+        "give either 'points' or 'sections'",
+        {"give either 'points' or 'sections'": way(('points = [["verse", 0]], ', ""), read="'(sections)'")},
+    ),
+    Case(
+        "what is not for points",
+        CHANGING + 'gain_db = { points = [["verse", 0]], ramp_ms = 5 }\n',
+        'ramp_ms: is for sections and for curve = "step"',
+        {"leave it out": way((", ramp_ms = 5", ""))},
+    ),
+    Case(
+        "a point of one thing",
+        CHANGING + 'gain_db = { points = ["verse"] }\n',
+        "is no point",
+        {"write [place, value], such as ['chorus', 0.5]": way(('["verse"]', '[["verse", 0.5]]'))},
+    ),
+    Case(
+        "no points",
+        CHANGING + "gain_db = { points = [] }\n",
+        "is empty",
+        {"write [[place, value], ...]": way(("[] }", '[["verse", 0.5]] }'))},
+    ),
+    Case(
+        "points out of order",
+        CHANGING + 'gain_db = { points = [["end", 0], ["verse", -3]] }\n',
+        "does not come after 'end'",
+        {"put points in the order of the song": way(('["end", 0], ["verse", -3]', '["verse", -3], ["end", 0]'))},
+    ),
+    Case(
+        "a section without a value",
+        CHANGING + 'effects = [{ name = "lowpass", cutoff_hz = { sections = { verse = 900 } } }]\n',
+        "end has no value",
+        {
+            "name all sections, or give 'default'": way(
+                ("{ verse = 900 }", "{ verse = 900 }, {0} = 3000"), read="'(default)'"
+            ),
+        },
+    ),
+    Case(
+        "too much at once",
+        CHANGING
+        + 'effects = [{ name = "delay", beats = { points = [[0, 0.5], [1, 1]] }, mix = { points = [[0, 0], [1, 1]] }, '
+        "feedback = { points = [[0, 0.1], [1, 0.2]] } }]\n",
+        "all change along the song",
+        {"give the others one value": way(("{ points = [[0, 0.1], [1, 0.2]] }", "0.1"))},
+    ),
+    Case(
+        "a whole number that changes",
+        CHANGING + 'effects = [{ name = "lowpass", cutoff_hz = 900, order = { points = [[0, 2]] } }]\n',
+        "cannot change along the song",
+        {"give it one value: {}": way(("{ points = [[0, 2]] }", "2"))},
+    ),
+    Case(
+        "a fader that changes",
+        CHANGING + "[mix]\ngains_db.a = { points = [[0, -2], [1, 0]] }\n",
+        "a fader stays where it is",
+        {
+            "let {}.{}.gain_db change instead": way(
+                ("[mix]\ngains_db.a = { points = [[0, -2], [1, 0]] }\n", ""),
+                ("[stems.a]\n", "[stems.a]\n{0} = { points = [[0, -2], [1, 0]] }\n"),
+                read=r"let stems\.a\.(gain_db) change",
+            )
+        },
+    ),
+    Case(
+        "what mends and changes",
+        HEAD + FILE.format("take.wav") + 'mend = [{ name = "gain", gain_db = { points = [[0, -2], [1, 0]] } }]\n',
+        "where the stem has no place yet",
+        {"use effects": way(("mend =", "{0} ="), read="use (effects)")},
+    ),
+]
+
 PARTS = [
     Case(
         "bands crossed",
@@ -1741,6 +1817,7 @@ CASES = [
     *STRATEGIES,
     *SEAMS,
     *SONGS,
+    *AUTOMATION,
     *PARTS,
     *FILES,
     *COMMANDS,

@@ -145,7 +145,12 @@ def test_what_a_part_imports_from_beside_dodo_is_in_the_key(built, place):
 
 
 MISTAKES = {
-    "unknown": ("my_tremlo", TREMOLO, "unknown effect 'my_tremlo'; known: bandpass, ", "did you mean 'my_tremolo'?"),
+    "unknown": (
+        "my_tremlo",
+        TREMOLO,
+        "unknown effect 'my_tremlo'; known: auto_pan, bandpass, ",
+        "did you mean 'my_tremolo'?",
+    ),
     "range": ("my_tremolo", TREMOLO.replace("= 5.0", "= 5.0"), "effects[1].depth: 8 is outside 0 to 1", ""),
     "not Python": ("my_tremolo", "def my_tremolo(:\n", "parts/effects/my_tremolo.py:1: is not Python (", ""),
     "another name": (

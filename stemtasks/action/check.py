@@ -7,19 +7,24 @@ headers show it; and a function ``remarks``, which yields what is allowed and se
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
 from typing import Any
 
 from stemtasks import plugins
 from stemtasks.audio.blocks import Stream
 from stemtasks.audio.chain import pan_gains
+from stemtasks.audio.curves import curve_of
 from stemtasks.audio.source import Source
+from stemtasks.automation import Number, extremes
 from stemtasks.errors import Mistakes, SpecError, StemtasksError
 from stemtasks.spec import parts, schema
+from stemtasks.spec.automating import automations
 from stemtasks.spec.edit_files import rows_of
 from stemtasks.spec.files import files_of, is_product
+from stemtasks.spec.groups import Group
 from stemtasks.spec.places import in_seconds
 from stemtasks.spec.song import Named, Song, Stem
 from stemtasks.spec.stamps import placed
@@ -176,6 +181,7 @@ class _Checking:
         self._chain(f"stems.{each.name}.mend", each.mend, timeline, own, stem_frames)
         self._chain(f"stems.{each.name}.effects", each.effects, timeline, channels, frames)
         self._pan(f"stems.{each.name}", own, each.table.pan)
+        self._strip(f"stems.{each.name}", each, timeline)
 
     def _buses(self, timeline: Timeline, frames: int | None) -> None:
         """Look at what stems go through together: groups, the mix, the master."""
@@ -183,8 +189,14 @@ class _Checking:
         for group in self.song.groups:
             self._chain(f"groups.{group.name}.effects", group.effects, timeline, channels, frames)
             self._pan(f"groups.{group.name}", channels, group.table.pan)
+            self._strip(f"groups.{group.name}", group, timeline)
         self._chain("mix.effects", self.song.mix_effects, timeline, channels, frames)
         self._chain("master.effects", self.song.master_effects, timeline, channels, frames)
+
+    def _strip(self, where: str, strip: Stem | Group, timeline: Timeline) -> None:
+        numbers = {"gain_db": strip.table.gain_db, "pan": strip.table.pan}
+        sent = {f"send[{index}].level_db": send.level_db for index, send in enumerate(strip.sends)}
+        self._places(where, {**numbers, **sent}, timeline)
 
     def _chain(
         self, where: str, chain: tuple[Named, ...], timeline: Timeline, channels: int, frames: int | None
@@ -194,11 +206,26 @@ class _Checking:
             arguments = dict(effect.arguments)
             if self._has_files("effects", effect.name, arguments):
                 offered = {"stream": stream, "timeline": timeline, "seed": 0}
-                self._asked(f"{where}[{index}]", effect, arguments, offered)
+                changing = automations(effect)
+                self._places(f"{where}[{index}]", changing, timeline)
+                for ends in product(*(dict.fromkeys(extremes(each)) for each in changing.values())):
+                    self._asked(
+                        f"{where}[{index}]", effect, arguments | dict(zip(changing, ends, strict=True)), offered
+                    )
 
-    def _pan(self, where: str, channels: int, position: float) -> None:
+    def _places(self, where: str, numbers: Mapping[str, Number], timeline: Timeline) -> None:
+        """Look whether points of what changes along the song are in its order, where its length is known."""
+        for name, number in numbers.items():
+            if isinstance(number, dict) and timeline.frames != ENDLESS:
+                try:
+                    curve_of(number, timeline, name)
+                except StemtasksError as error:
+                    self._add(where, _lines(error))
+
+    def _pan(self, where: str, channels: int, position: Number) -> None:
         try:
-            pan_gains(channels, self.song.song.channels, position)
+            for extreme in extremes(position):
+                pan_gains(channels, self.song.song.channels, extreme)
         except StemtasksError as error:
             self._add(where, _lines(error))
 

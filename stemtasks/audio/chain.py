@@ -10,12 +10,14 @@ from typing import Any
 import numpy as np
 
 from stemtasks.audio.blocks import Block, Blocks, Stream, fitted
+from stemtasks.audio.curves import Curve, Values, along, curve_of
 from stemtasks.audio.effecting import Chain, files_of, through
 from stemtasks.audio.facts import decibels, write_facts
 from stemtasks.audio.levels import measure_levels
 from stemtasks.audio.source import Source
 from stemtasks.audio.spill import Spill
 from stemtasks.audio.wav import write_wav
+from stemtasks.automation import extremes
 from stemtasks.dsp import pan
 from stemtasks.dsp.level import TAIL_FLOOR, amplitude, peak
 from stemtasks.errors import AudioError, SpecError
@@ -80,10 +82,10 @@ def through_strip(
             ended = _ended(blocks, end, fade_frames, heard)
             spill = stack.enter_context(Spill(fitted(ended, timeline.delivered_frames, channels), channels, scratch))
             middle = {"gain_db": 0.0, "pan": 0.0, "channels": params["channels"]}
-            pre = _gained(spill.blocks(), channels, panned_channels, middle)
+            pre = _gained(spill.blocks(), channels, panned_channels, middle, timeline)
             write_wav(outputs["pre"], pre, timeline.sample_rate, params["channels"])
             blocks = spill.blocks()
-        blocks = _gained(blocks, channels, panned_channels, params)
+        blocks = _gained(blocks, channels, panned_channels, params, timeline)
         blocks = _ended(blocks, end, fade_frames, heard)
         blocks = fitted(blocks, timeline.delivered_frames, params["channels"])
         loudness: dict[str, Any] = {}
@@ -122,14 +124,29 @@ def _folded(source: Source, channels: int) -> tuple[Blocks, int]:
     return (pan.middle(block)[:, None] for block in source.blocks()), 1
 
 
-def _gained(blocks: Blocks, channels: int, source_channels: int, params: dict[str, Any]) -> Blocks:
-    """Yield the blocks with gain and pan, in the song's channels."""
-    gains = amplitude(params["gain_db"]) * pan_gains(source_channels, params["channels"], params["pan"])
+def _gained(blocks: Blocks, channels: int, source_channels: int, params: dict[str, Any], timeline: Timeline) -> Blocks:
+    """Yield the blocks with gain and pan, in the song's channels; where they change, each frame has its own."""
+    gain_db, position = (curve_of(params[name], timeline, name) for name in ("gain_db", "pan"))
+    for extreme in extremes(params["pan"]):
+        pan_gains(source_channels, params["channels"], extreme)
+    if isinstance(gain_db, Curve) or isinstance(position, Curve):
+        for block, (decibels, places) in along(blocks, gain_db, position):
+            sides = _sides(source_channels, params["channels"], places)
+            yield pan.scaled(block, sides * np.ravel(amplitude(decibels)))
+        return
+    gains = amplitude(gain_db) * pan_gains(source_channels, params["channels"], position)
     if channels == params["channels"] and np.all(gains == 1.0):
         yield from blocks
         return
     for block in blocks:
         yield pan.scaled(block, gains)
+
+
+def _sides(source_channels: int, channels: int, position: float | Values) -> pan.Gains:
+    """Return a gain for each of the song's channels at each frame, or one for all frames: shape (channels, frames)."""
+    if not isinstance(position, np.ndarray):
+        return pan_gains(source_channels, channels, position)[:, None]
+    return (pan.constant_power_along if source_channels == 1 else pan.balance_along)(position[:, 0])
 
 
 def pan_gains(source_channels: int, channels: int, position: float) -> np.ndarray[Any, np.dtype[np.float64]]:

@@ -11,6 +11,8 @@ from typing import Any
 import numpy as np
 
 from stemtasks.audio.blocks import Blocks, Stream
+from stemtasks.audio.curves import Curve, curve_of
+from stemtasks.audio.sweeping import swept
 from stemtasks.plugins import call, load
 from stemtasks.timeline import Timeline
 
@@ -71,10 +73,36 @@ def through(
         chain.noted.append(noted)
         offered = {"timeline": timeline, "seed": entry.get("seed"), "noted": noted}
         arguments = {**entry["arguments"], **chain.files.get(place, {})}
-        made = call(reference, blocks, stream, arguments=arguments, offered=offered)
+        automated = entry.get("automated", {}).items()
+        numbers = {name: curve_of(each, timeline, f"{entry['effect']}.{name}") for name, each in automated}
+        made = _rendered(reference, blocks, stream, arguments, offered, numbers, bound)
         chain.running.append(made)
         blocks = _until(made, bound)
     return blocks, stream.channels
+
+
+def _rendered(
+    reference: str,
+    blocks: Blocks,
+    stream: Stream,
+    arguments: dict[str, Any],
+    offered: dict[str, Any],
+    numbers: dict[str, float | Curve],
+    frames: int,
+) -> Blocks:
+    """Return what an effect makes of the blocks: as it is, or crossfaded where it takes no curves that there are."""
+    taken = getattr(sys.modules[load(reference).__module__], "CURVES", ())
+    curves = {name: each for name, each in numbers.items() if isinstance(each, Curve) and name not in taken}
+    arguments = arguments | {name: each for name, each in numbers.items() if name not in curves}
+    if not curves:
+        made: Blocks = call(reference, blocks, stream, arguments=arguments, offered=offered)
+        return made
+
+    def render(blocks: Blocks, values: dict[str, float]) -> Blocks:
+        made: Blocks = call(reference, blocks, stream, arguments=arguments | values, offered=offered | {"noted": {}})
+        return made
+
+    return swept(render, blocks, stream, curves, frames)
 
 
 def _widened(blocks: Blocks, channels: int) -> Blocks:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from stemtasks.audio.facts import Facts
 from stemtasks.dsp.pan import balance, balance_of, constant_power, constant_power_of
+
+if TYPE_CHECKING:
+    from stemtasks.automation import Number
 
 HEAD = """\
 # What the match with the reference has found. These lines in the spec keep it, in place of match and level there.
@@ -16,19 +19,24 @@ HEAD = """\
 INVERT = '{ name = "gain", gain_db = 0, invert = true }'
 
 
-def kept(found: dict[str, Facts], pans: dict[str, float], channels: dict[str, int], places: bool) -> str:
+def kept(found: dict[str, Facts], pans: dict[str, Number], channels: dict[str, int], places: bool) -> str:
     """Return TOML: the faders, and with ``places`` the pan of each stem that has moved, and the effect that inverts it.
 
-    ``pans`` are the spec's and ``channels`` those of the aligned stems, by which they are panned.
+    ``pans`` are the spec's and ``channels`` those of the aligned stems, by which they are panned. Of a pan that changes
+    along the song a comment says what was found behind it.
     """
     gains_db, tables = {}, []
     for name, each in found.items():
         if not places:
             gains_db[name] = each["level_db"]
             continue
-        pan, more_db = _placed(each["pan"], pans[name], channels[name])
+        before, more_db, lines = pans[name], 0.0, list[str]()
+        if isinstance(before, dict):
+            lines += [f"# its pan, which changes, balanced by {each['pan']:g} behind that"] if each["pan"] else []
+        else:
+            pan, more_db = _placed(each["pan"], before, channels[name])
+            lines += [f"pan = {pan:g}"] if abs(pan - before) >= 0.0005 else []
         gains_db[name] = round(each["gain_db"] + more_db, 2)
-        lines = [f"pan = {pan:g}"] if abs(pan - pans[name]) >= 0.0005 else []
         if each["polarity"] < 0:
             lines.append(f"# last of its effects: {INVERT}")
         if lines:

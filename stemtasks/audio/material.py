@@ -21,8 +21,8 @@ from stemtasks.errors import AudioError
 
 OPEN = 8
 """Recordings that are open at a time: two sound together, and their neighbours are looked at."""
-SETTLED_FRAMES = 1 << 13
-"""Before and behind a span, so that no resampler knows that the recording goes on."""
+SETTLED_FRAMES = 512
+"""At the lower of both rates, before and behind a span: the resampler then makes what it makes of the whole."""
 WAY_OUT = "take another part of it"
 
 
@@ -146,9 +146,10 @@ class _Resampled:
         self.frames = frames_at(source.frames, rate_in, rate_out)
         common = int(np.gcd(rate_in, rate_out))
         # both begin on a frame of both rates
-        turns = max(0, span.start - SETTLED_FRAMES) * common // rate_out
+        settled = SETTLED_FRAMES * max(1, -(-rate_out // rate_in))
+        turns = max(0, span.start - settled) * common // rate_out
         start, self._begun = turns * rate_in // common, turns * rate_out // common
-        stop = (span.stop + SETTLED_FRAMES) * rate_in // rate_out + SETTLED_FRAMES
+        stop = (span.stop + settled) * rate_in // rate_out + 1
         cut = Cut(start, stop if stop < source.frames else None)
         blocks = recording(source, stream, cut, only_channel=span.only_channel, mono=span.mono)
         self._spill = Spill(blocks, stream.channels, stream.scratch)

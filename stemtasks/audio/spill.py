@@ -50,3 +50,9 @@ class Spill:
         """Replace the frames from ``start`` by a block's."""
         self._file.seek(start * self.channels * 8)
         self._file.write(np.ascontiguousarray(block).data.cast("B"))
+
+    def add(self, start: int, block: Block) -> None:
+        """Add a block to the frames from ``start``; what lies past the end, or between it and ``start``, was silent."""
+        there = self.read(start, len(block))
+        self.overwrite(start, np.concatenate([there + block[: len(there)], block[len(there) :]]))
+        self.frames = max(self.frames, start + len(block))

@@ -1,8 +1,8 @@
 """Whether a recording is the sum of others: a rough mix among its stems, known by its sound alone.
 
 A few windows are looked at in bins of their spectra, where recordings of any sample rates meet. In each, gains are
-sought that bring the others' sum nearest to the recording (least squares). A mix is explained by that, and nearly all
-that sounds takes part; a bus of some stems is explained by a few.
+sought that bring the others' sum nearest to the recording (least squares, no gain below 0). A mix is explained by
+that, and nearly all that sounds takes part; a bus of some stems is explained by a few.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.optimize import nnls
 
 from stemtasks.audio.source import Source
 from stemtasks.dsp.sync import REACH_SECONDS
@@ -109,10 +110,10 @@ def _moved(mix: Spectrum, total: Spectrum) -> Spectrum:
 
 
 def _gains(parts: NDArray[np.complex128], mix: Spectrum) -> NDArray[np.float64]:
-    """Return the real gains of the parts whose sum is nearest to the mix."""
+    """Return the gains of the parts whose sum is nearest to the mix, none below 0: a stem is no mix less the others."""
     matrix = np.concatenate((parts.real, parts.imag), axis=1).T
     wanted = np.concatenate((mix.real, mix.imag))
-    return np.asarray(np.linalg.lstsq(matrix, wanted, rcond=1e-6)[0], dtype=np.float64)
+    return np.asarray(nnls(matrix, wanted)[0], dtype=np.float64)
 
 
 def _energy(spectrum: Spectrum) -> float:

@@ -10,6 +10,7 @@ import unicodedata
 from collections.abc import Iterator
 from typing import Any
 
+from stemtasks.automation import said
 from stemtasks.delivery.handover import Handover
 from stemtasks.delivery.names import rate_label
 from stemtasks.timeline import clock
@@ -120,7 +121,7 @@ def _levels(stems: list[dict[str, Any]]) -> list[str]:
         facts = stem["measurements"]
         levels = [level(facts["peak_dbfs"]), level(facts["rms_dbfs"])]
         levels += [level(facts.get("lufs"))] if loudness else []
-        gains = [f"{stem['gain_db']:+.2f}", f"{stem['mix_gain_db']:+.2f}", _pan(stem["pan"])]
+        gains = [said(stem["gain_db"], _decibels), _decibels(stem["mix_gain_db"]), said(stem["pan"], _pan)]
         gains += [_matched(stem.get("match"))] if matched else []
         rows.append([*levels, *gains, stem.get("align", {}).get("strategy") or "-", stem["title"]])
     notes = ["Gain and pan are in the file already; the fader is what the mix adds."]
@@ -189,6 +190,10 @@ def _short(number: float) -> str:
 def level(number: float | None) -> str:
     """Return a level to 0.01, or that there is none."""
     return "-" if number is None else f"{number:.2f}"
+
+
+def _decibels(gain_db: float) -> str:
+    return f"{gain_db:+.2f}"
 
 
 def _pan(pan: float | None) -> str:

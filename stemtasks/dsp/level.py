@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import overload
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -9,8 +11,16 @@ TAIL_FLOOR_DBFS = -90.0
 TAIL_FLOOR = 10 ** (TAIL_FLOOR_DBFS / 20)
 
 
-def amplitude(gain_db: float) -> float:
-    """Return the factor of a gain in dB: 0 dB is exactly 1."""
+@overload
+def amplitude(gain_db: float) -> float: ...
+@overload
+def amplitude(gain_db: NDArray[np.float64]) -> NDArray[np.float64]: ...
+@overload
+def amplitude(gain_db: float | NDArray[np.float64]) -> float | NDArray[np.float64]: ...
+def amplitude(gain_db: float | NDArray[np.float64]) -> float | NDArray[np.float64]:
+    """Return the factor of a gain in dB, or of each of some: 0 dB is exactly 1."""
+    if isinstance(gain_db, np.ndarray):
+        return np.power(10.0, gain_db / 20.0)
     return float(10.0 ** (gain_db / 20.0))
 
 

@@ -38,6 +38,12 @@ def constant_power(pan: float) -> Gains:
     return np.array([cos(angle), sin(angle)])
 
 
+def constant_power_along(pan: Samples) -> Gains:
+    """Return the same for a ``pan`` at each frame: shape (2, frames)."""
+    angle = (pan + 1.0) * (pi / 4.0)
+    return np.stack([np.where(pan == 1.0, 0.0, np.cos(angle)), np.where(pan == -1.0, 0.0, np.sin(angle))])
+
+
 def balance(pan: float) -> Gains:
     """Return (left, right) for a stereo signal: the far side falls along the constant-power law, the near stays at 1.
 
@@ -46,6 +52,12 @@ def balance(pan: float) -> Gains:
     if pan == 0.0:
         return np.ones(2)
     return np.minimum(1.0, sqrt(2.0) * constant_power(pan))
+
+
+def balance_along(pan: Samples) -> Gains:
+    """Return the same for a ``pan`` at each frame: shape (2, frames)."""
+    left, right = sqrt(2.0) * constant_power_along(pan)
+    return np.stack([np.where(pan <= 0.0, 1.0, left), np.where(pan >= 0.0, 1.0, right)])
 
 
 def constant_power_of(gains: Gains) -> float:

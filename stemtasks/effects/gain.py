@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 from stemtasks.audio.blocks import Blocks, Stream
+from stemtasks.audio.curves import along
 from stemtasks.dsp.level import amplitude
 from stemtasks.units import GainDb
 
 PER_CHANNEL = True
+CURVES = ("gain_db",)
 
 
-def gain(blocks: Blocks, stream: Stream, *, gain_db: GainDb, invert: bool = False) -> Blocks:  # noqa: ARG001 - one shape for all effects
-    """Multiply by a constant; no latency, no tail.
+def gain(
+    blocks: Blocks,
+    stream: Stream,  # noqa: ARG001 - one shape for all effects
+    *,
+    gain_db: GainDb,
+    invert: bool = False,
+) -> Blocks:
+    """Multiply by one number, or by what it is at each frame where it changes; no latency, no tail.
 
     Parameters
     ----------
@@ -19,6 +27,6 @@ def gain(blocks: Blocks, stream: Stream, *, gain_db: GainDb, invert: bool = Fals
     invert
         Whether the polarity is turned, as by the switch of a mixing desk.
     """
-    factor = amplitude(gain_db) * (-1.0 if invert else 1.0)
-    for block in blocks:
-        yield block * factor
+    sign = -1.0 if invert else 1.0
+    for block, (decibels,) in along(blocks, gain_db):
+        yield block * (sign * amplitude(decibels))

@@ -5,8 +5,11 @@ from __future__ import annotations
 from typing import Annotated
 
 from stemtasks.audio.blocks import Blocks, Stream
+from stemtasks.audio.curves import along
 from stemtasks.errors import SpecError
 from stemtasks.units import Range
+
+CURVES = ("width",)
 
 
 def width(blocks: Blocks, stream: Stream, *, width: Annotated[float, Range(0.0, 4.0)]) -> Blocks:
@@ -23,9 +26,8 @@ def width(blocks: Blocks, stream: Stream, *, width: Annotated[float, Range(0.0, 
         In a song that is not stereo.
     """
     check(stream=stream)
-    near, far = (1.0 + width) / 2.0, (1.0 - width) / 2.0
-    for block in blocks:
-        yield block * near + block[:, ::-1] * far
+    for block, (sides,) in along(blocks, width):
+        yield block * ((1.0 + sides) / 2.0) + block[:, ::-1] * ((1.0 - sides) / 2.0)
 
 
 def check(*, stream: Stream) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from stemtasks import automation
 from stemtasks.report.markup import at, number, pairs, said, table, text
 from stemtasks.report.material import Material, StemMaterial
 from stemtasks.timeline import clock
@@ -88,7 +89,7 @@ def _faders(song: Material, stem: StemMaterial) -> list[tuple[str, str]]:
     spec, found = stem.described, stem.facts["processed"].get("match")
     return [
         ("Effects", text(_chain(spec["effects"]) or "none")),
-        ("Gain, pan", f"{spec['gain_db']:+.2f} dB, {spec['pan']:+.2f}"),
+        ("Gain, pan", f"{automation.said(spec['gain_db'], _signed)} dB, {automation.said(spec['pan'], _signed)}"),
         *([("As in the reference", _placed(found))] if found else []),
         ("Fader", f"{song.faders_db[stem.name]:+.2f} dB"),
         ("SHA-256", _digest(song.params["sha256"][f"audio/{stem.name}"])),
@@ -99,6 +100,10 @@ def _placed(found: dict[str, Any]) -> str:
     """Return what a match with the reference has found of a stem."""
     inverted = ", inverted" if found["polarity"] < 0 else ""
     return f"{found['gain_db']:+.2f} dB (in the fader), pan {found['pan']:+.2f}{inverted}"
+
+
+def _signed(number: float) -> str:
+    return f"{number:+.2f}"
 
 
 def _digest(sha256: str) -> str:

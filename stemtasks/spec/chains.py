@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+from stemtasks.automation import Automation
 from stemtasks.spec import schema
+from stemtasks.spec.automating import automations, scale_of
 from stemtasks.spec.outside import outside
 from stemtasks.spec.song import Named, Song
 
@@ -39,11 +41,19 @@ def chain(song: Song, effects: tuple[Named, ...], role: str, *names: str) -> Cha
         made.mistake = made.mistake or found.mistake
         made.inputs |= {f"{role}/{index}/{each}": path for each, path in found.inputs.items()}
         made.parts[f"effects/{effect.name}"] = effect.reference
+        changing = automations(effect)
         made.effects.append(
             {
                 "effect": effect.name,
-                "arguments": found.arguments,
+                "arguments": {name: value for name, value in found.arguments.items() if name not in changing},
                 "seed": song.seed(*names, str(index)) if "seed" in effect.wants else None,
+                **({"automated": _scaled(effect, changing)} if changing else {}),
             }
         )
     return made
+
+
+def _scaled(effect: Named, changing: dict[str, Automation]) -> dict[str, Automation]:
+    """Return automations that say how what they change is heard."""
+    known = schema.of("effects", effect.name).by_name
+    return {name: {**each, "scale": scale_of(known[name])} for name, each in changing.items()}

@@ -7,8 +7,10 @@ a frequency that a part is given above ``HIGHEST`` of the rate is taken as that,
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
+from stemtasks.automation import extremes, mapped
 from stemtasks.errors import SpecError
 from stemtasks.job import Job
 from stemtasks.music.pitch import frequency_hz, midi_number
@@ -63,9 +65,12 @@ def _chain(effects: tuple[Named, ...], rate: int) -> tuple[Named, ...]:
 def _named(kind: parts.Kind, part: Named, rate: int) -> Named:
     """Return a part whose frequencies and notes a rate has; those of one part keep their order."""
     highest, changed = HIGHEST * rate, dict[str, Any]()
-    limited = [each for each in schema.of(kind, part.name).parameters if _is_below_nyquist(each)]
-    above = {each.name: part.arguments[each.name] for each in limited if (part.arguments[each.name] or 0.0) > highest}
-    changed |= {name: highest * value / max(above.values()) for name, value in above.items()}
+    limited = [each.name for each in schema.of(kind, part.name).parameters if _is_below_nyquist(each)]
+    tops = {name: extremes(part.arguments[name] or 0.0)[1] for name in limited}
+    above = {name: top for name, top in tops.items() if top > highest}
+    for name, top in above.items():
+        value, lowered = part.arguments[name], highest * top / max(above.values())
+        changed[name] = mapped(value, partial(min, lowered)) if isinstance(value, dict) else lowered
     for each in schema.of(kind, part.name).parameters:
         note = part.arguments[each.name]
         if each.is_a(NoteName) and isinstance(note, str):

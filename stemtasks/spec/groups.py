@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from stemtasks.errors import Mistakes, shown
 from stemtasks.ordering import circle_in
+from stemtasks.positions import Known
 from stemtasks.spec import schema
 from stemtasks.spec.tables import GroupTable, SendTable, VerifyTable
 from stemtasks.units import PartName, StemName
@@ -44,13 +45,13 @@ class Group:
         }
 
 
-def sends_of(mistakes: Mistakes, value: dict[str, Any] | list[Any], where: str) -> tuple[SendTable, ...]:
+def sends_of(mistakes: Mistakes, value: dict[str, Any] | list[Any], where: str, known: Known) -> tuple[SendTable, ...]:
     """Return the sends of a stem or a group; what is wrong with one is noted."""
     found = []
     for index, table in enumerate([value] if isinstance(value, dict) else value):
         place = where if isinstance(value, dict) else f"{where}[{index}]"
         with mistakes:
-            found.append(SendTable(**schema.bind(schema.of_table(SendTable), table, place)))
+            found.append(SendTable(**schema.bind(schema.of_table(SendTable), table, place, known)))
     return tuple(found)
 
 
@@ -153,6 +154,7 @@ def _beside_gains(song: Song, group: Group) -> list[str]:
     sent = any(send.to == group.name for strip in song.strips for send in strip.sends)
     return [
         *(effect.name for effect in group.effects),
+        *(["the changing gain"] if isinstance(group.table.gain_db, dict) else []),
         *(["the pan"] if group.table.pan else []),
         *(["what is sent to it"] if sent else []),
     ]

@@ -20,11 +20,22 @@ from stemtasks.music.pitch import SCALES
 from stemtasks.positions import LENGTH, PLAIN_POSITION
 from stemtasks.spec import parts, schema
 from stemtasks.spec.reading import NAME_BYTES, SIGNATURE, UNSAFE
-from stemtasks.spec.tables import ALBUM_TABLES, INSIDE, LISTED, NAMED, TABLES, AlbumTable, SectionTable, SongTable
+from stemtasks.spec.tables import (
+    ALBUM_TABLES,
+    INSIDE,
+    LISTED,
+    NAMED,
+    TABLES,
+    AlbumTable,
+    AutomationTable,
+    SectionTable,
+    SongTable,
+)
 from stemtasks.units import (
     NOTE,
     SIGNING_KEY,
     VARIABLE,
+    Automated,
     CommandLine,
     Duration,
     Entries,
@@ -32,6 +43,7 @@ from stemtasks.units import (
     Longest,
     NoteName,
     Place,
+    Position,
     Range,
     VariableName,
 )
@@ -218,11 +230,29 @@ def _one_of(options: list[Any], marks: tuple[Any, ...], holds: Json | None) -> J
     """Return the schema of a value of several types, of which its type says which holds."""
     kind = next(filter(None, (_kind_named(mark) for option in options for mark in schema.marks(option))), None)
     holds = {"type": "object", "allOf": [{"$ref": f"#/definitions/{kind}"}]} if kind else holds
-    drawn = [_value(option, marks, holds) for option in options]
+    if any(isinstance(mark, Automated) for option in options for mark in schema.marks(option)):
+        *options, _ = options
+        drawn = [_value(option, marks, holds) for option in options]
+        drawn.append(_automation(next(each for each in drawn if each["type"] == "number")))
+    else:
+        drawn = [_value(option, marks, holds) for option in options]
     if len(drawn) == 1:
         return drawn[0]
     found = [each["type"] for each in drawn]
     return {"type": found, "allOf": [{"if": {"type": each["type"]}, "then": each} for each in drawn]}
+
+
+def _automation(number: Json) -> Json:
+    """Return the schema of what may stand in place of a number, and so holds such numbers."""
+    drawn = _table(AutomationTable)
+    place = _value(Position)
+    drawn["properties"]["points"] |= {
+        "items": {"type": "array", "items": [place, number], "minItems": 2, "maxItems": 2},
+        "minItems": 1,
+    }
+    drawn["properties"]["sections"] |= {"additionalProperties": number}
+    drawn["properties"]["default"] |= number
+    return drawn | {"oneOf": [{"required": ["points"]}, {"required": ["sections"]}]}
 
 
 def _kind_named(mark: Any) -> parts.Kind | None:

@@ -15,11 +15,13 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
+from stemtasks.automation import is_automation
 from stemtasks.errors import Mistakes, SpecError, shown
 from stemtasks.music.pitch import parse_key
 from stemtasks.paths import BUILD, NOT_SONGS
 from stemtasks.positions import NOTHING_KNOWN, WHOLE, Known, is_clock
 from stemtasks.spec import parts, schema
+from stemtasks.spec.automating import automations, check_swept
 from stemtasks.spec.deliveries import Delivery, read_deliveries
 from stemtasks.spec.groups import Group, check_ways, sends_of
 from stemtasks.spec.matches import check_levels
@@ -374,9 +376,9 @@ def _group(name: str, table: Any, known: Known, verify: dict[str, Any]) -> Group
     where = f"groups.{name}"
     _check_strip(name, table, where)
     mistakes = Mistakes()
-    bound = schema.bound_with(mistakes, schema.of_table(GroupTable), table, where)
+    bound = schema.bound_with(mistakes, schema.of_table(GroupTable), table, where, known)
     effects = _effects(mistakes, bound["effects"], f"{where}.effects", known)
-    sends = sends_of(mistakes, bound["send"], f"{where}.send")
+    sends = sends_of(mistakes, bound["send"], f"{where}.send", known)
     own_verify = _own_verify(mistakes, verify, bound["verify"], where)
     mistakes.settle()
     assert own_verify  # what is None was a mistake
@@ -386,9 +388,11 @@ def _group(name: str, table: Any, known: Known, verify: dict[str, Any]) -> Group
 def _effects(mistakes: Mistakes, tables: Iterable[Any], where: str, known: Known) -> tuple[Named, ...]:
     """Return the effects of a chain that are right; what is wrong with the others is noted."""
     chain = []
-    for index, effect in enumerate(tables):
+    for index, table in enumerate(tables):
         with mistakes:
-            chain.append(_named("effects", "name", effect, f"{where}[{index}]", known))
+            effect = _named("effects", "name", table, f"{where}[{index}]", known)
+            check_swept(effect, f"{where}[{index}]")
+            chain.append(effect)
     return tuple(chain)
 
 
@@ -415,6 +419,9 @@ def _mix(data: dict[str, Any]) -> MixTable:
     for name, value in mix.gains_db.items():
         if name not in tables:
             mistakes.append(f"mix.gains_db: {schema.unknown(what, name, tables)}")
+        elif is_automation(value):
+            kind = "groups" if name in data.get("groups", {}) else "stems"
+            mistakes.append(f"mix.gains_db.{name}: a fader stays where it is; let {kind}.{name}.gain_db change instead")
         elif not isinstance(value, (int, float)) or isinstance(value, bool) or not -144 <= value <= 48:
             mistakes.append(f"mix.gains_db.{name}: {shown(value)} is not a number, -144 to 48 dB")
     mistakes.settle()
@@ -458,7 +465,7 @@ def _stem(
     sync = False
     takes_mend = False
     own_keys = {"generator": "", **{key: table[key] for key in table if key in common}}
-    bound = schema.bound_with(mistakes, STEM_KEYS, own_keys, where)
+    bound = schema.bound_with(mistakes, STEM_KEYS, own_keys, where, known)
     with mistakes:
         _needs_tempo(bound["duration"], song, f"{where}.duration")
     with mistakes:
@@ -480,7 +487,12 @@ def _stem(
         asked, sync = _synced(said, f"{where}.align", has_reference)
         align = _named("strategies", "strategy", asked, f"{where}.align", known)
     mend, effects = (_effects(mistakes, bound[key], f"{where}.{key}", known) for key in ("mend", "effects"))
-    sends = sends_of(mistakes, bound["send"], f"{where}.send")
+    for index, effect in enumerate(mend):
+        mistakes += [
+            f"{where}.mend[{index}].{name}: cannot change along the song, where the stem has no place yet; use effects"
+            for name in automations(effect)
+        ]
+    sends = sends_of(mistakes, bound["send"], f"{where}.send", known)
     own_verify = _own_verify(mistakes, verify, bound["verify"], where)
     mistakes.settle()
     assert source and align and own_verify  # noqa: PT018 - what is None was a mistake

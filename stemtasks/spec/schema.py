@@ -17,11 +17,14 @@ from functools import cache, cached_property
 from typing import Annotated, Any, Literal
 
 from stemtasks import units
+from stemtasks.automation import is_automation
 from stemtasks.errors import Mistakes, SpecError, nearest, shown
 from stemtasks.plugins import load
 from stemtasks.positions import NOTHING_KNOWN, Known
 from stemtasks.spec import parts
 from stemtasks.units import (
+    Automated,
+    Automation,
     CommandLine,
     Duration,
     Entries,
@@ -46,6 +49,8 @@ RESERVED = (
     "session_tracks",
     "noted",
 )
+CURVES = "CURVES"
+"""In the file of an effect: the names of those parameters that it takes as curves, where they change along the song."""
 NO_DEFAULT = object()
 MOST_MISTAKES = 50
 """Of a table, which are said: nobody made more by hand, and each costs a look at all names."""
@@ -89,12 +94,16 @@ def _holding(kinds: tuple[type, ...]) -> Callable[[Parameter], bool]:
 
 @dataclass(frozen=True)
 class Schema:
-    """The keys that a name accepts; ``wants`` are the reserved ones its function asks the stage for."""
+    """The keys that a name accepts; ``wants`` are the reserved ones its function asks the stage for.
+
+    ``curves`` are those of an effect that it takes as curves itself (``audio/curves.py``).
+    """
 
     name: str
     doc: str
     parameters: tuple[Parameter, ...]
     wants: frozenset[str] = frozenset()
+    curves: frozenset[str] = frozenset()
 
     @cached_property
     def outside(self) -> tuple[Parameter, ...]:
@@ -172,7 +181,7 @@ def copied(schema: Schema, arguments: dict[str, Any]) -> dict[str, Any]:
 def of(kind: parts.Kind, name: str) -> Schema:
     """Return the schema of a generator, strategy, effect or delivery format from its source file."""
     part = parts.found(kind, name)
-    function = _function(part)
+    function, curves = _function(part)
     doc = ast.get_docstring(function) or ""
     sentences = _documented(doc)
     arguments = function.args
@@ -190,20 +199,38 @@ def of(kind: parts.Kind, name: str) -> Schema:
                 f"{part.file.as_posix()}:{argument.lineno}: '{argument.arg}': {error}; write a plain value as "
                 "its default, and a plain type or a name of stemtasks.units as its annotation"
             ) from None
+        if kind == "effects" and _is_automatable(annotation):
+            annotation |= Automation
         parameters.append(Parameter(argument.arg, annotation, value, sentences.get(argument.arg, "")))
-    return Schema(name, doc.partition("\n")[0], tuple(parameters), frozenset(wants))
+    return Schema(name, doc.partition("\n")[0], tuple(parameters), frozenset(wants), curves)
 
 
-def _function(part: parts.Part) -> ast.FunctionDef:
-    """Return a part's function, parsed; raises ``SpecError`` for a file that is not Python or has none."""
+def _is_automatable(annotation: Any) -> bool:
+    """Return whether a value may be a number between two others."""
+    if isinstance(annotation, types.UnionType) or typing.get_origin(annotation) is typing.Union:
+        return any(map(_is_automatable, typing.get_args(annotation)))
+    return annotation is float or (
+        typing.get_origin(annotation) is Annotated and typing.get_args(annotation)[0] is float
+    )
+
+
+def _function(part: parts.Part) -> tuple[ast.FunctionDef, frozenset[str]]:
+    """Return a part's function, parsed, and ``CURVES`` of its file.
+
+    Raises ``SpecError`` for a file that is not Python or has no such function.
+    """
     try:
         body = ast.parse(part.file.read_bytes()).body
     except (SyntaxError, ValueError) as error:
         line = getattr(error, "lineno", None) or 1
         raise SpecError(f"{part.file.as_posix()}:{line}: is not Python ({getattr(error, 'msg', error)})") from None
+    curves: frozenset[str] = frozenset()
+    for node in body:
+        if isinstance(node, ast.Assign) and [ast.unparse(target) for target in node.targets] == [CURVES]:
+            curves = frozenset(ast.literal_eval(node.value))
     for node in body:
         if isinstance(node, ast.FunctionDef) and node.name == part.function:
-            return node
+            return node, curves
     raise SpecError(f"{part.file.as_posix()}: has no function '{part.function}'")
 
 
@@ -284,7 +311,7 @@ def bound_with(
         try:
             if parameter is None:
                 raise SpecError(f"{where}: {unknown('key', name, schema.by_name)}")
-            bound[name] = _checked(value, parameter.annotation, f"{where}.{name}", known)
+            bound[name] = _bound(value, parameter, f"{where}.{name}", known)
         except SpecError as error:
             mistakes.extend(error.mistakes)
     for name in schema.required:
@@ -292,6 +319,31 @@ def bound_with(
             described = describe(schema.by_name[name].annotation)
             mistakes.append(f"{where}: '{name}' is missing; it is {described}")
     return bound
+
+
+def _bound(value: Any, parameter: Parameter, where: str, known: Known) -> Any:
+    """Return the value of a parameter, or what stands in its place."""
+    if isinstance(value, dict) and parameter.is_a(Automated):
+        from stemtasks.spec.automating import automated  # noqa: PLC0415 - it binds a table itself
+
+        return automated(value, parameter, where, known)
+    if is_automation(value) and not _holds_table(parameter.annotation):
+        raise SpecError(f"{where}: cannot change along the song; give it one value: {describe(parameter.annotation)}")
+    return checked(value, parameter.annotation, where, known)
+
+
+def _holds_table(annotation: Any) -> bool:
+    return annotation is dict or annotation is Any or any(map(_holds_table, _types_in(annotation)))
+
+
+def _types_in(annotation: Any) -> tuple[Any, ...]:
+    """Return the types that an annotation is made of, but for those of a table's or a list's content."""
+    origin = typing.get_origin(annotation)
+    if origin is Annotated:
+        return typing.get_args(annotation)[:1]
+    if isinstance(annotation, types.UnionType) or origin is typing.Union:
+        return typing.get_args(annotation)
+    return (dict,) if origin is dict else ()
 
 
 def unknown(what: str, found: str, known: typing.Iterable[str]) -> str:
@@ -398,7 +450,7 @@ def _check_plain(value: Any, where: str) -> None:
 
 def _checked_union(value: Any, annotation: Any, where: str, known: Known, whole: Any) -> Any:
     """Return the value as the first alternative that takes its type; the last one's error is the user's."""
-    options = [option for option in typing.get_args(annotation) if option is not type(None)]
+    options = _options(annotation)
     for option in options[:-1]:
         try:
             return _checked(value, option, where, known)
@@ -406,6 +458,12 @@ def _checked_union(value: Any, annotation: Any, where: str, known: Known, whole:
             if type(value) is _plain(option) or (type(value) is int and _plain(option) is float):
                 raise
     return _checked(value, options[-1], where, known, whole)
+
+
+def _options(annotation: Any) -> list[Any]:
+    """Return the alternatives that a value is held against, and that a description of them says."""
+    options = [option for option in typing.get_args(annotation) if option is not type(None)]
+    return [option for option in options if not any(isinstance(mark, Automated) for mark in marks(option))]
 
 
 def _plain(annotation: Any) -> Any:
@@ -448,7 +506,7 @@ def describe(annotation: Any) -> str:
     if origin is Annotated:
         return ", ".join([describe(arguments[0]), *_told(annotation)])
     if origin is typing.Union or isinstance(annotation, types.UnionType):
-        return " or ".join(describe(option) for option in arguments if option is not type(None))
+        return " or ".join(map(describe, _options(annotation)))
     if origin is Literal:
         return f"one of {', '.join(map(repr, arguments))}"
     if origin is list:

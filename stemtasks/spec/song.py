@@ -320,12 +320,16 @@ class Song:
         return {strip.name: self.gain_to_mix_db(strip.name) for strip in self.handed(groups)}
 
     def gain_to_mix_db(self, name: str) -> float:
-        """Return the gain from the file of a stem or a group to the mix, through the groups that it is in."""
+        """Return the gain from the file of a stem or a group to the mix, through the groups that it is in.
+
+        Without a group's gain that changes along the song, which no number is.
+        """
         within = {inside: group for group in self.groups for inside in group.table.stems}
         gain_db = self.mix.gain_db + self.fader_db(name)
         while name in within:
             group = within[name]
-            name, gain_db = group.name, gain_db + group.table.gain_db + self.fader_db(group.name)
+            own_db = group.table.gain_db if isinstance(group.table.gain_db, float) else 0.0
+            name, gain_db = group.name, gain_db + own_db + self.fader_db(group.name)
         return float(gain_db)
 
     def rounded(self, groups: bool) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 
 from stemtasks.units import (
     Arguments,
+    Automation,
     Beats,
     Bpm,
     CommandLine,
@@ -193,10 +194,10 @@ class StemTable:
     align: Annotated[str, "a strategy", Longest(200)] | Table | None = None
     mend: Chain = field(default_factory=list)
     effects: Chain = field(default_factory=list)
-    gain_db: GainDb = 0.0
+    gain_db: GainDb | Automation = 0.0
     loudness_lufs: Annotated[float, Range(-60.0, -5.0, "LUFS")] | None = None
     level: Literal["reference"] | None = None
-    pan: Pan = 0.0
+    pan: Pan | Automation = 0.0
     send: Sends = field(default_factory=list)
     tail: Literal["keep", "cut"] = "keep"
     channels: Annotated[int, Range(1, 2)] | None = None
@@ -221,8 +222,35 @@ class SendTable:
     """
 
     to: Name
-    level_db: GainDb = 0.0
+    level_db: GainDb | Automation = 0.0
     pre: bool = False
+
+
+@dataclass(frozen=True)
+class AutomationTable:
+    """What may stand in place of a number: it then changes along the song, without steps that are heard.
+
+    Attributes
+    ----------
+    points
+        Places and values, [[place, value], ...], in the order of the song; before the first and after the last the
+        value holds. A place is seconds, '2:17.5', '17.1' (bar and beat), or a section's name, also with ' + 2 bars'.
+    curve
+        The way from point to point: 'linear' (even in the parameter's unit; of Hz, ms and s in their ratios), 'smooth'
+        (slow where it begins and ends), or 'step' (the value holds until the next point).
+    sections
+        In place of points: the value in each section, by name; 'chorus#2' is the second chorus alone.
+    default
+        Of sections that are not named; what the parameter is where it is not given, if it has such a value.
+    ramp_ms
+        How long a step takes, or a change to a section's value; it ends where the point is, or the section begins.
+    """
+
+    points: Annotated[list[Any], Longest(1000, "points")] = field(default_factory=list)
+    curve: Literal["linear", "smooth", "step"] = "linear"
+    sections: Annotated[dict[str, Any], Longest(MOST_SECTIONS, "sections")] = field(default_factory=dict)
+    default: float | None = None
+    ramp_ms: Annotated[float, Range(1.0, 10_000.0, "ms")] = 20.0
 
 
 @dataclass(frozen=True)
@@ -254,8 +282,8 @@ class GroupTable:
     stems: Annotated[list[Name], Longest(MOST_STEMS, "stems")] = field(default_factory=list)
     title: Name = ""
     effects: Chain = field(default_factory=list)
-    gain_db: GainDb = 0.0
-    pan: Pan = 0.0
+    gain_db: GainDb | Automation = 0.0
+    pan: Pan | Automation = 0.0
     send: Sends = field(default_factory=list)
     tail: Literal["keep", "cut"] = "keep"
     verify: Table = field(default_factory=dict)

@@ -313,3 +313,12 @@ def test_a_reference_that_is_no_audio_is_said_by_its_name(tmp_path):
     (tmp_path / "rough.wav").write_text("no audio")
     with pytest.raises(AudioError, match=r"rough\.wav"):
         matched(tmp_path, {"a": noise(RATE, 2)}, tmp_path / "rough.wav")
+
+
+def test_a_pan_that_changes_is_kept_and_what_was_found_behind_it_is_said(tmp_path):
+    stems = {"a": noise(2 * RATE, 2, 1)}
+    pans = {"a": {"points": [[0, -0.5], [1, 0.5]], "curve": "linear"}}
+    matched(tmp_path, stems, mixed(stems, {"a": Fader(-2.0, 0.5)}), pans=pans)
+    text = (tmp_path / "match.toml").read_text()
+    assert "# its pan, which changes, balanced by 0.5 behind that" in text
+    assert tomllib.loads(text) == {"mix": {"gains_db": {"a": -2.0}}, "stems": {"a": {}}}

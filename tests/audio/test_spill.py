@@ -25,3 +25,12 @@ def test_spill_takes_strided_float32_and_empty_blocks_and_leaves_no_file(tmp_pat
     with Spill(iter([samples[:0, ::2], samples[:, ::2]]), 2, tmp_path) as spill:
         assert np.array_equal(spill.read(0, 50), samples[:, ::2])
         assert list(tmp_path.iterdir()) == []
+
+
+def test_what_is_added_lies_on_what_is_there_and_goes_on_past_its_end(tmp_path):
+    x = np.arange(6.0)[:, None]
+    with Spill(iter([x]), 1, tmp_path) as spill:
+        spill.add(4, np.full((4, 1), 10.0))
+        spill.add(10, np.ones((2, 1)))
+        assert spill.frames == 12
+        assert spill.read(0, 12)[:, 0].tolist() == [0, 1, 2, 3, 14, 15, 10, 10, 0, 0, 1, 1]

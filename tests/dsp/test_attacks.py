@@ -24,6 +24,7 @@ def struck(moments, rate=RATE, seconds=4.0, level=1.0, seed=0):
     for moment in moments:
         rest = x[round(moment * rate) :][: rate // 4]
         rest += rng.standard_normal(len(rest)) * np.exp(-np.arange(len(rest)) / (0.05 * rate))
+        rest[0] += 4.0  # the stick
     return level * x
 
 

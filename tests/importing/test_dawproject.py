@@ -179,6 +179,7 @@ def zipped(**members: str) -> bytes:
         (zipped(**{"project.xml": "<Project"}), "is not XML"),
         (zipped(**{"project.xml": "<Project/>"})[:-30], "it is no whole zip"),
     ],
+    ids=["empty", "text", "other", "cut_xml", "cut_zip"],
 )
 def test_what_is_no_dawproject_is_one_line(tmp_path, content, said):
     path = tmp_path / "song.dawproject"

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import rpp as writer
+import soundfile
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -16,6 +17,7 @@ from stemtasks.importing.rpp import read_rpp
 from stemtasks.importing.session import Clip
 from tests.delivery.handed import handover
 from tests.importing.sessions import RATE, saved
+from tests.test_remedies import said_of
 
 Element = writer.Element
 
@@ -203,3 +205,32 @@ def test_a_session_becomes_a_song_of_clips(tmp_path, imports):
     assert "# not taken over: plugins: VST: ReaComp" in made.text.splitlines()
     assert "#   the track 'off': it is muted; its clips are of take.wav" in made.text.splitlines()
     assert any("the track 'gone'" in line for line in made.lines)
+
+
+def test_clips_sound_as_in_the_session(tmp_path, imports, project_folder):
+    """Laid here by numpy: a part with a gain, one backwards, one again and again; at places away from its edges."""
+    take = 0.3 * np.random.default_rng(3).standard_normal(4 * RATE).clip(-3, 3)
+    saved(tmp_path / "take.wav", take, subtype="FLOAT")
+    source = Element("SOURCE", ["WAVE"], [["FILE", "take.wav"]])
+    part = Element("SOURCE", ["SECTION"], [["LENGTH", "3"], ["MODE", "2"], ["STARTPOS", "1"], source])
+    backwards = Element("ITEM", [], [["POSITION", "3"], ["LENGTH", "1"], ["SOFFS", "0.5"], part])
+    items = (
+        item(at=1, length=1.5, start=0.5, VOLPAN=[0.5, 0, 1, -1]),
+        backwards,
+        item(at=5, length=7, start=3, LOOP=[1]),
+    )
+    path = project(tmp_path / "song.rpp", ["SAMPLERATE", str(RATE), "0", "0"], track(*items, name="Vox"))
+    path.write_text(path.read_text().replace("SAMPLERATE 44100 0 0\n", ""))
+    imports(path)
+    assert said_of(project_folder, "process") == []
+    found, rate = soundfile.read(project_folder / "build/song/processed/vox.wav")
+    assert (rate, len(found)) == (RATE, 12 * RATE)
+    expected = np.zeros(12 * RATE)
+    expected[RATE : RATE * 5 // 2] = 0.5 * take[RATE // 2 : 2 * RATE]
+    expected[3 * RATE : 4 * RATE] = take[RATE * 5 // 2 : RATE * 7 // 2][::-1]
+    expected[5 * RATE : 6 * RATE] = take[3 * RATE :]
+    expected[6 * RATE : 10 * RATE] = take
+    expected[10 * RATE :] = take[: 2 * RATE]
+    for second in (0.5, 1.5, 2.7, 3.5, 4.5, 5.5, 7.0, 11.0):
+        place = slice(round(second * RATE) - 1000, round(second * RATE) + 1000)
+        assert np.abs(found[place] - expected[place, None]).max() < 1e-6, second

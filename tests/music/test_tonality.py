@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stemtasks.music.pitch import SCALES, SHARP_NAMES, parse_key
-from stemtasks.music.tonality import fit, share
+from stemtasks.music.tonality import TONICS, best_key, fit, share
 
 CHROMAS = st.lists(st.floats(0.0, 1.0), min_size=12, max_size=12).filter(lambda chroma: max(chroma) - min(chroma) > 0.1)
 KEYS = st.builds("{} {}".format, st.sampled_from(SHARP_NAMES), st.sampled_from(sorted(SCALES)))
@@ -76,3 +76,15 @@ def test_at_most_one_tonic_has_a_margin_and_it_is_the_best(chroma, key):
 
 def test_a_flat_chroma_fits_no_key_better_than_another():
     assert fit([1 / 12] * 12, "C major").margin == 0.0
+
+
+def test_the_best_key_is_the_one_of_its_scale_and_its_relative_has_the_same_notes():
+    for tonic, name in enumerate(TONICS[4]):
+        chroma = [0.0] * 12
+        for step, weight in zip((0, 2, 4, 5, 7, 9, 11), (1.0, 0.5, 0.7, 0.5, 0.8, 0.5, 0.5), strict=True):
+            chroma[(tonic + step) % 12] = weight
+        found = best_key(chroma)
+        assert found.key == f"{name} major"
+        assert parse_key(found.relative).tonic == (tonic + 9) % 12
+        assert found.margin > 0.1
+        assert found.relative_margin > 0.0

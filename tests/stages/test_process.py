@@ -355,3 +355,53 @@ def test_a_loudness_that_pcm_does_not_hold_says_by_how_much_to_lower_it(stage):
     _, facts = stage(x, subtype="PCM_16", loudness_lufs=-6.0, **LOUDNESS)
     [found] = process.verify(facts, {})
     assert "lower loudness_lufs by" in found
+
+
+def over(*values):
+    """Return points from the start to the end of 48,000 frames, evenly."""
+    return {
+        "points": [
+            [second, value] for second, value in zip(np.linspace(0, 1, len(values)).tolist(), values, strict=True)
+        ]
+    } | {"curve": "linear"}
+
+
+@pytest.mark.parametrize("channels", [1, 2])
+def test_gain_and_pan_that_change_are_those_of_each_frame(stage, channels):
+    x = noise(48_000, channels)
+    y, facts = stage(x, gain_db=over(-24.0, 6.0), pan=over(-1.0, 1.0, 0.0), channels=2)
+    frames = np.arange(48_000) / 48_000
+    factor = 10 ** (np.interp(frames, [0, 1], [-24, 6]) / 20)
+    places = np.interp(frames, [0, 0.5, 1], [-1, 1, 0])
+    law = pan.constant_power if channels == 1 else pan.balance
+    sides = np.array([law(place) for place in places.tolist()])
+    np.testing.assert_allclose(y, x * factor[:, None] * sides, atol=1e-7)
+    assert y[0, 1] == 0.0
+    assert facts["gain_db"] == over(-24.0, 6.0)
+
+
+def test_gain_and_pan_that_are_points_and_do_not_change_are_the_numbers_bit_for_bit(stage):
+    x = noise(20_000)
+    plain, _ = stage(x, gain_db=-7.3, pan=0.3, channels=2)
+    written, _ = stage(x, gain_db=over(-7.3, -7.3), pan=over(0.3, 0.3, 0.3), channels=2)
+    assert np.array_equal(written, plain)
+
+
+def test_where_gain_and_pan_are_at_rest_in_the_middle_stereo_passes_bit_for_bit(stage):
+    x = noise(48_000, 2)
+    y, _ = stage(x, gain_db=over(0.0, 0.0, -6.0), pan=over(0.0, 0.0, 1.0))
+    assert np.array_equal(y[:24_000], x[:24_000])
+    assert not np.array_equal(y[24_001:], x[24_001:])
+
+
+def test_a_gain_that_changes_comes_behind_the_effects(stage):
+    x = noise(48_000, 2)
+    y, _ = stage(x, [ECHO], gain_db=over(-20.0, 0.0))
+    plain, _ = stage(x, [ECHO])
+    factor = 10 ** (np.interp(np.arange(48_000) / 48_000, [0, 1], [-20, 0]) / 20)
+    np.testing.assert_allclose(y, plain * factor[:, None], atol=1e-7)
+
+
+def test_pan_that_changes_needs_a_stereo_song(stage):
+    with pytest.raises(SpecError, match=r"pan -0\.5 needs a stereo song"):
+        stage(noise(48_000), pan=over(0.0, -0.5))

@@ -1,0 +1,48 @@
+"""A mix is known as the sum of its stems: of a real song, and of what is left of one."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import soundfile
+
+from stemtasks.audio.sum_of_others import of_others
+
+
+@pytest.fixture(scope="module")
+def song(recordings_of_module):
+    folder = recordings_of_module / "songs" / "lmms_reggaetry"
+    return [str(path) for path in sorted(folder.glob("*.flac"))], str(folder / "MASTER.ogg")
+
+
+@pytest.fixture(scope="module")
+def recordings_of_module(request):
+    return request.getfixturevalue("recordings")
+
+
+def test_a_real_mix_is_the_sum_of_its_stems(song):
+    stems, mix = song
+    found = of_others(mix, stems, 43.9)
+    assert found.is_their_sum
+    assert found.explained > 0.95
+
+
+def test_no_stem_of_it_is_the_sum_of_the_others(song):
+    stems, mix = song
+    for stem in stems:
+        others = [other for other in stems if other != stem]
+        assert not of_others(stem, others, 43.9).is_their_sum
+        assert not of_others(stem, [*others, mix], 43.9).is_their_sum
+
+
+def test_a_bus_of_its_drums_is_no_mix(song, tmp_path):
+    stems, _ = song
+    bus = sum(soundfile.read(path, always_2d=True)[0] for path in stems[4:])
+    soundfile.write(tmp_path / "bus.wav", bus / np.abs(bus).max(), 44_100, subtype="PCM_24")
+    assert not of_others(str(tmp_path / "bus.wav"), stems, 43.9).is_their_sum
+
+
+def test_another_song_is_no_mix_of_it(song, recordings):
+    stems, _ = song
+    other = str(recordings / "songs" / "metal_madness" / "song.ogg")
+    assert not of_others(other, stems, 43.9).is_their_sum
