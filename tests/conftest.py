@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import shutil
 import sys
@@ -12,7 +13,7 @@ import pytest
 
 import stemtasks
 from stemtasks.action import workers  # noqa: F401 - before a test imports numpy, which gets one thread, as in a build
-from tests import slow_song
+from tests import slow_song, starts
 from tests.held import Hold
 from tests.project import Project
 from tests.three_stems import ALL, SPEC
@@ -22,18 +23,33 @@ RECORDINGS = Path(os.environ.get("STEMTASKS_RECORDINGS", Path(__file__).parents[
 
 LONGEST = (
     "test_shared.py",
-    "test_note.py",
-    "test_songs.py",
-    "test_cluster.py",
-    "test_command_inputs.py",
     "test_failures.py",
-    "test_looking.py",
+    "test_cluster.py",
+    "test_songs.py",
+    "test_command_inputs.py",
     "test_scenarios.py",
-    "test_doit.py",
-    "test_state.py",
+    "test_source.py",
+    "test_looking.py",
+    "test_radius.py",
     "test_build.py",
+    "test_note.py",
+    "test_doit.py",
+    "test_leftovers.py",
+    "test_page.py",
+    "test_filtering.py",
+    "test_sync.py",
+    "test_storm.py",
 )
 """A file's tests run in one process, which makes its costly fixtures once; the longest begin first."""
+
+
+gc.disable()  # thousands of tests are collected in each process, and live to the end
+
+
+def pytest_collection_finish() -> None:
+    """Let garbage be looked for from here on, and not among what has been collected."""
+    gc.enable()
+    gc.freeze()
 
 
 def pytest_xdist_auto_num_workers() -> int:
@@ -49,8 +65,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="session", autouse=True)
 def tidy(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Iterator[None]:
-    """Remove what the tests of this process have left, gigabytes of audio, unless one has failed."""
+    """End what starts builds, and remove what tests have left, gigabytes of audio, unless one has failed."""
     yield
+    starts.end_server()
     if not request.session.testsfailed:
         shutil.rmtree(tmp_path_factory.getbasetemp(), ignore_errors=True)
 

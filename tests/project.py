@@ -9,6 +9,8 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests import starts
+
 DODO = Path(__file__).parents[1] / "dodo.py"
 
 
@@ -66,7 +68,7 @@ class Project:
 
     def doit(self, *arguments: str, env: dict[str, str] | None = None, timeout: float = 120) -> Run:
         """Run doit to its end."""
-        done = subprocess.run(
+        done = starts.run(
             [sys.executable, "-m", "doit", *arguments],
             cwd=self.folder,
             env={**os.environ, **(env or {})},
@@ -80,7 +82,7 @@ class Project:
         """Start doit in a process group of its own."""
         if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as in a shell's background job, and inherited
             signal.signal(signal.SIGINT, signal.default_int_handler)
-        return subprocess.Popen(
+        return starts.started(
             [sys.executable, "-u", "-m", "doit", *arguments],
             cwd=self.folder,
             env={**os.environ, **(env or {})},

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 
+from tests import starts
 from tests.project import Run
 
 SPEC = """
@@ -42,7 +43,7 @@ def renders(project, seconds, code=RENDER):
 
 def started(project, *arguments, until):
     """Start doit and return the process once it says that a task is done."""
-    process = subprocess.Popen(
+    process = starts.started(
         [sys.executable, "-u", "-m", "doit", *arguments],
         cwd=project.folder,
         stdout=subprocess.PIPE,

@@ -10,6 +10,7 @@ import zipfile
 
 import pytest
 
+from tests import starts
 from tests.project import Project
 from tests.three_stems import ALL, after
 
@@ -194,7 +195,7 @@ def test_a_name_that_is_taken_is_refused(built):
 
 def stemtasks(project, *arguments):
     command = [sys.executable, "-m", "stemtasks.cli", *arguments]
-    return subprocess.run(command, cwd=project.folder, capture_output=True, text=True, check=False)
+    return starts.run(command, cwd=project.folder, capture_output=True, text=True, check=False)
 
 
 def test_schema_and_laws_know_the_projects_own(project):

@@ -29,7 +29,7 @@ from stemtasks.errors import CacheError, SpecError, StemtasksError
 from stemtasks.job import Job
 from stemtasks.spec import parts
 from stemtasks.spec.reading import read_all, read_song
-from tests import remedies
+from tests import remedies, starts
 from tests.action.test_room import USAGE
 from tests.pipeline import STAGES
 from tests.project import Project, Run
@@ -324,7 +324,7 @@ def typed(project: Project, line: str, folder: str = ".", **env: str) -> Run:
     """Run what a message told to run."""
     program, *arguments = shlex.split(line)
     module = {"doit": "doit", "stemtasks": "stemtasks.cli"}[program]
-    done = subprocess.run(
+    done = starts.run(
         [sys.executable, "-m", module, *arguments],
         cwd=project.folder / folder,
         env={**os.environ, **env},

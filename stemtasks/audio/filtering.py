@@ -11,6 +11,7 @@ import numpy as np
 from stemtasks.audio.blocks import Block, Blocks, Stream, reblocked
 from stemtasks.audio.spill import Spill
 from stemtasks.dsp.level import TAIL_FLOOR, peak
+from stemtasks.dsp.resting import RestingFilter
 from stemtasks.dsp.sections import Filter, Sections, memory_frames, steady_state, together
 
 Phase = Literal["minimum", "zero"]
@@ -26,9 +27,12 @@ def filtered(blocks: Blocks, stream: Stream, sos: Sections, phase: Phase) -> Blo
 
 
 def forward(blocks: Blocks, stream: Stream, sos: Sections) -> Blocks:
-    """Yield causally filtered blocks, ``scipy.signal.sosfilt`` bit for bit, and what rings on above -90 dBFS."""
-    run = Filter(sos, stream.channels)
-    for block in blocks:
+    """Yield causally filtered blocks, and what rings on above -90 dBFS.
+
+    They are ``scipy.signal.sosfilt``'s bit for bit, but for what has decayed below -600 dB in silence: that is none.
+    """
+    run = RestingFilter(sos, stream.channels)
+    for block in reblocked(blocks, CHUNK_FRAMES):
         yield run(block)
     silence = np.zeros((RING_FRAMES, stream.channels))
     ringing = run(silence)

@@ -126,7 +126,12 @@ def test_an_mp3_of_guessed_length_is_whole(tmp_path, rate, quiet_first):
     known, guessed = read.values()
     assert len(known) == 10 * rate
     assert 0 < len(guessed) - 10 * rate < 3 * 1152
-    late = next(late for late in range(3 * 1152) if np.allclose(guessed[late:][: len(known)], known, atol=1e-4))
+    late = next(
+        late
+        for late in range(3 * 1152)
+        if np.allclose(guessed[late:][: len(known) : 1009], known[::1009], atol=1e-4)  # most are not, by far
+        and np.allclose(guessed[late:][: len(known)], known, atol=1e-4)
+    )
     assert late <= 1152 + 529  # the encoder's delay, which only a header could state
 
 

@@ -16,6 +16,7 @@ import pytest
 
 from stemtasks.cache import collect
 from stemtasks.cache.store import Store
+from tests import starts
 from tests.project import Project
 from tests.s3_servers import BUCKET, SECRET, Proxy, Server, command_of
 from tests.three_stems import ALL, SPEC
@@ -206,7 +207,7 @@ def test_a_server_that_stops_and_starts_again_in_the_middle_costs_hits_and_nothi
     env = server.environment()
     products = project.products()
     other = clone(project, "clone", QUICK)
-    process = subprocess.Popen(
+    process = starts.started(
         [sys.executable, "-u", "-m", "doit", "-n", "1"],
         cwd=other.folder,
         env={**os.environ, **env},
@@ -234,7 +235,7 @@ def test_a_server_that_stops_and_starts_again_in_the_middle_costs_hits_and_nothi
 def command(project, *arguments, env):
     from tests.project import Run
 
-    done = subprocess.run(
+    done = starts.run(
         [sys.executable, "-m", "stemtasks.cli", "cache", *arguments],
         cwd=project.folder,
         env={**os.environ, **env},
@@ -460,7 +461,7 @@ def test_a_folder_that_disappears_halfway_fails_nothing(small_shared, folder):
     other = clone(small_shared, "clone")
     other.edit("cutoff_hz = 800", "cutoff_hz = 700")
     shared = Path(folder["STEMTASKS_CACHE"])
-    process = subprocess.Popen(
+    process = starts.started(
         [sys.executable, "-u", "-m", "doit", "-n", "1"],
         cwd=other.folder,
         env={**os.environ, **folder},
@@ -619,7 +620,7 @@ def test_ctrl_c_while_it_waits_for_the_store_ends_at_once(project, server):
 
     proxy = Proxy(server.port, silent)
     for jobs in ("1", "2"):
-        process = subprocess.Popen(
+        process = starts.started(
             [sys.executable, "-m", "doit", "-n", jobs],
             cwd=project.folder,
             env={**os.environ, **server.environment(proxy.port)},
@@ -644,7 +645,7 @@ def test_trees_on_two_machines_share_a_store_at_the_same_time(project, folder):
     tasks = project.build().tasks("ran")
     clones = [clone(project, f"machine{number}") for number in range(3)]
     processes = [
-        subprocess.Popen(
+        starts.started(
             [sys.executable, "-m", "doit"], cwd=each.folder, env={**os.environ, **folder}, stderr=subprocess.PIPE
         )
         for each in clones

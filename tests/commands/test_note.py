@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from stemtasks import seen
 from stemtasks.action.clock import FINE_NS
 from stemtasks.commands import note as notes
-from tests import examples
+from tests import examples, starts
 from tests.pipeline import all_after, tasks_of
 from tests.project import Project, Run
 
@@ -49,7 +49,7 @@ SETTLED = FINE_NS / 1e9 + 0.1
 
 def ask(project, *arguments, env=None):
     """Run doit and return what it did, and whether a note was enough for it."""
-    done = subprocess.run(
+    done = starts.run(
         [sys.executable, "-c", DOIT, *arguments],
         cwd=project.folder,
         env={**os.environ, **(env or {})},

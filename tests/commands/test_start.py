@@ -12,8 +12,19 @@ from pathlib import Path
 import pytest
 
 from tests.project import Project
-from tests.three_stems import SPEC
 
+SPEC = """
+[song]
+bpm = 120
+sample_rate = 8000
+channels = 1
+[reference]
+duration = 0.5
+[master]
+loudness_lufs = "off"
+[stems.lead]
+generator = "tone"
+"""
 SCRIPTS = Path(sysconfig.get_path("scripts"))
 HELD = """
 import sys, time
@@ -26,6 +37,15 @@ class Slow:
                 time.sleep(0.1)
 sys.meta_path.insert(0, Slow)
 """
+
+
+@pytest.fixture(scope="module")
+def template(tmp_path_factory):
+    """Return the folder of a short song that has been built."""
+    project = Project(tmp_path_factory.mktemp("template") / "song")
+    project.spec(SPEC)
+    project.build()
+    return project.folder
 
 
 @pytest.mark.parametrize("script", ["doit", "stemtasks"])

@@ -6,6 +6,8 @@ import os
 import time
 from pathlib import Path
 
+FOLDER = Path(__file__).parent
+
 
 class Hold:
     """Markers in a folder, and the environment in which doit heeds them."""
@@ -13,7 +15,7 @@ class Hold:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         folder.mkdir(exist_ok=True)
-        paths = [str(Path(__file__).parent), os.environ.get("PYTHONPATH", "")]
+        paths = [str(FOLDER), os.environ.get("PYTHONPATH", "")]
         self.env = {
             "STEMTASKS_TEST_HOLD": str(folder),
             "PYTHONPATH": os.pathsep.join(path for path in paths if path),

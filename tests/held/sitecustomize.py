@@ -10,6 +10,7 @@ gone, and then ``align.past`` appears.
 import contextlib
 import os
 import signal
+import sys
 import threading
 import time
 from pathlib import Path
@@ -49,3 +50,5 @@ if MARKERS:
         marker.with_suffix(".past").touch()
 
     workers.run_stage = run_and_hold
+    if workplace := sys.modules.get("stemtasks.action.workplace"):  # in a process that was forked off
+        workplace.run_stage = run_and_hold

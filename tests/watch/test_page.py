@@ -16,7 +16,7 @@ STEMS = 8
 SPEC = """
 [song]
 bpm = 120
-sample_rate = 24000
+sample_rate = 8000
 [reference]
 duration = "0:48"
 [master]

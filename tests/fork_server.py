@@ -1,0 +1,181 @@
+"""A process that has imported what a build imports, and forks for each run that ``tests/starts.py`` asks of it.
+
+It is run as a program, with the number of a socket. An order on it is JSON, and four files: standard input, output and
+error of the run, and a socket that is told the number of the new process, and then how that ended.
+
+A run must not be able to tell: it is forked off while there is one thread, modules that do something when they are
+imported are left to it, and what others have noted of their import is noted anew.
+"""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import gc
+import importlib
+import json
+import os
+import pkgutil
+import runpy
+import selectors
+import signal
+import socket
+import sys
+import threading
+import time
+from types import ModuleType
+from typing import Any
+
+LATE = ("encodings.utf_8_sig", "numpy.fft", "numpy.ma", "numpy.random")
+"""What numpy and doit import when it is first used."""
+LEFT_TO_RUNS = (
+    "stemtasks.commands.stoppable",  # takes over signals
+    "stemtasks.graph",  # imports it, as the next two do
+    "stemtasks.executors",
+    "stemtasks.watch.building",
+    "stemtasks.cli",  # the program itself
+)
+ORDER_BYTES = 1 << 20
+
+kept: list[Any] = []
+"""Closed when they are collected, by numbers that in a new process are other files': so they are not collected."""
+
+
+def import_all() -> None:
+    """Import what a build imports, and what else of this package is slow to import."""
+    import stemtasks
+    from stemtasks.action import workers  # noqa: F401 - before numpy, which gets one thread
+
+    importlib.import_module("doit.doit_cmd")
+    for module in pkgutil.walk_packages(stemtasks.__path__, "stemtasks."):
+        if module.name not in LEFT_TO_RUNS and not module.name.startswith("stemtasks.template"):
+            importlib.import_module(module.name)
+    for name in LATE:
+        importlib.import_module(name)
+    look_at_sources()
+    if len(os.listdir("/proc/self/task")) > 1:
+        raise RuntimeError("an import has started a thread, and a process with threads is not to be forked")
+    if imported := sys.modules.keys() & set(LEFT_TO_RUNS):
+        raise RuntimeError(f"other modules import {sorted(imported)}: leave those to the runs too")
+
+
+def look_at_sources() -> None:
+    """Find what there is to find in the sources of this package, which runs would find each anew."""
+    from stemtasks import sources
+    from stemtasks.spec import parts, schema
+    from stemtasks.spec.tables import ALBUM_TABLES, TABLES
+
+    stages = [parts.stage(name, what) for name in parts.stages() for what in ("run", "verify")]
+    sources.reached_from(frozenset([*stages, *(name for name in sys.modules if name.startswith("stemtasks."))]))
+    sources.recall(sources.learnt())
+    for table in {*TABLES.values(), *ALBUM_TABLES.values()}:
+        schema.of_table(table)
+    for kind in parts.KINDS:
+        for name in parts.ours(kind):
+            schema.of(kind, name)
+    # what is so in this folder, and with what is installed beside it
+    for found in (parts._of_project, parts._installed, parts.names, sources._is_local, sources._places, sources._home):
+        if hasattr(found, "cache_clear"):
+            found.cache_clear()
+
+
+def serve(orders: socket.socket) -> dict[str, Any]:
+    """Fork for each order, and return it in the new process; end when there is nobody left to give one."""
+    waiting = selectors.DefaultSelector()
+    waiting.register(orders, selectors.EVENT_READ)
+    kept.extend((orders, waiting))
+    while True:
+        for key, _ in waiting.select():
+            if key.fileobj is not orders:
+                waiting.unregister(key.fileobj)
+                os.close(key.fd)
+                number, report = key.data
+                tell(report, os.waitpid(number, 0)[1])
+                report.close()
+                continue
+            text, files, *_ = socket.recv_fds(orders, ORDER_BYTES, 4)
+            if not text:
+                os._exit(0)
+            if not (number := os.fork()):
+                take(files)
+                return json.loads(text)
+            for file in files[:3]:
+                os.close(file)
+            report = socket.socket(fileno=files[3])
+            tell(report, number)
+            waiting.register(os.pidfd_open(number), selectors.EVENT_READ, (number, report))
+
+
+def tell(report: socket.socket, number: int) -> None:
+    """Say a number to whoever asked for a run, who may be gone."""
+    with contextlib.suppress(OSError):
+        report.send(str(number).encode())
+
+
+def take(files: list[int]) -> None:
+    """Have a run's own files, and no others."""
+    for number, file in enumerate(files[:3]):
+        os.dup2(file, number)
+    os.closerange(3, os.sysconf("SC_OPEN_MAX"))
+
+
+def become(order: dict[str, Any]) -> None:
+    """Be as Python is when it has just begun to carry out an order."""
+    from stemtasks import seen
+    from stemtasks.commands import note, task
+
+    if order["session"]:
+        os.setsid()
+    os.umask(order["umask"])
+    os.chdir(order["folder"])
+    os.environ.clear()
+    os.environ.update(order["environment"])
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    for number in order["ignored"]:
+        signal.signal(number, signal.SIG_IGN)
+    if order["unbuffered"]:
+        sys.stdout.reconfigure(line_buffering=True, write_through=True)
+    sys.argv = [order["how"], *order["arguments"]]
+    sys.path[:0] = [os.getcwd() if order["how"] == "-m" else "", *order["path"]]
+    sys.modules["__main__"] = ModuleType("__main__")
+    sys.modules["__main__"].__annotations__ = {}
+    note.FOLDERS_OF_IMPORTS = tuple(sys.path)
+    seen.BEGUN_NS = time.monotonic_ns()
+    task.PROCESS = os.getpid()
+    if order["path"]:
+        importlib.import_module("sitecustomize")  # as Python does
+
+
+def carry_out(order: dict[str, Any]) -> None:
+    """Run a module, or code, as its own process would, and end this one.
+
+    What ends in any other way than by an exit code is left to Python.
+    """
+    code: object = None
+    try:
+        if order["how"] == "-m":
+            runpy._run_module_as_main(order["what"])
+        else:
+            exec(compile(order["what"], "<string>", "exec"), sys.modules["__main__"].__dict__)
+    except SystemExit as said:
+        code = said.code
+        if not isinstance(code, int | None):
+            raise
+    threading._shutdown()
+    atexit._run_exitfuncs()
+    sys.stderr.flush()
+    with contextlib.suppress(OSError):  # which Python says when it ends
+        sys.stdout.flush()
+        os._exit((code or 0) & 0xFF)
+    sys.exit(code)
+
+
+if __name__ == "__main__":
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    del sys.path[0]
+    import_all()
+    gc.collect()
+    gc.freeze()
+    given = serve(socket.socket(fileno=int(sys.argv[1])))
+    become(given)
+    carry_out(given)
