@@ -136,6 +136,8 @@ def _needed(song: Song, strip: Stem | Group, form: str) -> set[tuple[str, str]]:
             *(other.name for other in song.strips for send in other.sends if send.to == strip.name),
         }
         named |= {name for effect in strip.effects for _, name in others_of(effect)}
+        if song.matched:  # what it sums is as loud as all stems together say
+            named |= {stem.name for stem in song.stems}
         return {(name, "processed") for name in named} if form == "processed" else set()
     if form == "processed":
         named = {name for effect in strip.effects for _, name in others_of(effect)}

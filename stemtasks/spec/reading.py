@@ -24,6 +24,7 @@ from stemtasks.spec import parts, schema
 from stemtasks.spec.automating import automations, check_swept
 from stemtasks.spec.deliveries import Delivery, read_deliveries
 from stemtasks.spec.groups import Group, check_ways, sends_of
+from stemtasks.spec.matches import check_levels
 from stemtasks.spec.song import Named, Song, Stem, beats_in_bar
 from stemtasks.spec.tables import (
     ALBUM_TABLES,
@@ -252,6 +253,7 @@ def _song(path: Path, data: dict[str, Any]) -> Song:
                 f"reference.stem: {measured.name!r} is as long as the song, by its generator "
                 f"{measured.generator.name!r}; name a recording, or give 'duration' instead"
             )
+    check_levels(whole, mistakes)
     mistakes.settle()
     deliveries = tuple(_deliveries(whole, data, known, mistakes))
     mistakes.settle()
