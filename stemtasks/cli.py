@@ -14,7 +14,7 @@ from stemtasks.commands import beginning, cache, check, importing, laws
 from stemtasks.errors import SpecError, StemtasksError
 from stemtasks.spec import json_schema, parts, schema
 from stemtasks.spec.reading import check_name
-from stemtasks.spec.tables import ALBUM_TABLES, LISTED, NAMED, TABLES, AutomationTable
+from stemtasks.spec.tables import ALBUM_TABLES, LISTED, NAMED, TABLES, AutomationTable, SendTable
 from stemtasks.units import Automated
 from stemtasks.version import __version__
 from stemtasks.watch import command as watch
@@ -102,7 +102,7 @@ def _schema(parsed: argparse.Namespace) -> None:
             raise SpecError(f"--json: is the schema of a whole song, not of {parsed.name!r} alone; leave the name out")
         print(json_schema.as_json(), end="")
         return
-    tables = {**TABLES, **ALBUM_TABLES, "cache": CacheTable, "automation": AutomationTable}
+    tables = {**TABLES, **ALBUM_TABLES, "cache": CacheTable, "automation": AutomationTable, "send": SendTable}
     entries = [("tables", table, _header(table), schema.of_table(kind)) for table, kind in tables.items()]
     entries += [(kind, name, name, schema.of(kind, name)) for kind in parts.KINDS for name in parts.names(kind)]
     wanted = parsed.name

@@ -10,7 +10,9 @@ DRAFTS = BUILD / "draft"
 STATE_OF_DRAFTS = DRAFTS / STATE.name
 DRAFT_PREFIX = "draft-"
 """How a draft's tasks and files are called, so that a name says it wherever it stands."""
-STAGES_OF_DRAFTS = frozenset(("reference", "timing", "stem", "align", "process", "group", "mix", "premaster", "master"))
+STAGES_OF_DRAFTS = frozenset(
+    ("reference", "timing", "stem", "align", "process", "match", "place", "group", "mix", "premaster", "master")
+)
 """What is needed to listen; nothing that is delivered."""
 
 LISTENING = BUILD / "listening"

@@ -24,7 +24,9 @@ END = ".end"
 WHOLE = "song"
 """What a song without sections is called, where one is needed."""
 
-LENGTHS = "'2:17' (minutes and seconds, up to 59), '90 s', '250 ms', '64 bars' or '256 beats'"
+LENGTHS = (
+    "'2:17' or '1:02:03.5' (minutes and seconds, with hours before them), '90 s', '250 ms', '64 bars' or '256 beats'"
+)
 SECTIONS = "a section's name, '#2' behind it for its second time"
 PLAIN_POSITIONS = "'2:17.5', '90 s', or '17.1' (bar and beat, from 1)"
 POSITIONS = (

@@ -20,7 +20,7 @@ def tasks_of(song: str, stems: Iterable[str], stages: Iterable[str] = STAGES, re
     of_stems = [f"{song}/{stem}" for stem in stems]
     names = {None: [song], "stem": of_stems, "compared": of_stems if reference else []}
     names |= {"delivery": [song], "mastered": [song], "converted": [], "album": [], "levelled": []}
-    names |= {"group": [], "strip": of_stems, "premastered": []}
+    names |= {"group": [], "strip": of_stems, "premastered": [], "matched": [], "placed": []}
     return sorted(f"{stage}:{name}" for stage in stages for name in names[per(stage)])
 
 

@@ -115,6 +115,7 @@ def shaped(*parts: tuple[float, float]) -> np.ndarray:
 REFERENCE = noise(30, 0.1, 7)
 RECORDINGS: dict[str, np.ndarray | Callable[[Path], None]] = {
     "take.wav": noise(2),
+    "other.wav": noise(2, seed=9),
     "take.raw": lambda path: shutil.copy(path.with_name("take.wav"), path),
     "cut.wav": changed("take.wav", lambda whole: whole[:-2000]),
     "joined.wav": changed("take.wav", lambda whole: whole + whole),
@@ -320,7 +321,7 @@ LIMITS = [
         file("hot.wav").replace("bpm", 'subtype = "PCM_16"\nbpm'),
         "clips",
         {
-            "lower gain_db by {} dB": more("gain_db = -{0}", r"lower gain_db by ([\d.]+) dB"),
+            "lower {} by {} dB": more("gain_db = -{0}", r"lower gain_db by ([\d.]+) dB"),
             "use FLOAT": way(("PCM_16", "FLOAT")),
         },
     ),
@@ -896,14 +897,36 @@ SONGS = [
     Case(
         "neither file nor duration",
         (HEAD + TONE).replace("duration = 2\n", ""),
-        "give either 'file' or 'duration'",
-        {"give either 'file' or 'duration'": way(("[reference]\n", "[reference]\n{0} = 2\n"), read="'(duration)'")},
+        "give one of 'file', 'duration' or 'stem'",
+        {
+            "give one of 'file', 'duration' or 'stem'": way(
+                ("[reference]\n", "[reference]\n{0} = 2\n"), read="'(duration)'"
+            )
+        },
     ),
     Case(
         "both file and duration",
         (HEAD + TONE).replace("duration = 2\n", 'duration = 2\nfile = "take.wav"\n'),
-        "give either 'file' or 'duration'",
-        {"give either 'file' or 'duration'": way(("duration = 2\n", ""))},
+        "give one of 'file', 'duration' or 'stem'",
+        {"give one of 'file', 'duration' or 'stem'": way(("duration = 2\n", ""))},
+    ),
+    Case(
+        "as long as what is as long as the song",
+        (HEAD + TONE).replace("duration = 2\n", 'stem = "a"\n'),
+        "'a' is as long as the song",
+        {
+            "name a recording": way((TONE, FILE.format("take.wav"))),
+            "give 'duration' instead": way(('stem = "a"\n', "{0} = 2\n"), read="give '(duration)' instead"),
+        },
+    ),
+    Case(
+        "a table twice",
+        HEAD + TONE + "[mix]\n[mix]\n",
+        "is not TOML",
+        {
+            "write one of them": way(("[mix]\n[mix]\n", "[mix]\n")),
+            "[[{}]] for each where it is a list": way(("[mix]\n[mix]\n", "[mix]\n")),
+        },
     ),
     Case(
         "a stem named as what failed",
@@ -1635,6 +1658,7 @@ DELIVERIES = [
     ),
 ]
 
+MATCH = '[mix]\nmatch = "reference"\n'
 CLIPS = HEAD + '[stems.a]\ngenerator = "clips"\nclips = [{}]\n'
 EDITED = HEAD + '[stems.a]\ngenerator = "edited"\nfile = "take.wav"\nedits = [{}]\n'
 
@@ -1646,6 +1670,63 @@ def clip(name: str, *lines: str) -> str:
 def edit(*edits: str) -> str:
     return EDITED.replace("{}", ", ".join(edits))
 
+
+LEVELS = [
+    Case(
+        "a match without a rough mix",
+        file("take.wav") + MATCH,
+        "there is no rough mix",
+        {
+            "give reference.file": way(("duration = 2", 'file = "take.wav"')),
+            "leave out {}": way((MATCH, "")),
+        },
+    ),
+    Case(
+        "a match with other music",
+        file("take.wav").replace("duration = 2", 'file = "other.wav"') + MATCH,
+        "too little of the reference",
+        {
+            "give reference.file a mix of these stems, in time with them": way(("other.wav", "take.wav")),
+            "leave out match and level": way((MATCH, "")),
+        },
+        last="match",
+    ),
+    Case(
+        "a match of more stems than there can be",
+        HEAD.replace("duration = 2", 'file = "take.wav"')
+        + "".join(TONE.replace(".a]", f".s{number}]") for number in range(129))
+        + MATCH,
+        "more than can be told apart",
+        {"leave out {}": way((MATCH, ""))},
+        last="reference",
+    ),
+    Case(
+        "two levels for one stem",
+        file("take.wav", "loudness_lufs = -20", "gain_db = -3"),
+        "both say how loud it is",
+        {
+            "leave out gain_db": way(("gain_db = -3\n", "")),
+            "turn it with mix.gains_db.{}": way(("gain_db = -3\n", "[mix]\ngains_db.a = -3\n")),
+        },
+    ),
+    Case(
+        "a loudness of what is too short for one",
+        file("take.wav", 'align = "truncate"', "loudness_lufs = -20").replace("duration = 2", "duration = 0.3"),
+        "cannot be measured",
+        {"leave out loudness_lufs": way(("loudness_lufs = -20\n", ""))},
+    ),
+    Case(
+        "a loudness over full scale in PCM",
+        file("take.wav", "loudness_lufs = -5").replace("bpm", 'subtype = "PCM_16"\nbpm'),
+        "clips",
+        {
+            "lower {} by {} dB": way(
+                ("loudness_lufs = -5\n", lambda by: f"loudness_lufs = {-5 - float(by)}\n"),
+                read=r"lower loudness_lufs by ([\d.]+) dB",
+            ),
+        },
+    ),
+]
 
 PIECES = [
     Case(
@@ -1763,6 +1844,7 @@ CASES = [
     *FILES,
     *COMMANDS,
     *DELIVERIES,
+    *LEVELS,
     *PIECES,
 ]
 
@@ -1819,6 +1901,7 @@ IN_A_FILE = "spec/test_edit_files.py::test_a_wrong_file_is_one_line_with_its_pla
 IMPORTED = "importing/test_ways_out.py::test_what_an_import_asks_for_helps"
 SESSIONS = "another program writes it"
 ELSEWHERE = {
+    "name mix:SONG": "test_groups.py::test_what_cannot_be_listened_to_is_one_line",
     "name the folder of your recordings: 'stemtasks import takes'": IMPORTED,
     "name the folder of your recordings": IMPORTED,
     "name the folder that it lies in": IMPORTED,

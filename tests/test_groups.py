@@ -174,7 +174,7 @@ def test_stems_are_delivered_in_place_of_plain_groups_and_the_sum_is_measured(pr
     # two groups in 16 bits lie on the way, each up to 2.5 steps off
     assert -120 < summed["residual_dbfs"] <= summed["max_residual_dbfs"] < -75
     groups = json.loads((project.folder / "build/song/deliveries/groups/archive.json").read_text())
-    assert [file.get("stem") for file in groups["files"]] == ["lead", "rhythm", "room", None]
+    assert [file.get("stem") for file in groups["files"]] == ["rhythm", "lead", "room", None]
 
 
 def test_what_is_not_in_the_stems_is_named(project):
@@ -296,6 +296,7 @@ def test_solo_and_mute_make_a_mix_of_their_own_and_leave_the_real_one(project):
 
 def test_what_is_heard_of_groups_is_summed_anew_and_the_rest_is_the_real_one(project):
     run = project.doit("solo=kick,bass", "mix:song")
+    assert run.out.endswith("listen to build/listening/song/mix.wav\n")
     assert run.tasks("ran") == [
         "listening-group:song/drums",
         "listening-group:song/rhythm",
@@ -318,6 +319,10 @@ def test_what_is_heard_of_groups_is_summed_anew_and_the_rest_is_the_real_one(pro
             "solo, mute: unknown stem or group 'kik'; known: bass, drums, hat, kick, lead, rhythm, room; did",
         ),
         (("solo=kick", "mute=drums"), "solo=kick, mute=drums: nothing is heard"),
+        (
+            ("solo=kick", "archive:song"),
+            "archive:song: solo and mute make a mix to listen to, and nothing else; name mix:",
+        ),
         (("solo=kick", "draft=true"), "draft=true with solo or mute: a draft is of the whole song; leave one out"),
     ],
 )
@@ -344,3 +349,36 @@ def test_check_looks_at_the_effects_of_groups_the_mix_and_the_master(tmp_path):
         "spec/song.toml: mix.effects[0]",
         "spec/song.toml: master.effects[0]",
     ]
+
+
+def test_a_song_may_be_as_long_as_one_of_its_stems(tmp_path):
+    project = Project(tmp_path)
+    soundfile.write(project.folder / "spec/take.wav", np.random.default_rng(0).normal(0, 0.1, 20_000), 9000)
+    project.spec(
+        '[song]\nsample_rate = 9000\n[reference]\nstem = "take"\n[stems.take]\ngenerator = "file"\n'
+        'file = "take.wav"\n[stems.tone]\ngenerator = "tone"\n'
+    )
+    assert project.doit("check").code == 0
+    project.build()
+    assert json.loads((project.folder / "build/song/timing.json").read_text())["frames"] == 20_000
+    project.edit('file = "take.wav"', 'file = "take.wav"\nduration_seconds = 1.5')
+    project.build()
+    assert len(soundfile.read(project.folder / "build/song/aligned/tone.wav")[0]) == 13_500
+
+
+def test_a_song_as_long_as_a_stem_that_waits_for_its_sections_is_one_line(tmp_path):
+    project = Project(tmp_path)
+    soundfile.write(project.folder / "spec/take.wav", np.random.default_rng(0).normal(0, 0.1, 20_000), 9000)
+    project.spec(
+        '[song]\nsample_rate = 9000\n[reference]\nstem = "take"\n[[sections]]\nname = "a"\nfill = true\n'
+        '[stems.take]\ngenerator = "clips"\nclips = [{ file = "take.wav", at = "a" }]\n'
+    )
+    run = project.doit()
+    assert run.code != 0
+    assert "it is made of itself" in run.out + run.err
+    assert "Traceback" not in run.out + run.err
+
+
+def test_a_send_twice_is_one_line(tmp_path):
+    twice = SPEC.replace('{ to = "room", level_db = -6 }', '[{ to = "room" }, { to = "room" }]')
+    assert mistakes(tmp_path, twice) == ["stems.lead.send[1].to: 'room' is there twice; remove one"]

@@ -12,6 +12,8 @@ def task_songs():
     yield tasks("stem", "render a stem, as long as it is by itself")
     yield tasks("align", "fit a stem to the target: pad, loop, crossfade or truncate")
     yield tasks("process", "run a stem's effects, gain and pan: the stem as it is delivered")
+    yield tasks("match", "find each stem's gain, pan and polarity in the reference, where the mix is to be as it is")
+    yield tasks("place", "pan a stem, and turn its polarity, as it is in the reference")
     yield tasks("group", "sum stems that go the same way, and what is sent: then effects, gain and pan")
     yield tasks("sync", "look for each stem in the reference, where that is a file: is it in time?")
     yield tasks("mix", "sum the processed stems at the faders' gains")

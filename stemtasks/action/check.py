@@ -78,6 +78,9 @@ class _Checking:
     def _target_frames(self) -> int | None:
         """Return the target's frames, None where a file that gives them is not there, or is built by a song."""
         rate, table = self.song.song.sample_rate, self.song.reference
+        if table.stem is not None:
+            measured = next(stem for stem in self.song.stems if stem.name == table.stem)
+            return self._generator(measured, self._timeline(None), None)
         if table.file is None:
             assert table.duration is not None
             return round(self.song.seconds(table.duration) * rate)

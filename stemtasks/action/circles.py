@@ -28,7 +28,7 @@ def read_buildable(folder: Path) -> tuple[list[Spec], list[Broken]]:
 def without_circles(specs: list[Spec]) -> tuple[list[Spec], list[Broken]]:
     """Return the songs and albums of no circle, and of each circle one song with a line that names it."""
     broken = []
-    while any(is_product(path) for spec in specs for _, path in files_of(spec)):
+    while any(_may_turn(spec) for spec in specs):
         circle = _circle(list(all_jobs(specs)))
         if not circle:
             break
@@ -41,6 +41,12 @@ def without_circles(specs: list[Spec]) -> tuple[list[Spec], list[Broken]]:
         broken.append(Broken.of(song, line))
         specs = [other for other in specs if other is not song]
     return specs, broken
+
+
+def _may_turn(spec: Spec) -> bool:
+    """Return whether a song is made of what is built, beside the usual way: a file of a song, or its own stem."""
+    measured = isinstance(spec, Song) and spec.reference.stem is not None
+    return measured or any(is_product(path) for _, path in files_of(spec))
 
 
 def _circle(jobs: list[Job]) -> list[Job]:

@@ -89,7 +89,7 @@ class _Listening:
 
     def _placed(self, job: Job, params: dict[str, Any], inputs: dict[str, str]) -> Job:
         """Return a job in the place of what is listened to; how soft it may be nobody asks."""
-        real, own = self.song.product(), "/".join((*LISTENING.parts, self.song.name, ""))
+        real, own = self.song.product(), "/".join((*LISTENING.parts, self.song.name))
         outputs = {role: own + path.removeprefix(real) for role, path in job.outputs.items()}
         limits = {**job.limits, "silence_dbfs": -200.0}
         task = f"{LISTENING_PREFIX}{job.task}"

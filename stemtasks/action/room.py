@@ -78,13 +78,14 @@ def _too_large(song: Song, tree: Tree, free: int) -> str | None:
 def target_frames(song: Song) -> int | None:
     """Return the frames of the target: the spec's, those last measured, or what the reference's header says."""
     rate, table = song.song.sample_rate, song.reference
-    if table.file is None:
-        assert table.duration is not None
+    if table.duration is not None:
         return round(song.seconds(table.duration) * rate)
     with contextlib.suppress(OSError, ValueError, KeyError, TypeError, ArithmeticError, RecursionError):
         with open(song.product("reference.json"), encoding="utf-8") as file:
             facts = json.loads(file.read(MOST_FACTS_CHARACTERS))
         return int(facts["frames"] * rate / facts["sample_rate"])
+    if table.file is None:
+        return None
     with (
         contextlib.suppress(StemtasksError),
         plugins.load("stemtasks.audio.source:Source")(song.input(table.file)) as source,

@@ -21,6 +21,7 @@ from stemtasks.automation import extremes
 from stemtasks.dsp import pan
 from stemtasks.dsp.level import TAIL_FLOOR, amplitude, peak
 from stemtasks.errors import AudioError, SpecError
+from stemtasks.plugins import load
 from stemtasks.timeline import Timeline
 
 CUT_FADE_MS = 10
@@ -39,9 +40,9 @@ class Heard:
 def process(inputs: dict[str, Path], outputs: dict[str, Path], params: dict[str, Any]) -> None:
     """Write ``audio``, exactly ``timeline.delivered_frames`` frames, and ``facts``.
 
-    The order is effects, then gain, then pan. A mono stem of a stereo song is panned by constant power
-    (-3.01 dB each at the centre), a stereo one balanced: the far side falls along the same curve, the near
-    side stays. Stereo becomes mono by its average.
+    The order is effects, then gain, then pan; then the gain to ``loudness_lufs``, where it is asked. A mono stem of a
+    stereo song is panned by constant power (-3.01 dB each at the centre), a stereo one balanced: the far side falls
+    along the same curve, the near side stays. Stereo becomes mono by its average.
 
     With ``tail`` 'keep' what rings past the timeline goes into the song's tail; with 'cut' it ends with
     the timeline. Where the end takes away anything above -90 dBFS, the last 10 ms before it fade out.
@@ -87,6 +88,11 @@ def through_strip(
         blocks = _gained(blocks, channels, panned_channels, params, timeline)
         blocks = _ended(blocks, end, fade_frames, heard)
         blocks = fitted(blocks, timeline.delivered_frames, params["channels"])
+        loudness: dict[str, Any] = {}
+        if "loudness_lufs" in params:
+            spill = stack.enter_context(Spill(blocks, params["channels"], scratch))
+            bring = load(params["parts"]["loudness"])
+            blocks, loudness = bring(spill, timeline.sample_rate, params["loudness_lufs"])
         pcm = params["subtype"] != "FLOAT"
         blocks = _listened(blocks, timeline.frames, pcm, heard)
         form = params["channels"], params["subtype"], params["seed"], params["dither"]
@@ -97,6 +103,7 @@ def through_strip(
         "pan": params["pan"],
         "effects": [effect["effect"] for effect in params["effects"]],
         **chain.facts,
+        **loudness,
         "overs": heard.overs,
         "peak_before_dbfs": decibels(heard.peak) if pcm else facts["peak_dbfs"],
         "tail_frames": heard.tail_frames,

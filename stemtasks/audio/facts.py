@@ -34,5 +34,10 @@ def read_facts(path: str | Path) -> Facts:
 
 
 def level(value: float | None, unit: str) -> str:
-    """Return a level with its unit as a person reads it, or that it has no figure: too short or too soft for one."""
-    return f"no {unit} figure" if value is None else f"{value:.1f} {unit}"
+    """Return a level with its unit as a person reads it, or that it has no figure: too short or too soft for one.
+
+    What is above 0 has its sign.
+    """
+    if value is None:
+        return f"no {unit} figure"
+    return f"{value:+.1f} {unit}" if value >= 0.05 else f"{value:.1f} {unit}"

@@ -13,6 +13,7 @@ from stemtasks.audio.blocks import Blocks, fitted
 from stemtasks.audio.chain import through_strip
 from stemtasks.audio.curves import Curve, along, curve_of
 from stemtasks.audio.facts import read_facts, write_facts
+from stemtasks.audio.matched import with_match
 from stemtasks.audio.source import Source
 from stemtasks.dsp.level import amplitude
 from stemtasks.timeline import Timeline
@@ -24,9 +25,10 @@ def group(inputs: dict[str, Path], outputs: dict[str, Path], params: dict[str, A
     ``params["summed"]`` says of each what it is of and its gain; the facts repeat it.
     """
     timeline = Timeline.load(inputs["timing"])
+    summed = [each if "send" in each else _at_its_fader(each, inputs) for each in params["summed"]]
     levels = {
         f"sum/{place}": curve_of(each["gain_db"], timeline, f"level_db of {each['of']}")
-        for place, each in enumerate(params["summed"])
+        for place, each in enumerate(summed)
     }
     curves = {role: level for role, level in levels.items() if isinstance(level, Curve)}
     gains = {role: amplitude(level) for role, level in levels.items() if not isinstance(level, Curve)}
@@ -38,7 +40,12 @@ def group(inputs: dict[str, Path], outputs: dict[str, Path], params: dict[str, A
         blocks = sum_of(fixed, gains) if fixed else fitted(iter(()), frames, channels)
         blocks = _with(blocks, {sources[role]: curve for role, curve in curves.items()})
         through_strip(blocks, channels, channels, frames, inputs, outputs, params)
-    write_facts(outputs["facts"], read_facts(outputs["facts"]) | {"summed": params["summed"]})
+    write_facts(outputs["facts"], read_facts(outputs["facts"]) | {"summed": summed})
+
+
+def _at_its_fader(each: dict[str, Any], inputs: dict[str, Path]) -> dict[str, Any]:
+    """Return what is summed with its fader as a match has found it; what is sent is sent as loud whatever that does."""
+    return {**each, "gain_db": with_match({each["of"]: each["gain_db"]}, inputs)[each["of"]]}
 
 
 def _with(blocks: Blocks, curves: dict[Source, Curve]) -> Blocks:

@@ -14,6 +14,7 @@ from stemtasks.audio.adding import check_alike, sum_of
 from stemtasks.audio.blocks import BLOCK_FRAMES, Block
 from stemtasks.audio.facts import decibels, write_facts
 from stemtasks.audio.loudness import measure_levels_and_loudness
+from stemtasks.audio.matched import with_match
 from stemtasks.audio.source import Source
 from stemtasks.audio.wav import write_wav
 from stemtasks.plugins import load
@@ -21,14 +22,14 @@ from stemtasks.progress import whole
 
 
 def mix(inputs: dict[str, Path], outputs: dict[str, Path], params: dict[str, Any]) -> None:
-    """Sum ``inputs["stems/NAME"]`` times ``params["gains_db"][NAME]`` and measure the sum.
+    """Sum ``inputs["stems/NAME"]`` times ``params["gains_db"][NAME]``, and what a match has found, and measure the sum.
 
     A mix may exceed 0 dBFS: float holds it, and the master turns it down. The facts add the gains and
     ``sum_residual_dbfs``, the largest difference between the written mix and the stems read once more.
     ``outputs["loudness"]`` has the loudness over time. With ``params["effects"]`` the sum goes through them into the
     mix, and the difference is that of the sum.
     """
-    gains_db: dict[str, float] = params["gains_db"]
+    gains_db = with_match(params["gains_db"], inputs)
     gains = {name: 10 ** (gain_db / 20) for name, gain_db in sorted(gains_db.items())}
     summed = outputs["audio"].with_name("sum.wav") if params.get("effects") else outputs["audio"]
     chained: dict[str, Any] = {}

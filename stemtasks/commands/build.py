@@ -15,6 +15,7 @@ from stemtasks.commands import note, pages, variables
 from stemtasks.commands.project import broken, specs, tree
 from stemtasks.commands.reporter import Reporter, line
 from stemtasks.errors import one_line
+from stemtasks.paths import LISTENING_PREFIX
 
 
 def begin(tasks: list[Any]) -> tuple[list[str], list[str]]:
@@ -52,6 +53,9 @@ class BuildReporter(Reporter):
         builds = {task.name: task.meta["build"] for task in self.tasks if task.meta and "build" in task.meta}
         pages.write(self.results, builds)
         super().complete_run()
+        for task in sorted(self.right):
+            if task.startswith(f"{LISTENING_PREFIX}mix:"):
+                self._write(f"listen to {builds[task].job.outputs['audio']}\n")
         gc.freeze()  # Python's end looks through all objects that are not
         if {task.name for task in self.tasks} == self.right and not self.foreign:
             _note({task.name: task.meta["build"] for task in self.tasks}, self.width)

@@ -16,6 +16,9 @@ from stemtasks.commands import variables
 from stemtasks.commands.reporter import Output, write
 from stemtasks.paths import DRAFT_PREFIX, LISTENING_PREFIX, STAGES_OF_DRAFTS
 
+BEHIND_THE_MIX = frozenset(("premaster", "level", "master", "convert", "archive", "report", "album"))
+"""Stages that have no listening mix."""
+
 
 class Speaking:
     """doit's commands as they speak to persons: in one line where they do not understand, and to the end."""
@@ -103,6 +106,11 @@ class Selecting(Speaking):
             self.sel_tasks = mixes
         else:
             asked = [*map(str, self.sel_tasks)]
+            for name in asked:
+                if name.partition(":")[0] in BEHIND_THE_MIX:
+                    raise InvalidCommand(
+                        f"{name}: solo and mute make a mix to listen to, and nothing else; name mix:SONG"
+                    )
             self.sel_tasks[:] = [
                 own if (own := f"{LISTENING_PREFIX}{name}") in names else name for name in asked if name != "mix"
             ] + (mixes if "mix" in asked else [])

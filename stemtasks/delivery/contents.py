@@ -137,6 +137,7 @@ def _stem(name: str, facts: Facts, params: dict[str, Any]) -> dict[str, Any]:
         "effects": _delivered(stem["effects"]),
         "gain_db": stem["gain_db"],
         "pan": stem["pan"],
+        **({"match": facts["match"]} if "match" in facts else {}),
         "mix_gain_db": params["gains_db"][name],
     }
 

@@ -25,7 +25,8 @@ def enclosed(page: str, files: list[dict[str, Any]]) -> str:
         role = file["role"]
         place = {"preview": "master"}.get(role, role) + ".wav"
         if role == "stem":
-            place = f"{'groups' if 'stems' in file else 'processed'}/{file['stem']}.wav"
+            folder = "groups" if "stems" in file else "placed" if "match" in file else "processed"
+            place = f"{folder}/{file['stem']}.wav"
         names[place] = file["name"]
 
     def placed(figure: re.Match[str]) -> str:

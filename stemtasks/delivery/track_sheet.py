@@ -114,15 +114,20 @@ def _sections(sections: list[dict[str, Any]], song: dict[str, Any]) -> list[str]
 def _levels(stems: list[dict[str, Any]]) -> list[str]:
     loudness = any("lufs" in stem["measurements"] for stem in stems)
     head = ["Peak dBFS", "RMS dBFS", *(["LUFS"] if loudness else []), "Gain dB", "Fader dB", "Pan"]
+    matched = any("match" in stem for stem in stems)
+    head += ["Match"] if matched else []
     rows = [[*head, "Alignment", "Stem"]]
     for stem in stems:
         facts = stem["measurements"]
         levels = [level(facts["peak_dbfs"]), level(facts["rms_dbfs"])]
         levels += [level(facts.get("lufs"))] if loudness else []
         gains = [said(stem["gain_db"], _decibels), _decibels(stem["mix_gain_db"]), said(stem["pan"], _pan)]
+        gains += [_matched(stem.get("match"))] if matched else []
         rows.append([*levels, *gains, stem.get("align", {}).get("strategy") or "-", stem["title"]])
-    notes = "Gain and pan are in the file already; the fader is what the mix adds."
-    return [*table(rows, right=len(head)), notes]
+    notes = ["Gain and pan are in the file already; the fader is what the mix adds."]
+    if matched:
+        notes.append("The match, pan and polarity as in the reference, is in the file behind these.")
+    return [*table(rows, right=len(head)), *notes]
 
 
 def _source(stem: dict[str, Any]) -> list[str]:
@@ -197,6 +202,11 @@ def _pan(pan: float | None) -> str:
         return "-"
     percent = round(pan * 100)
     return "C" if not percent else f"{'LR'[percent > 0]}{abs(percent)}"
+
+
+def _matched(found: dict[str, Any] | None) -> str:
+    """Return a pan, and whether the polarity was turned too."""
+    return "-" if found is None else _pan(found["pan"]) + (" inv" if found["polarity"] < 0 else "")
 
 
 def _channels(count: int) -> str:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from stemtasks.audio.facts import Facts, read_facts, write_facts
+from stemtasks.audio.matched import with_match
 from stemtasks.audio.musical import OF_A_MIX, OF_A_STEM, measure_music
 from stemtasks.audio.sync import InReference
 from stemtasks.delivery.checks import disagreements, header_disagreements
@@ -34,7 +35,8 @@ def write_archive(inputs: dict[str, Path], outputs: dict[str, Path], params: dic
 
     ``inputs`` are ``stems/NAME``, ``facts/NAME``, ``master``, ``master_facts``, ``mix``, ``mix_facts`` and ``timing``;
     with ``align_facts/NAME``, the facts of the aligned stem, the contents say which strategy was chosen and why; with
-    ``reference`` and ``sync/NAME``, how far each file is from the reference, too. What the stems and the mix sound
+    ``reference`` and ``sync/NAME``, how far each file is from the reference, too; with
+    ``match/NAME``, what was found of its fader there. What the stems and the mix sound
     like in each section is measured here.
     A delivery has what its ``params["delivery"]`` says, which may be no stems or no master; with ``delivered_mix`` and
     ``delivered_mix_facts`` it has the mix, with ``previews`` and ``previews_facts`` a preview, with ``report`` that.
@@ -42,6 +44,7 @@ def write_archive(inputs: dict[str, Path], outputs: dict[str, Path], params: dic
     (``dressing.py``): the contents have digest and size of what is delivered. Raises VerificationError with all that
     is wrong, in one line, before a byte is written.
     """
+    params = params | {"gains_db": with_match(params["gains_db"], inputs)}
     timeline = Timeline.load(inputs["timing"])
     delivered = at_rate(timeline, params["sample_rate"])
     order = params["delivery"]["order"] if "delivery" in params else sorted(params["stems"])

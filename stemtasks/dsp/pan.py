@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from math import cos, pi, sin, sqrt
+from math import acos, atan2, cos, pi, sin, sqrt
 
 import numpy as np
 from numpy.typing import NDArray
@@ -58,3 +58,17 @@ def balance_along(pan: Samples) -> Gains:
     """Return the same for a ``pan`` at each frame: shape (2, frames)."""
     left, right = sqrt(2.0) * constant_power_along(pan)
     return np.stack([np.where(pan <= 0.0, 1.0, left), np.where(pan >= 0.0, 1.0, right)])
+
+
+def constant_power_of(gains: Gains) -> float:
+    """Return the pan whose constant power has (left, right) in this proportion."""
+    return 4.0 / pi * atan2(float(gains[1]), float(gains[0])) - 1.0
+
+
+def balance_of(gains: Gains) -> float:
+    """Return the pan whose balance has (left, right) in this proportion: 0 for what is as loud on both sides."""
+    near, far = float(gains.max()), float(gains.min())
+    if near <= 0.0 or near == far:
+        return 0.0
+    pan = 4.0 / pi * acos(far / near / sqrt(2.0)) - 1.0
+    return pan if gains[1] > gains[0] else -pan

@@ -126,7 +126,8 @@ def subtype_of(recordings: list[Recording]) -> Value:
     usual = max(subtypes, key=lambda each: (subtypes[each], each))
     subtype = SUBTYPES.get(usual, "PCM_24")
     alike = sum(count for each, count in subtypes.items() if SUBTYPES.get(each, "PCM_24") == subtype)
-    return Value(subtype, _of_all(alike, len(recordings)))
+    why = _of_all(alike, len(recordings))
+    return Value(subtype, f"{why}; PCM_24 keeps more of what effects do" if subtype == "PCM_16" else why)
 
 
 def _of_all(count: int, of: int) -> str:

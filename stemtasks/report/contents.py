@@ -7,7 +7,7 @@ from html.parser import HTMLParser
 from typing import Any
 
 LOADING = ("src", "href", "srcset", "data", "action", "poster", "xlink:href")
-BESIDE = re.compile(r"#|data:|(?:(?:processed|groups|aligned|stems)/)?[^/:\\?#]+$")
+BESIDE = re.compile(r"#|data:|(?:(?:processed|placed|groups|aligned|stems)/)?[^/:\\?#]+$")
 """A place in the page itself, data in it, or a file in its folder."""
 
 

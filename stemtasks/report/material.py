@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from stemtasks.audio.facts import Facts, read_facts
+from stemtasks.audio.matched import with_match
 from stemtasks.audio.picture import grid
 from stemtasks.audio.reduction import gain_reduction
 from stemtasks.report import checks
@@ -40,7 +41,7 @@ class StemMaterial:
     @property
     def folder(self) -> str:
         """Return where its files lie behind their effects."""
-        return "groups" if self.is_group else "processed"
+        return "groups" if self.is_group else "placed" if "match" in self.facts["processed"] else "processed"
 
     @property
     def align(self) -> dict[str, Any]:
@@ -60,6 +61,7 @@ class Material:
 
     def __init__(self, inputs: dict[str, Path], params: dict[str, Any]) -> None:
         self.inputs, self.params = inputs, params
+        self.faders_db = with_match(params["gains_db"], inputs)
         self.timeline = Timeline.load(inputs["timing"])
         self.mix, self.master = read_facts(inputs["mix_facts"]), read_facts(inputs["master_facts"])
         self.stems = [StemMaterial(name, params["stems"][name], self._facts(name)) for name in params["order"]]

@@ -86,13 +86,20 @@ def _made_stem(song: Material, stem: StemMaterial) -> list[tuple[str, str]]:
 
 
 def _faders(song: Material, stem: StemMaterial) -> list[tuple[str, str]]:
-    spec = stem.described
+    spec, found = stem.described, stem.facts["processed"].get("match")
     return [
         ("Effects", text(_chain(spec["effects"]) or "none")),
         ("Gain, pan", f"{automation.said(spec['gain_db'], _signed)} dB, {automation.said(spec['pan'], _signed)}"),
-        ("Fader", f"{song.params['gains_db'][stem.name]:+.2f} dB"),
+        *([("As in the reference", _placed(found))] if found else []),
+        ("Fader", f"{song.faders_db[stem.name]:+.2f} dB"),
         ("SHA-256", _digest(song.params["sha256"][f"audio/{stem.name}"])),
     ]
+
+
+def _placed(found: dict[str, Any]) -> str:
+    """Return what a match with the reference has found of a stem."""
+    inverted = ", inverted" if found["polarity"] < 0 else ""
+    return f"{found['gain_db']:+.2f} dB (in the fader), pan {found['pan']:+.2f}{inverted}"
 
 
 def _signed(number: float) -> str:

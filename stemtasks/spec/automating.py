@@ -26,7 +26,10 @@ def automated(table: dict[str, Any], parameter: schema.Parameter, where: str, kn
     Of sections that are not named the value is ``default``, or what the parameter is where it is not given.
     """
     if "points" not in table and "sections" not in table:
-        raise SpecError(f"{where}: {shown(table)} is a table; expected {schema.describe(parameter.annotation)}")
+        raise SpecError(
+            f"{where}: {shown(table)} is a table; expected {schema.describe(parameter.annotation)}, or a number that "
+            f"changes: {{ sections = {{ verse = 1.0 }} }} or {{ points = [['verse', 1.0]] }}"
+        )
     bound = schema.bind(schema.of_table(AutomationTable), table, where, known)
     mistakes = Mistakes()
     has_points = "points" in table

@@ -74,6 +74,11 @@ def check_ways(song: Song, mistakes: Mistakes) -> None:
                     also = f"in group '{inside[name]}' too; keep it in one"
                 mistakes.append(f"{where}.stems[{index}]: {shown(name)} is {also}")
             inside.setdefault(name, group.name)
+    for strip in song.strips:
+        sent = [send.to for send in strip.sends]
+        for index, name in enumerate(sent):
+            if name in sent[:index]:
+                mistakes.append(f"{song.table_of(strip)}.send[{index}].to: {shown(name)} is there twice; remove one")
     for where, name, what in _named(song):
         known = {"group": groups, "stem": stems}.get(what, strips)
         if name not in known:
@@ -131,6 +136,8 @@ def _needed(song: Song, strip: Stem | Group, form: str) -> set[tuple[str, str]]:
             *(other.name for other in song.strips for send in other.sends if send.to == strip.name),
         }
         named |= {name for effect in strip.effects for _, name in others_of(effect)}
+        if song.matched:  # what it sums is as loud as all stems together say
+            named |= {stem.name for stem in song.stems}
         return {(name, "processed") for name in named} if form == "processed" else set()
     if form == "processed":
         named = {name for effect in strip.effects for _, name in others_of(effect)}

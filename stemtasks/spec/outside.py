@@ -91,7 +91,7 @@ def _take(song: Song, parameter: Parameter, found: Outside) -> None:
                 _take_of_entry(song, held, found)
     elif parameter.is_a(PartName):
         if value is not None:
-            found.inputs[name] = song.processed(value)["audio"]
+            found.inputs[name] = song.before_match(value)["audio"]  # as it is before all are compared
     elif isinstance(value, str):
         found.inputs[name] = song.input(value)
     else:

@@ -24,6 +24,7 @@ from stemtasks.spec import parts, schema
 from stemtasks.spec.automating import automations, check_swept
 from stemtasks.spec.deliveries import Delivery, read_deliveries
 from stemtasks.spec.groups import Group, check_ways, sends_of
+from stemtasks.spec.matches import check_levels
 from stemtasks.spec.song import Named, Song, Stem, beats_in_bar
 from stemtasks.spec.tables import (
     ALBUM_TABLES,
@@ -245,6 +246,14 @@ def _song(path: Path, data: dict[str, Any]) -> Song:
         groups_delivered=archive.groups,
     )
     check_ways(whole, mistakes)
+    if reference.stem is not None:
+        measured = next(stem for stem in stems if stem.name == reference.stem)
+        if "timeline" in measured.generator.wants:
+            mistakes.append(
+                f"reference.stem: {measured.name!r} is as long as the song, by its generator "
+                f"{measured.generator.name!r}; name a recording, or give 'duration' instead"
+            )
+    check_levels(whole, mistakes)
     mistakes.settle()
     deliveries = tuple(_deliveries(whole, data, known, mistakes))
     mistakes.settle()
@@ -301,8 +310,13 @@ def _song_table(data: dict[str, Any]) -> SongTable:
 
 def _reference(data: dict[str, Any], song: SongTable | None) -> ReferenceTable:
     reference = _table(ReferenceTable, data, "reference")
-    if (reference.file is None) == (reference.duration is None):
-        raise SpecError("reference: give either 'file' or 'duration', which is where the target duration comes from")
+    if sum(given is not None for given in (reference.file, reference.duration, reference.stem)) != 1:
+        raise SpecError(
+            "reference: give one of 'file', 'duration' or 'stem', which is where the target duration comes from"
+        )
+    stems = data.get("stems", {})
+    if reference.stem is not None and reference.stem not in stems:
+        raise SpecError(f"reference.stem: {schema.unknown('stem', reference.stem, stems)}")
     for name in ("duration", "min_duration"):
         _needs_tempo(getattr(reference, name), song, f"reference.{name}")
     return reference

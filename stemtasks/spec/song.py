@@ -28,7 +28,7 @@ from stemtasks.spec.tables import (
 from stemtasks.timeline import frames_of_beats
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
     from fractions import Fraction
 
     from stemtasks.spec.deliveries import Converted, Delivery, Mastered
@@ -120,7 +120,8 @@ class Song:
         """Return what a stage makes a file each of; what has no name is the song's own.
 
         Every ``stem``, every ``group``, each ``strip`` (both), all ``compared`` with a reference's file, every
-        ``delivery``, what is ``mastered`` and ``converted`` for them, and the mix where it is ``premastered``.
+        ``delivery``, what is ``mastered`` and ``converted`` for them, and the mix where it is ``premastered``; the
+        faders where any is ``matched`` with the reference, and the stems that are ``placed`` as they are there.
         """
         from stemtasks.spec import deliveries  # noqa: PLC0415 - it needs what a song is
 
@@ -132,6 +133,10 @@ class Song:
             return tuple(deliveries.converted(self, self.deliveries))
         if what == "premastered":
             return (deliveries.Mastered(""),) if self.master_effects else ()
+        if what == "matched":
+            return (deliveries.Mastered(""),) if self.matched else ()
+        if what == "placed":
+            return self.stems if self.mix.match else ()
         if what == "compared":
             return self.stems if self.reference.file is not None else ()
         strips: dict[str, tuple[Stem | Group, ...]] = {"stem": self.stems, "group": self.groups, "strip": self.strips}
@@ -159,9 +164,16 @@ class Song:
 
     @cached_property
     def mixed(self) -> tuple[Stem | Group, ...]:
-        """Return what the mix sums: the stems and groups that are in no group."""
-        inside = {name for group in self.groups for name in group.table.stems}
-        return tuple(strip for strip in self.strips if strip.name not in inside)
+        """Return what the mix sums: the stems and groups that are in no group, a group where its first stem stands."""
+        inside = {name: group.name for group in self.groups for name in group.table.stems}
+        places: dict[str, int] = {}
+        for place, stem in enumerate(self.stems):
+            name = stem.name
+            while name in inside:
+                name = inside[name]
+            places.setdefault(name, place)
+        outer = (strip for strip in self.strips if strip.name not in inside)
+        return tuple(sorted(outer, key=lambda strip: places.get(strip.name, len(self.stems))))
 
     def handed(self, groups: bool) -> tuple[Stem | Group, ...]:
         """Return what together is the mix, delivered or withheld: groups in place of their stems, or the stems."""
@@ -217,8 +229,25 @@ class Song:
         return {"audio": f"{path}.wav", "facts": f"{path}.json"}
 
     def processed(self, name: str) -> dict[str, str]:
+        """Return the paths of the file of a stem or a group as it is delivered, and of its facts.
+
+        It is behind its effects, gain and pan, and placed as in the reference where the mix is matched with that.
+        """
+        is_placed = self.mix.match and any(stem.name == name for stem in self.stems)
+        return self.audio("placed", name) if is_placed else self.before_match(name)
+
+    def before_match(self, name: str) -> dict[str, str]:
         """Return the paths of the file of a stem or a group behind its effects, gain and pan, and of its facts."""
         return self.audio("groups" if any(group.name == name for group in self.groups) else "processed", name)
+
+    @cached_property
+    def matched(self) -> tuple[str, ...]:
+        """Return the stems whose faders are as in the reference."""
+        return tuple(stem.name for stem in self.stems if self.mix.match or stem.table.level)
+
+    def found_by_match(self, names: Iterable[str]) -> dict[str, str]:
+        """Return where it is said what was found of those stems, as inputs of a job (``audio/matched.py``)."""
+        return {f"match/{name}": self.product("match", f"{name}.json") for name in names if name in self.matched}
 
     def sent(self, strip: Stem | Group) -> str:
         """Return the path of what is sent of a stem or a group before its gain and pan."""

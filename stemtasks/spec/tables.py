@@ -88,7 +88,7 @@ class SongTable:
 
 @dataclass(frozen=True)
 class ReferenceTable:
-    """Where the target duration comes from: a file, or a duration.
+    """Where the target duration comes from: a file, a duration, or a stem.
 
     Attributes
     ----------
@@ -96,6 +96,8 @@ class ReferenceTable:
         A recording whose duration is the target.
     duration
         The target where there is no file.
+    stem
+        The stem whose own length is the target: an edited recording, a whole take.
     min_duration
         The file must not be shorter.
     sample_rate
@@ -106,6 +108,7 @@ class ReferenceTable:
 
     file: File | None = None
     duration: OwnLength | None = None
+    stem: Name | None = None
     min_duration: OwnLength | None = None
     sample_rate: Annotated[int, Range(1, 768_000, "Hz")] | None = None
     channels: Annotated[int, Range(1, 64)] | None = None
@@ -164,6 +167,11 @@ class StemTable:
         A chain of tables, each with 'name' and that effect's parameters.
     gain_db
         After the effects; the delivered stem has it.
+    loudness_lufs
+        The integrated loudness that the delivered stem is brought to (EBU R128), behind its effects and pan, in place
+        of 'gain_db'.
+    level
+        'reference' gives its fader the level that it has in the reference's file; pan and polarity stay.
     pan
         After the effects: constant power for a mono stem (-3 dB in each channel at the centre), balance for stereo.
     send
@@ -190,6 +198,8 @@ class StemTable:
     mend: Chain = field(default_factory=list)
     effects: Chain = field(default_factory=list)
     gain_db: GainDb | Automation = 0.0
+    loudness_lufs: Annotated[float, Range(-60.0, -5.0, "LUFS")] | None = None
+    level: Literal["reference"] | None = None
     pan: Pan | Automation = 0.0
     send: Sends = field(default_factory=list)
     tail: Literal["keep", "cut"] = "keep"
@@ -295,9 +305,13 @@ class MixTable:
         Of single stems and groups, by name, added to that; of what is in a group, on the way into it.
     effects
         A chain on the sum, as of a stem.
+    match
+        'reference' finds the gain, pan and polarity that each stem has in the reference's file, a rough mix of the same
+        stems, and mixes so; the gains here come on top.
     """
 
     gain_db: GainDb = 0.0
+    match: Literal["reference"] | None = None
     effects: Chain = field(default_factory=list)
     gains_db: Annotated[dict[str, GainDb], Longest(MOST_STEMS, "stems")] = field(default_factory=dict)
 

@@ -59,6 +59,7 @@ def job(song: Song, delivery: Delivery) -> Job:
         inputs["report"] = song.product("report.html")
     if song.reference.file is not None:
         inputs["reference"] = song.input(song.reference.file)
+        inputs |= song.found_by_match(strip.name for strip in song.handed(delivery.groups))
         inputs |= {
             f"sync/{stem.name}": song.product("sync", f"{stem.name}.json") for stem in stems if stem in song.stems
         }
@@ -134,6 +135,7 @@ def _made_by(song: Song, delivery: Delivery) -> dict[str, str]:
     modules = frozenset(part.reference.partition(":")[0] for part in named)
     made = [*MADE_BY_STAGES, *([] if delivery.is_the_songs else [CONVERTED_BY])]
     made += ["group"] * bool(song.groups) + ["premaster"] * bool(song.master_effects)
+    made += ["match"] * bool(song.matched) + ["place"] * bool(song.mix.match)
     stages = frozenset(parts.stage(stage, "run") for stage in made)
     own = sources.digest(frozenset([parts.stage("archive", "run")]))
     return {"stemtasks": f"sources {own[:12]}", **sources.versions(stages | modules)}

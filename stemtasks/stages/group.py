@@ -30,7 +30,12 @@ def job(song: Song, group: Group) -> Job:
     return Job(
         task=f"group:{song.name}/{group.name}",
         stage="group",
-        inputs={**inputs, "timing": song.product("timing.json"), **chained.inputs},
+        inputs={
+            **inputs,
+            "timing": song.product("timing.json"),
+            **song.found_by_match(group.table.stems),
+            **chained.inputs,
+        },
         outputs=song.processed(group.name) | song.outputs_of_sends(group),
         params={
             "summed": summed,

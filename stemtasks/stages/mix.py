@@ -28,6 +28,7 @@ def job(song: Song) -> Job:
         stage="mix",
         inputs={
             **{f"stems/{strip.name}": song.processed(strip.name)["audio"] for strip in song.mixed},
+            **song.found_by_match(strip.name for strip in song.mixed),
             **timing,
             **chained.inputs,
         },

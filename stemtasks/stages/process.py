@@ -14,10 +14,14 @@ from stemtasks.spec.chains import chain
 if TYPE_CHECKING:
     from stemtasks.spec.song import Song, Stem
 
+LOUDNESS = "stemtasks.audio.loud:to_loudness"
+"""A part, so that a loudness meter is in the keys of those stems alone that are brought to a loudness."""
+
 
 def job(song: Song, stem: Stem) -> Job:
     """Return what one processed stem is made of."""
     chained = chain(song, stem.effects, "effects", "effect", stem.name)
+    loudness = stem.table.loudness_lufs
     return Job(
         task=f"process:{song.name}/{stem.name}",
         stage="process",
@@ -35,11 +39,12 @@ def job(song: Song, stem: Stem) -> Job:
             "subtype": song.song.subtype,
             "dither": song.dither,
             "tail": stem.table.tail,
+            **({} if loudness is None else {"loudness_lufs": loudness}),
             "seed": song.seed("process", stem.name),
             **chained.mistakes,
         },
         limits=song.processed_limits(stem),
-        parts=chained.parts,
+        parts=chained.parts if loudness is None else {**chained.parts, "loudness": LOUDNESS},
         where=song.where(f"stems.{stem.name}"),
     )
 
@@ -55,10 +60,10 @@ def verify(facts: dict[str, Any], limits: dict[str, Any]) -> list[str]:
     """Return what is outside the limits, a phrase each; PCM that clips is always outside."""
     found = failures(facts, limits)
     if facts["overs"]:
-        over_db = facts["peak_before_dbfs"]
+        over_db, fader = facts["peak_before_dbfs"], "loudness_lufs" if "loudness" in facts else "gain_db"
         found.append(
             f"it peaks at {over_db:+.2f} dBFS and {facts['subtype']} clips {facts['overs']} samples: "
-            f"lower gain_db by {max(0.1, ceil(over_db * 10) / 10):.1f} dB or use FLOAT"
+            f"lower {fader} by {max(0.1, ceil(over_db * 10) / 10):.1f} dB or use FLOAT"
         )
     return found
 

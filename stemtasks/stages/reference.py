@@ -27,12 +27,17 @@ def job(song: Song) -> Job:
     return Job(
         task=f"reference:{song.name}",
         stage="reference",
-        inputs={"file": song.input(table.file)} if table.file else {},
+        inputs={"file": song.input(table.file)} if table.file else _own(song, table.stem),
         outputs={"facts": song.product("reference.json")},
         params=params,
         limits=limits,
         where=song.where("reference"),
     )
+
+
+def _own(song: Song, stem: str | None) -> dict[str, str]:
+    """Return the stem that the target is as long as, where there is one."""
+    return {} if stem is None else {"file": song.product("stems", f"{stem}.wav")}
 
 
 def run(inputs: dict[str, Path], outputs: dict[str, Path], params: dict[str, Any]) -> None:

@@ -37,6 +37,7 @@ def job(song: Song) -> Job:
         inputs[f"align_facts/{stem.name}"] = song.product("aligned", f"{stem.name}.json")
     for compared in song.each("compared"):
         inputs[f"sync/{compared.name}"] = song.product("sync", f"{compared.name}.json")
+    inputs |= song.found_by_match(song.matched)
     return Job(
         task=f"report:{song.name}",
         stage="report",

@@ -32,7 +32,7 @@ def job(song: Song, compared: Stem) -> Job:
         },
         outputs={"facts": song.product("sync", f"{name}.json")},
         params={},
-        limits=vars(compared.verify),
+        limits=vars(compared.verify) | ({"polarity": "any"} if song.mix.match else {}),  # the match turns it
         where=song.where(f"stems.{name}"),
     )
 

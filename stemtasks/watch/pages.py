@@ -54,7 +54,8 @@ def _not_on_disk(song: str, board: Board) -> Page:
         return _own(song, f"<p>Its report is not built yet.</p>\n{_TO_ALL}")
     files = [file for file in board.shown(song)["files"] if file.endswith(".wav")]
     heard = [file for name in ("master", "mix") if (file := f"{DRAFTS.prefix}{name}.wav") in files]
-    heard += [file for file in files if file.startswith(("processed/", "groups/"))]
+    folder = "placed/" if any(file.startswith("placed/") for file in files) else "processed/"
+    heard += [file for file in files if file.startswith((folder, "groups/"))]
     players = "".join(markup.audio(_stem(file), file) for file in heard) or "<p>Nothing of it is built yet.</p>\n"
     return _own(f"{song} - draft", f'<p class="note">{_WHAT_IT_IS}</p>\n{players}{_TO_ALL}')
 

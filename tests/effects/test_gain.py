@@ -26,6 +26,11 @@ def test_no_gain_leaves_every_bit(apply):
     assert np.array_equal(apply("gain", noise, gain_db=0.0), noise)
 
 
+def test_inverted_it_cancels_what_it_was_given(apply):
+    assert not (apply("gain", noise, gain_db=0.0, invert=True) + noise).any()
+    assert np.array_equal(apply("gain", noise, gain_db=-3.0, invert=True), -apply("gain", noise, gain_db=-3.0))
+
+
 WAYS = st.lists(
     st.tuples(st.integers(0, 1100), st.floats(-60.0, 24.0)), min_size=2, max_size=8, unique_by=lambda point: point[0]
 ).map(sorted)

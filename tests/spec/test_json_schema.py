@@ -108,6 +108,10 @@ def test_a_good_song_is_accepted():
         ('duration = " 4 bars "', True),
         ('patterns = { default = "1" }', False),  # of another generator
         ("channels = true", False),
+        ('level = "reference"', True),
+        ('level = "mix"', False),
+        ("loudness_lufs = -18", True),
+        ("loudness_lufs = -80", False),
         ("verify = { in_key = 0.5 }", True),
     ],
 )
@@ -124,6 +128,7 @@ def test_a_stem_is_refused_where_the_reader_refuses_it(tmp_path, keys, is_right)
         ('[archive]\nformats = ["manifesto"]', False),
         ('[archive]\nformats = [{ format = "manifest", what = 1 }]', False),
         ("[mix.gains_db]\na = -3", True),
+        ("[mix]\nmatch = true", False),
         ("[mix.gains_db]\na = 49", False),
         ('[mix.gains_db]\na = "3"', False),
         ('[master]\nloudness_lufs = "off"', True),

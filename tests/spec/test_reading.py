@@ -116,7 +116,11 @@ WRONG = {
         "bpm = 120\nchannels = 2.0",
         "song.channels: 2.0 is a number; expected a whole number, 1 t",
     ),
-    "no duration": ('duration = "0:16"', "", "reference: give either 'file' or 'duration', which is where the target"),
+    "no duration": (
+        'duration = "0:16"',
+        "",
+        "reference: give one of 'file', 'duration' or 'stem', which is where the target",
+    ),
     "duration": (
         'duration = "0:16"',
         'duration = "16 seconds"',
@@ -212,7 +216,7 @@ def test_a_mistake_is_one_line_that_says_where(tmp_path, name):
         ("[song]\ntitle = 'Grün'".encode("latin-1"), "is not UTF-8 (byte 0xfc in line 2); save it as UTF-8"),
         ("[song]".encode("utf-16"), "is not UTF-8 (byte 0xff in line 1); save it as UTF-8"),
         (b"[song\n", "is not TOML: Expected ']' at the end of a table declaration (at line 1, column 6)"),
-        (b"[song]\nbpm = 120\n", "reference: give either 'file' or 'duration'"),
+        (b"[song]\nbpm = 120\n", "reference: give one of 'file', 'duration' or 'stem'"),
         (b"[reference]\nduration = 3\n", "stems: a song needs at least one, written as [stems.NAME]"),
         (b"a = " + b"[" * 5000, "is not TOML"),
     ],

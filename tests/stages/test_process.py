@@ -13,6 +13,7 @@ from stemtasks.dsp import pan
 from stemtasks.errors import AudioError, SpecError
 from stemtasks.stages import process
 from stemtasks.timeline import Section, Timeline
+from tests.loudness_oracle import integrated_lufs
 from tests.parts import REFERENCES
 
 RATE = 48000
@@ -329,6 +330,31 @@ def test_the_pan_law_and_the_balance_law_are_one():
         law = pan.constant_power(position)
         assert np.sum(law**2) == pytest.approx(1.0)
         np.testing.assert_allclose(pan.balance(position), np.minimum(1, law * 2**0.5), atol=1e-12)
+
+
+LOUDNESS = {"parts": {**REFERENCES, "loudness": process.LOUDNESS}}
+
+
+@pytest.mark.parametrize("position", [0.0, 0.6])
+def test_a_stem_is_brought_to_its_loudness_behind_effects_and_pan(stage, position):
+    x = np.random.default_rng(4).standard_normal((3 * RATE, 1)) * 0.05
+    out, facts = stage(x, [LOWPASS], channels=2, pan=position, loudness_lufs=-23.0, **LOUDNESS)
+    assert integrated_lufs(out, RATE) == pytest.approx(-23.0, abs=0.05)
+    plain, _ = stage(x, [LOWPASS], channels=2, pan=position)
+    np.testing.assert_allclose(out, plain * 10 ** (facts["loudness"]["gain_db"] / 20), atol=1e-6)
+    assert facts["loudness"]["target_lufs"] == -23.0
+
+
+def test_what_has_no_loudness_is_not_brought_to_one(stage):
+    with pytest.raises(AudioError, match=r"cannot be measured \(silence, or shorter than 0.4 s\), wanted -18 LUFS"):
+        stage(np.zeros((RATE, 1)), loudness_lufs=-18.0, **LOUDNESS)
+
+
+def test_a_loudness_that_pcm_does_not_hold_says_by_how_much_to_lower_it(stage):
+    x = np.random.default_rng(4).standard_normal((RATE, 1)) * 0.05
+    _, facts = stage(x, subtype="PCM_16", loudness_lufs=-6.0, **LOUDNESS)
+    [found] = process.verify(facts, {})
+    assert "lower loudness_lufs by" in found
 
 
 def over(*values):
