@@ -7,6 +7,7 @@ asked that decides how Python itself begins. Every other command is started.
 
 from __future__ import annotations
 
+import atexit
 import inspect
 import json
 import os
@@ -57,7 +58,10 @@ class Server:
 @cache
 def server() -> Server | None:
     """Return the process that forks, or None where there can be none."""
-    return Server() if hasattr(os, "pidfd_open") and hasattr(socket, "send_fds") else None
+    if not hasattr(os, "pidfd_open") or not hasattr(socket, "send_fds"):
+        return None
+    atexit.register(end_server)
+    return Server()
 
 
 def end_server() -> None:
