@@ -382,3 +382,17 @@ def test_a_song_as_long_as_a_stem_that_waits_for_its_sections_is_one_line(tmp_pa
 def test_a_send_twice_is_one_line(tmp_path):
     twice = SPEC.replace('{ to = "room", level_db = -6 }', '[{ to = "room" }, { to = "room" }]')
     assert mistakes(tmp_path, twice) == ["stems.lead.send[1].to: 'room' is there twice; remove one"]
+
+
+def test_check_remarks_a_delivery_of_more_bits_than_the_stems_have(tmp_path):
+    project = Project(tmp_path)
+    project.spec(
+        SPEC.replace("sample_rate = 9000", 'sample_rate = 9000\nsubtype = "PCM_16"')
+        + '[deliveries.label]\nstems = { subtype = "PCM_24" }\n[deliveries.plain]\n'
+    )
+    run = project.doit("check")
+    assert run.code == 0
+    assert [line for line in run.out.splitlines() if line.startswith("NOTE")] == [
+        "NOTE: spec/song.toml: deliveries.label.stems: PCM_24 of stems that are PCM_16 has 16 bits all the same; "
+        "song.subtype = 'PCM_24' keeps more"
+    ]

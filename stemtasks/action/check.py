@@ -68,7 +68,19 @@ class _Checking:
             self._strategy(each, timeline, stem_frames, frames)
             self._effects(each, timeline, stem_frames, frames)
         self._buses(timeline, frames)
+        self._bits()
         return Said(list(dict.fromkeys(self.mistakes)), list(dict.fromkeys(self.remarks)))
+
+    def _bits(self) -> None:
+        """Remark what is delivered with more bits than the song's stems have."""
+        own = self.song.song.subtype
+        for delivery in self.song.deliveries:
+            form = delivery.forms.get("stems")
+            if form is not None and own == "PCM_16" and form.told in ("PCM_24", "FLOAT"):
+                self.remarks.append(
+                    f"{delivery.where(self.song)}.stems: {form.told} of stems that are {own} has 16 bits all the same; "
+                    "song.subtype = 'PCM_24' keeps more"
+                )
 
     def _missing_files(self) -> None:
         for where, path in files_of(self.song):
