@@ -393,6 +393,8 @@ def test_check_remarks_a_delivery_of_more_bits_than_the_stems_have(tmp_path):
     run = project.doit("check")
     assert run.code == 0
     assert [line for line in run.out.splitlines() if line.startswith("NOTE")] == [
-        "NOTE: spec/song.toml: deliveries.label.stems: PCM_24 of stems that are PCM_16 has 16 bits all the same; "
-        "song.subtype = 'PCM_24' keeps more"
+        (
+            "NOTE: spec/song.toml: deliveries.label.stems: PCM_24 of stems that are PCM_16 has 16 bits all the same; "
+            "song.subtype = 'PCM_24' keeps more"
+        )
     ]

@@ -19,6 +19,9 @@ from stemtasks.errors import AudioError, CacheError
 MOST_NAMES = 8
 """Of one file: more are not kept track of, and read again when they are asked for."""
 
+MOST_CHANGES, MOST_READS = 3, 50
+"""Of one file: after so many changes of its bytes, or of anything, while it is read, it is given up."""
+
 
 class Digests:
     """Digests by path, kept in the records from run to run."""
@@ -87,7 +90,8 @@ class Digests:
 
     def _read(self, path: str, known: tuple[Signature, Digest] | None) -> Digest | None:
         """Read the file until it holds still; two files of one xxh3 can be made by arithmetic, so sha256 decides."""
-        for _ in range(3):
+        changes = 0
+        for _ in range(MOST_READS):
             before = signature(path)
             if before is None:
                 return None
@@ -104,4 +108,9 @@ class Digests:
                 if settled and (not self._records.writes or durable.synced(path)):
                     self._keep(path, before, digest)
                 return digest
+            # another name for the same bytes, as equal stems have, changes one time of the file and nothing in it
+            after = signature(path)
+            changes += after is None or after._replace(ctime_ns=0) != before._replace(ctime_ns=0)
+            if changes == MOST_CHANGES:
+                break
         raise AudioError(f"{path}: keeps changing while it is read; close what writes it and run doit again")

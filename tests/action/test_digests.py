@@ -8,13 +8,16 @@ import tempfile
 import time
 from pathlib import Path
 
+import pytest
 import xxhash
 from hypothesis import given
 from hypothesis import strategies as st
 
+from stemtasks.action import digests
 from stemtasks.action.digests import Digests
 from stemtasks.action.records import Records
 from stemtasks.cache.digest import Ahead, Digest, Reading, read_digest
+from stemtasks.errors import AudioError
 
 
 def of(data):
@@ -116,3 +119,37 @@ def test_a_file_keeps_its_other_names_when_one_of_them_becomes_another_files(tmp
     known.publish(link, "second", of(b"old"))
     assert known.of("first") == of(b"young")
     assert known.of("second") == of(b"old")
+
+
+def test_a_file_that_gets_other_names_while_it_is_read_holds_still_in_the_end(tmp_path, monkeypatch):
+    path = tmp_path / "a"
+    path.write_bytes(b"bytes")
+    named = []
+
+    def read_and_named(asked):
+        found = read_digest(asked)
+        if len(named) < 12:
+            os.link(path, tmp_path / f"name{len(named)}")
+            named.append(found)
+        return found
+
+    monkeypatch.setattr(digests, "read_digest", read_and_named)
+    assert Digests(Records(tmp_path)).of(str(path)) == read_digest(path)
+    assert len(named) == 12
+
+
+def test_a_file_that_is_written_again_and_again_while_it_is_read_is_given_up(tmp_path, monkeypatch):
+    path = tmp_path / "a"
+    reads = []
+
+    def read_and_written(asked):
+        found = read_digest(asked)
+        reads.append(found)
+        path.write_bytes(b"x" * len(reads))
+        return found
+
+    path.write_bytes(b"")
+    monkeypatch.setattr(digests, "read_digest", read_and_written)
+    with pytest.raises(AudioError, match="keeps changing while it is read"):
+        Digests(Records(tmp_path)).of(str(path))
+    assert len(reads) == digests.MOST_CHANGES
