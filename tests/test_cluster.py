@@ -108,7 +108,9 @@ def test_a_worker_that_is_killed_in_the_middle_of_each_stage_changes_no_byte(slo
     for _ in range(2):
         cluster.worker(slow, hold.env)
     run, died = cluster.build(slow, hold.env)
-    assert (run.code, run.err) == (0, ""), run.out
+    # Dask may say that a result went with its worker, and that it has the job done again
+    said = [line for line in run.err.splitlines() if "Couldn't gather" not in line or "rescheduling" not in line]
+    assert (run.code, said) == (0, []), run.out
     assert died == len(stages)
     slow.assert_clean()
     assert slow.products() == expected
