@@ -13,7 +13,7 @@ from stemtasks.cache.settings import CacheTable
 from stemtasks.commands import beginning, cache, check, importing, laws
 from stemtasks.errors import SpecError, StemtasksError
 from stemtasks.spec import json_schema, parts, schema
-from stemtasks.spec.reading import check_name
+from stemtasks.spec.reading import check_song_name
 from stemtasks.spec.tables import ALBUM_TABLES, LISTED, NAMED, TABLES, AutomationTable, SendTable
 from stemtasks.units import Automated
 from stemtasks.version import __version__
@@ -73,7 +73,7 @@ def _new(parsed: argparse.Namespace) -> None:
         raise SpecError("the folder's name is empty; give the song a name: 'stemtasks new my-song'")
     folder = Path(parsed.folder)
     name = folder.resolve().name
-    check_name(name, str(folder))
+    check_song_name(name, str(folder), "give another name")
     text = (beginning.TEMPLATE / "song.toml").read_text(encoding="utf-8").replace("My Song", _title(name))
     try:
         if folder.is_dir() and (there := sorted(os.listdir(folder))):

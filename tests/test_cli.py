@@ -163,3 +163,15 @@ def test_the_package_brings_doit_where_an_installer_shows_its_scripts_alone_and_
     folder = Path(sysconfig.get_path("scripts")).resolve()
     assert {"doit", "stemtasks"} <= {file.name for file in files if Path(file.locate()).resolve().parent == folder}
     assert (Path(cli.__file__).parent / "py.typed").is_file()
+
+
+@pytest.mark.parametrize("name", ["draft", "Listening"])
+@pytest.mark.parametrize("command", [["new"], ["import", "takes", "--name"]])
+def test_no_song_is_begun_under_a_name_that_none_may_have(tmp_path, monkeypatch, capsys, command, name):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "takes").mkdir()
+    assert cli.main([*command, name]) == 1
+    assert (
+        f": build/{name.lower()}/ is taken, so no song may be called so; give another name" in capsys.readouterr().err
+    )
+    assert [path.name for path in tmp_path.iterdir()] == ["takes"]

@@ -278,5 +278,5 @@ def test_no_song_is_made_of_a_draft_or_called_so(tmp_path, monkeypatch):
     shutil.move("spec/song.toml", "spec/Draft.toml")
     _, (broken,) = read_all(Path("spec"))
     assert broken.line == (
-        "spec/Draft.toml: the file's name: build/draft/ is no song's, so none may be called so; rename it"
+        "spec/Draft.toml: the file's name: build/draft/ is taken, so no song may be called so; rename it"
     )

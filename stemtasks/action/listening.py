@@ -42,7 +42,6 @@ class _Listening:
     def __init__(self, song: Song, heard: Heard) -> None:
         self.song, self.heard = song, heard
         self.real = {job.task: job for stage in ("group", "mix") for job in jobs_of(stage, song)}
-        self.within = {name: group.name for group in song.groups for name in group.table.stems}
         self.made: dict[str, Job | None] = {}
         """The jobs of groups that are summed anew; None for one of which nothing is heard."""
 
@@ -113,6 +112,6 @@ class _Listening:
 
     def _with_groups(self, name: str) -> list[str]:
         names = [name]
-        while names[-1] in self.within:
-            names.append(self.within[names[-1]])
+        while names[-1] in self.song.within:
+            names.append(self.song.within[names[-1]].name)
         return names

@@ -9,9 +9,9 @@ from pathlib import Path
 from stemtasks import plugins
 from stemtasks.commands import beginning, check
 from stemtasks.errors import SpecError
-from stemtasks.paths import DRAFTS, SPEC
+from stemtasks.paths import SPEC
 from stemtasks.spec.albums import FOLDER
-from stemtasks.spec.reading import Names, check_name, spec_files
+from stemtasks.spec.reading import Names, check_song_name, spec_files
 
 
 def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -55,9 +55,7 @@ def _name(given: Path, asked: str | None) -> tuple[str, Path]:
         asked = plugins.load("stemtasks.importing.naming:song_name")(plain.replace("\ufffd", " "))
         if not asked:
             raise SpecError(f"{given}: its name is none for a song; give one with --name")
-    check_name(asked, "--name")
-    if asked.casefold() == DRAFTS.name:
-        raise SpecError(f"--name: {DRAFTS}/ is where drafts lie, so no song may be called so; give another name")
+    check_song_name(asked, "--name", "give another name")
     path = SPEC / f"{asked}.toml"
     if os.path.lexists(path):
         raise SpecError(f"{path}: is there already, and is not overwritten; give another name with --name")

@@ -19,13 +19,13 @@ from stemtasks.automation import is_automation
 from stemtasks.errors import Mistakes, SpecError, shown
 from stemtasks.music.pitch import parse_key
 from stemtasks.paths import BUILD, NOT_SONGS
-from stemtasks.positions import NOTHING_KNOWN, WHOLE, Known, is_clock
+from stemtasks.positions import NOTHING_KNOWN, Known, is_clock
 from stemtasks.spec import parts, schema
 from stemtasks.spec.automating import automations, check_swept
 from stemtasks.spec.deliveries import Delivery, read_deliveries
 from stemtasks.spec.groups import Group, check_ways, sends_of
 from stemtasks.spec.matches import check_levels
-from stemtasks.spec.song import Named, Song, Stem, beats_in_bar
+from stemtasks.spec.song import Named, Song, Stem, known_of
 from stemtasks.spec.tables import (
     ALBUM_TABLES,
     MOST_DELIVERIES,
@@ -181,11 +181,7 @@ def _song(path: Path, data: dict[str, Any]) -> Song:
     mistakes = Mistakes()
     song = reference = mix = master = archive = verify = None
     with mistakes:
-        check_name(path.stem, "the file's name")
-        if path.stem.casefold() in NOT_SONGS:
-            raise SpecError(
-                f"the file's name: {BUILD}/{path.stem.casefold()}/ is no song's, so none may be called so; rename it"
-            )
+        check_song_name(path.stem, "the file's name", "rename it")
     for key, value in data.items():
         if len(mistakes) >= schema.MOST_MISTAKES:
             break
@@ -205,7 +201,8 @@ def _song(path: Path, data: dict[str, Any]) -> Song:
     with mistakes:
         reference = _reference(data, song)
     sections = _sections(data.get("sections", []), song, mistakes)
-    known = _known(song, data.get("sections", []))
+    named = (str(section.get("name")) for section in data.get("sections", []) if isinstance(section, dict))
+    known = known_of(song, named) if song else NOTHING_KNOWN
     stems = _stems(data, song, known, verify is not None, mistakes)
     groups = _groups(data, stems, known, verify is not None, mistakes)
     with mistakes:
@@ -333,14 +330,6 @@ def _sections(tables: list[Any], song: SongTable | None, mistakes: Mistakes) -> 
     if sum(section.fill for section in sections) > 1:
         mistakes.append("sections: only one may be marked 'fill = true'")
     return tuple(sections)
-
-
-def _known(song: SongTable | None, sections: list[Any]) -> Known:
-    """Return what the parameters of stems may speak of: the song's rate, tempo and sections."""
-    if song is None:
-        return NOTHING_KNOWN
-    names = tuple(str(section.get("name")) for section in sections if isinstance(section, dict))
-    return Known(song.sample_rate, song.bpm, beats_in_bar(song.time_signature), names or (WHOLE,))
 
 
 def _stems(
@@ -544,6 +533,13 @@ def _chosen(kind: parts.Kind, key: str, name: Any, where: str) -> str:
         unknown = schema.unknown(parts.CALLED[kind], str(name), parts.names(kind))
         raise SpecError(f"{where}: {unknown}{parts.near_miss(kind, str(name))}")
     return name
+
+
+def check_song_name(name: str, where: str, way_out: str) -> None:
+    """Refuse what ``check_name`` does, and what has a folder of its own in ``build/``."""
+    check_name(name, where)
+    if name.casefold() in NOT_SONGS:
+        raise SpecError(f"{where}: {BUILD}/{name.casefold()}/ is taken, so no song may be called so; {way_out}")
 
 
 def check_name(name: str, where: str) -> None:

@@ -163,16 +163,20 @@ class Song:
         return (*self.stems, *self.groups)
 
     @cached_property
+    def within(self) -> dict[str, Group]:
+        """Return the group that each stem or group is in, by its name."""
+        return {name: group for group in self.groups for name in group.table.stems}
+
+    @cached_property
     def mixed(self) -> tuple[Stem | Group, ...]:
         """Return what the mix sums: the stems and groups that are in no group, a group where its first stem stands."""
-        inside = {name: group.name for group in self.groups for name in group.table.stems}
         places: dict[str, int] = {}
         for place, stem in enumerate(self.stems):
             name = stem.name
-            while name in inside:
-                name = inside[name]
+            while name in self.within:
+                name = self.within[name].name
             places.setdefault(name, place)
-        outer = (strip for strip in self.strips if strip.name not in inside)
+        outer = (strip for strip in self.strips if strip.name not in self.within)
         return tuple(sorted(outer, key=lambda strip: places.get(strip.name, len(self.stems))))
 
     def handed(self, groups: bool) -> tuple[Stem | Group, ...]:
@@ -191,7 +195,7 @@ class Song:
 
     def table_of(self, strip: Stem | Group) -> str:
         """Return the table of a stem or a group in the spec."""
-        return f"groups.{strip.name}" if strip in self.groups else f"stems.{strip.name}"
+        return f"{'stems' if isinstance(strip, Stem) else 'groups'}.{strip.name}"
 
     def effects(self) -> Iterator[tuple[str, Named]]:
         """Yield every effect, and its place in the spec."""
@@ -296,8 +300,7 @@ class Song:
     @property
     def known(self) -> Known:
         """Return what the parameters of stems may speak of."""
-        names = tuple(section.name for section in self.sections) or (WHOLE,)
-        return Known(self.song.sample_rate, self.song.bpm, self.beats_per_bar, names)
+        return known_of(self.song, (section.name for section in self.sections))
 
     @cached_property
     def start_stamps(self) -> dict[str, Fraction]:
@@ -331,10 +334,9 @@ class Song:
 
         Without a group's gain that changes along the song, which no number is.
         """
-        within = {inside: group for group in self.groups for inside in group.table.stems}
         gain_db = self.mix.gain_db + self.fader_db(name)
-        while name in within:
-            group = within[name]
+        while name in self.within:
+            group = self.within[name]
             own_db = group.table.gain_db if isinstance(group.table.gain_db, float) else 0.0
             name, gain_db = group.name, gain_db + own_db + self.fader_db(group.name)
         return float(gain_db)
@@ -462,6 +464,11 @@ class Song:
 
 def _places(where: str, chain: tuple[Named, ...]) -> Iterator[tuple[str, Named]]:
     yield from ((f"{where}[{index}]", effect) for index, effect in enumerate(chain))
+
+
+def known_of(table: SongTable, sections: Iterable[str]) -> Known:
+    """Return what the parameters of stems may speak of: the song's rate, tempo and sections."""
+    return Known(table.sample_rate, table.bpm, beats_in_bar(table.time_signature), tuple(sections) or (WHOLE,))
 
 
 def beats_in_bar(time_signature: str) -> float:

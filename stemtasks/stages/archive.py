@@ -14,11 +14,10 @@ from stemtasks.delivery.names import archive_name, file_names, folder_name
 from stemtasks.job import Job
 from stemtasks.spec import parts
 from stemtasks.spec.deliveries import delivered_file, is_converted
-from stemtasks.spec.groups import outside_of
+from stemtasks.spec.groups import Group, outside_of
 
 if TYPE_CHECKING:
     from stemtasks.spec.deliveries import Delivery
-    from stemtasks.spec.groups import Group
     from stemtasks.spec.song import Song, Stem
 
 CORRECT_STEMS = "correct its stems with align = { sync = true }"
@@ -53,7 +52,7 @@ def job(song: Song, delivery: Delivery) -> Job:
         made = song.processed(stem.name) if own else delivered_file(song, delivery, "stems", stem)
         inputs[f"stems/{stem.name}"] = made["audio"]
         inputs[f"facts/{stem.name}"] = made["facts"]
-        if stem in song.stems:
+        if not isinstance(stem, Group):
             inputs[f"align_facts/{stem.name}"] = song.product("aligned", f"{stem.name}.json")
     if song.has_report(delivery):
         inputs["report"] = song.product("report.html")
@@ -61,7 +60,9 @@ def job(song: Song, delivery: Delivery) -> Job:
         inputs["reference"] = song.input(song.reference.file)
         inputs |= song.found_by_match(strip.name for strip in song.handed(delivery.groups))
         inputs |= {
-            f"sync/{stem.name}": song.product("sync", f"{stem.name}.json") for stem in stems if stem in song.stems
+            f"sync/{stem.name}": song.product("sync", f"{stem.name}.json")
+            for stem in stems
+            if not isinstance(stem, Group)
         }
     params = {
         **song.archive_params(delivery),
