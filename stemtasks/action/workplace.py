@@ -7,6 +7,7 @@ import hashlib
 import json
 import os
 import shutil
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,8 @@ from stemtasks.job import Job, canonical
 OnFrames = Callable[[int], None]
 """Told how many frames a job has written so far."""
 
+_beginning = threading.RLock()  # a signal may come while it is held
+
 
 @contextlib.contextmanager
 def working(job: Job, tree: Tree) -> Iterator[dict[str, Path]]:
@@ -28,23 +31,28 @@ def working(job: Job, tree: Tree) -> Iterator[dict[str, Path]]:
 
     What runs elsewhere may be late, and write when its job was long done by another: it finds no folder of its own.
     """
-    folder = tree.state / "work" / f"{_place_of(job)}-{os.urandom(8).hex()}"
-    folder.mkdir(parents=True)
+    name = f"{os.getpid()}-{hashlib.sha256(job.task.encode()).hexdigest()[:12]}-{os.urandom(8).hex()}"
+    folder = tree.state / "work" / name
+    with _beginning:
+        folder.mkdir(parents=True)
     try:
         yield {role: folder / f"{role}{Path(path).suffix}" for role, path in job.outputs.items()}
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def abandon(job: Job, tree: Tree) -> None:
-    """Remove what a job of this process has written so far."""
-    for folder in (tree.state / "work").glob(f"{_place_of(job)}-*"):
-        shutil.rmtree(folder, ignore_errors=True)
+def abandon(tree: Tree) -> None:
+    """Remove what the jobs of this process have written so far, when it is about to end: none begins after this.
 
-
-def _place_of(job: Job) -> str:
-    """Return how the names of a job's workplaces begin, while this process lives."""
-    return f"{os.getpid()}-{hashlib.sha256(job.task.encode()).hexdigest()[:12]}"
+    A job in another thread is still at work. Its workplace gets another name first, so that it can make no more files
+    there while they are being removed.
+    """
+    _beginning.acquire(timeout=1)
+    for number, folder in enumerate((tree.state / "work").glob(f"{os.getpid()}-*")):
+        gone = folder.with_name(f"{os.getpid()}.{number}")
+        with contextlib.suppress(OSError):
+            folder.rename(gone)
+            shutil.rmtree(gone, ignore_errors=True)
 
 
 def run_job(

@@ -292,8 +292,8 @@ class Reporter(ConsoleReporter):  # type: ignore[misc]  # doit has no types
     def _stopped(self) -> str:
         """Leave nothing half-made: finished tasks are recorded already, running ones have published nothing."""
         self._end_live()
-        for build, _ in list(self.running.values()):
-            build.abandon()
+        if self.build is not None:
+            self.build.abandon()
         names = ", ".join(self.running) or "no task"
         said = f"stopped while running {names}; what was finished is kept: run doit again to go on"
         self._end_page(said)

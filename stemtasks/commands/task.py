@@ -144,8 +144,8 @@ class Build:
         return tree().finish()
 
     def abandon(self) -> None:
-        """Remove what a running job has written so far."""
-        abandon(self.job, tree())
+        """Remove what running jobs have written so far; none begins after this."""
+        abandon(tree())
 
     def _on_frames(self, frames: int) -> None:
         self.frames = frames
