@@ -118,10 +118,10 @@ def _floor(peak_dbfs: float, reduction_db: float, target: float | None, ceiling:
     """Return a true peak that no gain of this master lifts to the limiter's threshold: what is below is not computed.
 
     With a target no peak matters that is further below the highest than the limiter may reduce. Without one the
-    gain is 0 dB; a few renders may lower the threshold, each by what the one before was over.
+    gain is 0 dB, and a peak is what the ceiling turns down, however high another is; a few renders may lower the
+    threshold, each by what the one before was over.
     """
-    floor_db = peak_dbfs - reduction_db - 0.1
-    return 10 ** ((floor_db if target is not None else max(floor_db, ceiling - MARGIN_DB - _OTHERS_DB)) / 20)
+    return 10 ** ((ceiling - MARGIN_DB - _OTHERS_DB if target is None else peak_dbfs - reduction_db - 0.1) / 20)
 
 
 def _limited(

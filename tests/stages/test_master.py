@@ -135,6 +135,15 @@ def test_without_a_target_only_what_exceeds_is_turned_down(mastered):
     assert facts["master"]["gain_db"] == 0.0
 
 
+def test_without_a_target_peaks_are_turned_down_however_far_one_is_above_them(mastered):
+    samples = drums(2) * 2.5
+    samples[RATE] = 10 ** (30 / 20)
+    out, facts, failed = mastered(samples, loudness_lufs=None, subtype="FLOAT")
+    assert failed == []
+    assert loudness_oracle.true_peak_dbtp(out, RATE) <= -1.0
+    assert facts["master"]["max_reduction_db"] > 30
+
+
 def test_a_master_that_is_written_twice_is_digested_meanwhile_as_it_is_in_the_end(mastered, tmp_path):
     written = []
     with Ahead() as ahead:
