@@ -13,7 +13,7 @@ from stemtasks.cache.settings import CacheTable
 from stemtasks.commands import beginning, cache, check, importing, laws
 from stemtasks.errors import SpecError, StemtasksError
 from stemtasks.spec import json_schema, parts, schema
-from stemtasks.spec.reading import check_song_name
+from stemtasks.spec.names import check_song_name
 from stemtasks.spec.tables import ALBUM_TABLES, LISTED, NAMED, TABLES, AutomationTable, SendTable
 from stemtasks.units import Automated
 from stemtasks.version import __version__

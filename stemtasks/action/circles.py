@@ -10,8 +10,9 @@ from stemtasks.action.pipeline import Spec, all_jobs
 from stemtasks.job import Job
 from stemtasks.ordering import circle_in
 from stemtasks.spec.albums import read_albums
+from stemtasks.spec.broken import Broken
 from stemtasks.spec.files import files_of, is_product, without_drafts
-from stemtasks.spec.reading import Broken, read_all
+from stemtasks.spec.reading import read_all
 from stemtasks.spec.song import Song
 
 

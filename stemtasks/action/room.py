@@ -14,8 +14,8 @@ from stemtasks.action.tree import Tree
 from stemtasks.errors import StemtasksError
 from stemtasks.paths import BUILD, DRAFT_PREFIX, STAGES_OF_DRAFTS
 from stemtasks.spec.album import Album
+from stemtasks.spec.broken import Broken
 from stemtasks.spec.deliveries import Delivery, Form, converted, master_subtype, own_master
-from stemtasks.spec.reading import Broken
 from stemtasks.spec.song import Song
 from stemtasks.timeline import clock
 

@@ -13,7 +13,7 @@ from doit.exceptions import TaskFailed
 from stemtasks.action.pipeline import per
 from stemtasks.commands import variables
 from stemtasks.commands.project import broken, tree
-from stemtasks.spec.reading import Broken
+from stemtasks.spec.broken import Broken
 
 _first: dict[str, str] = {}
 """The stage that was asked for first, by song: with its tasks comes the one that ``doit list`` shows."""

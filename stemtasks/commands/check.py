@@ -17,7 +17,7 @@ from stemtasks.commands.selection import Speaking
 from stemtasks.errors import Mistakes, SpecError, StemtasksError
 from stemtasks.paths import SPEC
 from stemtasks.spec import schema
-from stemtasks.spec.reading import Broken
+from stemtasks.spec.broken import Broken
 from stemtasks.spec.song import Song
 
 

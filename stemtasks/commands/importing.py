@@ -11,7 +11,8 @@ from stemtasks.commands import beginning, check
 from stemtasks.errors import SpecError
 from stemtasks.paths import SPEC
 from stemtasks.spec.albums import FOLDER
-from stemtasks.spec.reading import Names, check_song_name, spec_files
+from stemtasks.spec.names import Names, check_song_name
+from stemtasks.spec.toml import spec_files
 
 
 def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:

@@ -21,9 +21,9 @@ from stemtasks.commands import lock, note, options, variables
 from stemtasks.commands.reporter import in_any_script
 from stemtasks.errors import StemtasksError
 from stemtasks.paths import SPEC
+from stemtasks.spec.broken import Broken
 from stemtasks.spec.draft import draft_of
 from stemtasks.spec.files import with_what_needs_broken
-from stemtasks.spec.reading import Broken
 from stemtasks.spec.song import Song
 
 _executors: list[Callable[[], Executor]] = []

@@ -10,7 +10,7 @@ from pathlib import PurePath
 
 from stemtasks.errors import one_line
 from stemtasks.importing.words import pieces
-from stemtasks.spec.reading import UNSAFE
+from stemtasks.spec.names import UNSAFE
 
 MOST_BYTES = 100
 MOST_TITLE = 200

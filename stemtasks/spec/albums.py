@@ -12,10 +12,12 @@ from stemtasks.errors import Mistakes, SpecError, shown
 from stemtasks.paths import BUILD
 from stemtasks.spec import schema
 from stemtasks.spec.album import GAIN, Album, Track
+from stemtasks.spec.broken import Broken
 from stemtasks.spec.deliveries import Delivery, OfAlbum, form_of
-from stemtasks.spec.reading import Broken, Names, check_name, parsed_file, spec_files
+from stemtasks.spec.names import Names, check_name
 from stemtasks.spec.song import Song
 from stemtasks.spec.tables import ALBUM_TABLES, AlbumTable, DeliveryTable, FilesTable
+from stemtasks.spec.toml import parsed_file, spec_files
 
 FOLDER = "albums"
 """Inside the folder of songs."""

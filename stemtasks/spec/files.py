@@ -9,7 +9,7 @@ from stemtasks.paths import BUILD, DRAFTS, within
 from stemtasks.spec import parts, schema
 from stemtasks.spec.album import Album
 from stemtasks.spec.albums import needed
-from stemtasks.spec.reading import Broken
+from stemtasks.spec.broken import Broken
 from stemtasks.spec.song import Named, Song
 from stemtasks.units import InputPath
 

@@ -19,7 +19,8 @@ from typing import Annotated, Any, Literal
 from stemtasks.music.pitch import SCALES
 from stemtasks.positions import LENGTH, PLAIN_POSITION
 from stemtasks.spec import parts, schema
-from stemtasks.spec.reading import NAME_BYTES, SIGNATURE, UNSAFE
+from stemtasks.spec.names import NAME_BYTES, UNSAFE
+from stemtasks.spec.reading import SIGNATURE
 from stemtasks.spec.tables import (
     ALBUM_TABLES,
     INSIDE,

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import re
 import tomllib
+from pathlib import Path
 from typing import Any
 
 from stemtasks.errors import SpecError, shown
 from stemtasks.plain import is_deep
 
+MOST_BYTES = 1 << 20
+"""Of a spec: 100 times the demo's."""
 DEEPEST = 16
 """Levels of tables and lists: a song needs 6."""
 CHEAP_CHARACTERS = 1 << 14
@@ -63,3 +67,31 @@ def parsed(text: str, where: str) -> dict[str, Any]:
     if is_deep(data, DEEPEST):
         raise SpecError(f"{where}: tables or lists nested deeper than {DEEPEST} levels; a song needs 6")
     return data
+
+
+def spec_files(folder: Path) -> list[Path]:
+    """Return the TOML files of a folder, sorted; hidden ones are what editors leave beside a file that is edited."""
+    return sorted(path for path in folder.glob("*.toml") if not path.name.startswith("."))
+
+
+def parsed_file(path: Path, empty: str) -> dict[str, Any]:
+    """Return the tables of a spec; ``empty`` is what one with nothing in it needs. Raises ``SpecError``."""
+    if not path.is_file():  # a pipe would be waited for
+        raise SpecError(f"{path}: cannot be read ({'it is no file' if os.path.lexists(path) else 'it is not there'})")
+    try:
+        with open(path, "rb") as file:
+            raw = file.read(MOST_BYTES + 1)
+    except OSError as error:
+        raise SpecError(f"{path}: cannot be read ({error.strerror})") from None
+    if len(raw) > MOST_BYTES:
+        raise SpecError(f"{path}: has more than {MOST_BYTES} bytes, so it is no spec; take it out of spec/")
+    try:
+        text = raw.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = raw[: error.start].count(b"\n") + 1
+        raise SpecError(
+            f"{path}: is not UTF-8 (byte 0x{raw[error.start]:02x} in line {line}); save it as UTF-8"
+        ) from None
+    if not text.strip():
+        raise SpecError(f"{path}: is empty; {empty}")
+    return parsed(text.replace("\r\n", "\n"), str(path))

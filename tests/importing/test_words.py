@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from stemtasks.errors import SpecError
 from stemtasks.importing.naming import in_order, named, song_name
 from stemtasks.importing.words import GROUPS, KIND_OF, said_by
-from stemtasks.spec.reading import check_name
+from stemtasks.spec.names import check_name
 from stemtasks.spec.tables import StemKind
 
 NAMES = {

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from stemtasks import plugins
 from stemtasks.errors import SpecError
 from stemtasks.positions import length_in
-from stemtasks.spec import parts, reading, schema, tables
+from stemtasks.spec import parts, reading, schema, strips, tables
 from stemtasks.stages import master, process
 from tests import examples
 
@@ -335,7 +335,7 @@ def test_the_schema_read_from_source_is_the_signature_that_python_sees(kind, nam
 
 
 def test_no_generators_parameter_has_the_name_of_a_stems_own_key():
-    common = {parameter.name for parameter in reading.STEM_KEYS.parameters}
+    common = {parameter.name for parameter in strips.STEM_KEYS.parameters}
     for name in parts.names("generators"):
         assert not common & {parameter.name for parameter in schema.of("generators", name).parameters}, name
 
