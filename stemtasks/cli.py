@@ -11,8 +11,8 @@ from pathlib import Path
 
 from stemtasks.cache.settings import CacheTable
 from stemtasks.commands import beginning, cache, check, importing, laws
-from stemtasks.errors import SpecError, StemtasksError
-from stemtasks.spec import json_schema, parts, schema
+from stemtasks.errors import SpecError, StemtasksError, unknown
+from stemtasks.spec import hints, json_schema, parts, schema
 from stemtasks.spec.names import check_song_name
 from stemtasks.spec.tables import ALBUM_TABLES, LISTED, NAMED, TABLES, AutomationTable, SendTable
 from stemtasks.units import Automated
@@ -108,7 +108,7 @@ def _schema(parsed: argparse.Namespace) -> None:
     wanted = parsed.name
     shown = [entry for entry in entries if wanted is None or wanted in entry[:2]]
     if not shown:
-        raise SpecError(schema.unknown("name", wanted, {name for entry in entries for name in entry[:2]}))
+        raise SpecError(unknown("name", wanted, {name for entry in entries for name in entry[:2]}))
     kinds = list(dict.fromkeys(kind for kind, *_ in shown))
     for kind in kinds:
         print(f"{kind.upper()}\n")
@@ -133,7 +133,7 @@ def _described(parameter: schema.Parameter, margin: int) -> Iterator[str]:
     """Yield what a parameter is, and the keys of the tables in its list."""
     default = "required" if parameter.default is schema.NO_DEFAULT else _toml(parameter.default)
     changes = "; automation" if parameter.is_a(Automated) else ""
-    yield f"{' ' * margin}{parameter.name}  ({schema.describe(parameter.annotation)}; {default}{changes})"
+    yield f"{' ' * margin}{parameter.name}  ({hints.describe(parameter.annotation)}; {default}{changes})"
     if parameter.doc:
         space = " " * (margin + 4)
         yield textwrap.fill(parameter.doc, 94 + len(space), initial_indent=space, subsequent_indent=space)

@@ -104,3 +104,9 @@ def nearest(found: str, known: Iterable[str]) -> str:
     """Return a question whether the nearest of some names was meant, or nothing where none is near."""
     close = difflib.get_close_matches(found[:LONGEST_NAME], list(known), 1)
     return f"; did you mean '{close[0]}'?" if close else ""
+
+
+def unknown(what: str, found: str, known: Iterable[str]) -> str:
+    """Return the phrase for a name that does not exist, with the nearest one that does."""
+    names = sorted(known)
+    return f"unknown {what} '{found}'; known: {', '.join(names) or 'none'}{nearest(found, names)}"

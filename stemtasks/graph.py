@@ -17,9 +17,8 @@ from stemtasks.commands.build import BuildReporter
 from stemtasks.commands.database import Checker
 from stemtasks.commands.project import run_in, songs, specs
 from stemtasks.commands.task import GroupUpToDate, task_of
-from stemtasks.errors import SpecError
+from stemtasks.errors import SpecError, unknown
 from stemtasks.job import Job
-from stemtasks.spec.schema import unknown
 from stemtasks.spec.song import Song
 
 __all__ = ["DOIT_CONFIG", "processes", "run_in", "tasks"]

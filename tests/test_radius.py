@@ -26,6 +26,7 @@ NOTHING = (
     "paths.py",
     "spec/parts.py",
     "spec/reading.py",
+    "spec/binding.py",
     "spec/schema.py",
     "spec/song.py",
     "stages/__init__.py",

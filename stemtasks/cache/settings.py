@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
 from urllib.parse import unquote, urlsplit
 
-from stemtasks.errors import CacheError, SpecError
-from stemtasks.spec import schema
+from stemtasks.errors import CacheError, SpecError, unknown
+from stemtasks.spec import binding, schema
 from stemtasks.spec.toml import parsed
 from stemtasks.units import Longest, Range
 
@@ -101,11 +101,11 @@ def _cache_table(file: Path) -> dict[str, Any]:
     data = parsed(text, str(file))
     for name in data:
         if name != "cache":
-            raise SpecError(f"{file}: {schema.unknown('table', name, ['cache'])}")
+            raise SpecError(f"{file}: {unknown('table', name, ['cache'])}")
     table = data.get("cache", {})
     if not isinstance(table, dict):
         raise SpecError(f"{file}: 'cache' is not a table; write [cache]")
-    bound = schema.bind(schema.of_table(CacheTable), table, f"{file}: cache")
+    bound = binding.bind(schema.of_table(CacheTable), table, f"{file}: cache")
     for name, value in bound["options"].items():
         if SECRET.search(name):
             raise SpecError(

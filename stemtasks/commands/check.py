@@ -14,9 +14,8 @@ from stemtasks.action.circles import read_buildable
 from stemtasks.action.pipeline import Spec
 from stemtasks.cache import settings
 from stemtasks.commands.selection import Speaking
-from stemtasks.errors import Mistakes, SpecError, StemtasksError
+from stemtasks.errors import Mistakes, SpecError, StemtasksError, unknown
 from stemtasks.paths import SPEC
-from stemtasks.spec import schema
 from stemtasks.spec.broken import Broken
 from stemtasks.spec.song import Song
 
@@ -69,7 +68,7 @@ def said(names: list[str]) -> tuple[list[str], list[str], dict[str, int]]:
     wrong = {each.name: list(each.mistakes) for each in broken}
     read = {spec.name: spec for spec in specs}
     known = sorted({*wrong, *read})
-    mistakes += [schema.unknown("song", name, known) for name in names if name not in known]
+    mistakes += [unknown("song", name, known) for name in names if name not in known]
     asked = [name for name in known if not names or name in names]
     for name in asked:
         mistakes += wrong.get(name, ())

@@ -7,8 +7,8 @@ import typing
 from typing import Any, Literal
 
 from stemtasks import plugins
-from stemtasks.errors import SpecError, StemtasksError, VerificationError
-from stemtasks.spec import parts, schema
+from stemtasks.errors import SpecError, StemtasksError, VerificationError, unknown
+from stemtasks.spec import hints, parts, schema
 from stemtasks.units import NoteName, Range
 
 
@@ -30,7 +30,7 @@ def _laws(parsed: argparse.Namespace) -> None:
     missing = [name for name in parsed.name if name not in {name for _, name in chosen}]
     if missing:
         known = {name for kind in parts.KINDS for name in parts.names(kind)}
-        raise SpecError(schema.unknown("part", missing[0], known))
+        raise SpecError(unknown("part", missing[0], known))
     if not chosen:
         raise SpecError(
             f"{plugins.PARTS}/: no parts of this project's own are here; see 'Parts of your own' in the guide"
@@ -78,7 +78,7 @@ def _some_value(parameter: schema.Parameter) -> Any:
         return typing.get_args(annotation)[0]
     if annotation is bool:
         return True
-    for mark in schema.marks(annotation):
+    for mark in hints.marks(annotation):
         if isinstance(mark, Range):
             high = 16_000.0 if mark.below_nyquist else mark.high
             middle = (mark.low * high) ** 0.5 if mark.low > 0 else (mark.low + high) / 2

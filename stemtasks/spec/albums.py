@@ -8,9 +8,9 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from stemtasks.errors import Mistakes, SpecError, shown
+from stemtasks.errors import Mistakes, SpecError, shown, unknown
 from stemtasks.paths import BUILD
-from stemtasks.spec import schema
+from stemtasks.spec import binding, schema
 from stemtasks.spec.album import GAIN, Album, Track
 from stemtasks.spec.broken import Broken
 from stemtasks.spec.deliveries import Delivery, OfAlbum, form_of
@@ -48,12 +48,12 @@ def _album(path: Path, songs: list[Song], broken: list[Broken]) -> Album:
         check_name(path.stem, "the file's name")
     for key, value in data.items():
         if key not in ALBUM_TABLES:
-            mistakes.append(schema.unknown("table", key, ALBUM_TABLES))
+            mistakes.append(unknown("table", key, ALBUM_TABLES))
         elif not isinstance(value, dict):
             raise SpecError(f"{path}: {key}: expected a table; write [{key}]")
     given = data.get("album", {})
     with mistakes:
-        table = AlbumTable(**schema.bind(schema.of_table(AlbumTable), given, "album"))
+        table = AlbumTable(**binding.bind(schema.of_table(AlbumTable), given, "album"))
     if "gain" in given and table is not None and table.loudness_lufs == "off":
         mistakes.append("album.gain: there is no loudness to bring the songs to; give loudness_lufs, or leave gain out")
     if table is not None and table.upc is not None and not _is_upc(table.upc):
@@ -86,7 +86,7 @@ def _songs(names: list[str], songs: list[Song], broken: list[Broken], mistakes: 
         elif name in wrong:
             mistakes.append(f"album.songs: {needed(name, wrong[name])}")
         elif name not in known:
-            mistakes.append(f"{where}: {schema.unknown('song', name, [*known, *wrong])}")
+            mistakes.append(f"{where}: {unknown('song', name, [*known, *wrong])}")
         else:
             chosen[name] = known[name]
     return list(chosen.values())

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from stemtasks.automation import Automation, is_automation, out_of_order
 from stemtasks.errors import Mistakes, SpecError, nearest, shown
 from stemtasks.positions import TURN, Known, position_in
-from stemtasks.spec import schema
+from stemtasks.spec import binding, hints, schema
 from stemtasks.spec.tables import AutomationTable
 from stemtasks.units import Automated, Position, Range
 
@@ -27,10 +27,10 @@ def automated(table: dict[str, Any], parameter: schema.Parameter, where: str, kn
     """
     if "points" not in table and "sections" not in table:
         raise SpecError(
-            f"{where}: {shown(table)} is a table; expected {schema.describe(parameter.annotation)}, or a number that "
+            f"{where}: {shown(table)} is a table; expected {hints.describe(parameter.annotation)}, or a number that "
             f"changes: {{ sections = {{ verse = 1.0 }} }} or {{ points = [['verse', 1.0]] }}"
         )
-    bound = schema.bind(schema.of_table(AutomationTable), table, where, known)
+    bound = binding.bind(schema.of_table(AutomationTable), table, where, known)
     mistakes = Mistakes()
     has_points = "points" in table
     if has_points and "sections" in table:
@@ -56,7 +56,7 @@ def _points(
         with mistakes:
             if not isinstance(point, list) or len(point) != 2:
                 raise SpecError(f"{at}: {shown(point)} is no point; write [place, value], such as ['chorus', 0.5]")
-            place = schema.checked(point[0], Position, at, known)
+            place = binding.checked(point[0], Position, at, known)
             points.append([place, _number(point[1], parameter, at, known)])
             _check_order(points, at, known)
     ramp = {"ramp_ms": bound["ramp_ms"]} if bound["curve"] == "step" else {}
@@ -138,8 +138,8 @@ def _check_section(name: str, where: str, known: Known) -> None:
 
 def _number(value: Any, parameter: schema.Parameter, where: str, known: Known) -> float:
     if isinstance(value, (str, dict, list)):
-        raise SpecError(f"{where}: {shown(value)} is no number; expected {schema.describe(parameter.annotation)}")
-    number: float = schema.checked(value, parameter.annotation, where, known)
+        raise SpecError(f"{where}: {shown(value)} is no number; expected {hints.describe(parameter.annotation)}")
+    number: float = binding.checked(value, parameter.annotation, where, known)
     return number
 
 
@@ -165,7 +165,7 @@ def check_swept(effect: Named, where: str) -> None:
 
 def scale_of(parameter: schema.Parameter) -> str:
     """Return how a parameter is heard: in 'octaves' where its ratios are, in 'decibels', or 'linear'."""
-    for mark in schema.marks(parameter.annotation):
+    for mark in hints.marks(parameter.annotation):
         if isinstance(mark, Range):
             if mark.unit in BY_RATIO and mark.low > 0:
                 return "octaves"

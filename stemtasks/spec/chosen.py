@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from stemtasks.errors import SpecError
+from stemtasks.errors import SpecError, unknown
 from stemtasks.positions import Known
-from stemtasks.spec import parts, schema
+from stemtasks.spec import binding, parts, schema
 from stemtasks.spec.song import Named
 
 
@@ -20,7 +20,7 @@ def bound_part(kind: parts.Kind, name: str, table: dict[str, Any], where: str, k
     """Return a part with all its arguments."""
     drawn = schema.of(kind, name)
     reference = parts.found(kind, name).reference
-    return Named(name, schema.bind(drawn, table, where, known), reference, drawn.wants)
+    return Named(name, binding.bind(drawn, table, where, known), reference, drawn.wants)
 
 
 def chosen_name(kind: parts.Kind, key: str, name: Any, where: str) -> str:
@@ -28,6 +28,6 @@ def chosen_name(kind: parts.Kind, key: str, name: Any, where: str) -> str:
     if name is None:
         raise SpecError(f"{where}: '{key}' is missing; it is one of {', '.join(parts.names(kind))}")
     if not isinstance(name, str) or parts.find(kind, name) is None:
-        unknown = schema.unknown(parts.CALLED[kind], str(name), parts.names(kind))
-        raise SpecError(f"{where}: {unknown}{parts.near_miss(kind, str(name))}")
+        said = unknown(parts.CALLED[kind], str(name), parts.names(kind))
+        raise SpecError(f"{where}: {said}{parts.near_miss(kind, str(name))}")
     return name

@@ -15,7 +15,7 @@ from stemtasks import plugins
 from stemtasks.delivery.names import archive_name, same_name
 from stemtasks.errors import Mistakes, SpecError
 from stemtasks.paths import BUILD
-from stemtasks.spec import schema
+from stemtasks.spec import binding, schema
 from stemtasks.spec.tables import DeliveryTable, FilesTable, VerifyTable
 
 if TYPE_CHECKING:
@@ -249,7 +249,7 @@ def _delivery(song: Song, name: str, given: Any, named: Callable[..., Named]) ->
     if not isinstance(given, dict):
         raise SpecError(f"{where}: expected a table; write [{where}]")
     mistakes = Mistakes()
-    bound = schema.bound_with(mistakes, schema.of_table(DeliveryTable), given, where)
+    bound = binding.bound_with(mistakes, schema.of_table(DeliveryTable), given, where)
     table = DeliveryTable(**bound)
     if table.groups is None:
         table = replace(table, groups=song.groups_delivered)
@@ -273,7 +273,7 @@ def _delivery(song: Song, name: str, given: Any, named: Callable[..., Named]) ->
             formats.append(named(value, f"{where}.formats[{index}]"))
     limits: dict[str, Any] = {}
     with mistakes:
-        limits = schema.bind(schema.of_table(VerifyTable), table.verify, f"{where}.verify")
+        limits = binding.bind(schema.of_table(VerifyTable), table.verify, f"{where}.verify")
     written: tuple[str, ...] = ()
     if table.container == "folder":
         with mistakes:
@@ -304,7 +304,7 @@ def _form(song: Song, table: DeliveryTable, part: str, where: str) -> Form | Non
     given = {} if given is True else given
     if part == "previews":
         given = {"format": "mp3"} | given
-    files = FilesTable(**schema.bind(schema.of_table(FilesTable), given, where))
+    files = FilesTable(**binding.bind(schema.of_table(FilesTable), given, where))
     rate = table.sample_rate or song.song.sample_rate
     if part == "previews" and files.format == "mp3" and rate > max(MP3_RATES):
         rate = 44_100 if rate % 44_100 == 0 else 48_000

@@ -15,7 +15,7 @@ from stemtasks.errors import SpecError
 from stemtasks.job import Job
 from stemtasks.music.pitch import frequency_hz, midi_number
 from stemtasks.paths import DRAFT_PREFIX
-from stemtasks.spec import parts, schema
+from stemtasks.spec import hints, parts, schema
 from stemtasks.spec.song import Named, Song, Stem
 from stemtasks.units import NoteName, Range
 
@@ -79,7 +79,7 @@ def _named(kind: parts.Kind, part: Named, rate: int) -> Named:
 
 
 def _is_below_nyquist(parameter: schema.Parameter) -> bool:
-    return any(isinstance(mark, Range) and mark.below_nyquist for mark in schema.marks(parameter.annotation))
+    return any(isinstance(mark, Range) and mark.below_nyquist for mark in hints.marks(parameter.annotation))
 
 
 def _lowered(note: str, highest_hz: float) -> str:

@@ -9,9 +9,9 @@ from collections.abc import Iterator
 from typing import Any
 
 from stemtasks import seen
-from stemtasks.errors import Mistakes, SpecError
+from stemtasks.errors import Mistakes, SpecError, unknown
 from stemtasks.positions import Known
-from stemtasks.spec import schema
+from stemtasks.spec import binding, hints, schema
 from stemtasks.units import Entries, Longest
 
 MOST_BYTES = 4 << 20
@@ -23,13 +23,13 @@ def rows_of(path: str, parameter: schema.Parameter, known: Known) -> list[dict[s
 
     A wrong cell is named by the file, its line and its column. Empty cells are not given, empty lines none.
     """
-    marks = schema.marks(parameter.annotation)
+    marks = hints.marks(parameter.annotation)
     mark = next(each for each in marks if isinstance(each, Entries))
     most = next(each for each in marks if isinstance(each, Longest))
     drawn = schema.of_entries(mark)
     mistakes, found = Mistakes(), []
     for line, cells in _rows(path, drawn):
-        if len(mistakes) >= schema.MOST_MISTAKES:
+        if len(mistakes) >= binding.MOST_MISTAKES:
             break
         with mistakes:
             found.append(_row(mark, drawn, cells, f"{path}: line {line}", known))
@@ -44,9 +44,9 @@ def _row(mark: Entries, drawn: schema.Schema, cells: dict[str, str], where: str,
     for name, text in cells.items():
         with mistakes:
             annotation = drawn.by_name[name].annotation
-            values[name] = schema.checked(_value(text), annotation, f"{where}, column '{name}'", known)
+            values[name] = binding.checked(_value(text), annotation, f"{where}, column '{name}'", known)
     mistakes.settle()
-    return schema.entry(mark, values, where, known)
+    return binding.entry(mark, values, where, known)
 
 
 def _value(text: str) -> float | str:
@@ -88,7 +88,7 @@ def _rows(path: str, drawn: schema.Schema) -> Iterator[tuple[int, dict[str, str]
 def _columns(path: str, names: list[str], drawn: schema.Schema) -> list[str]:
     for name in names:
         if name not in drawn.by_name:
-            raise SpecError(f"{path}: line 1: {schema.unknown('column', name, drawn.by_name)}")
+            raise SpecError(f"{path}: line 1: {unknown('column', name, drawn.by_name)}")
         if names.count(name) > 1:
             raise SpecError(f"{path}: line 1: column '{name}' is there twice; remove one")
     return names

@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from stemtasks.errors import Mistakes, shown
+from stemtasks.errors import Mistakes, shown, unknown
 from stemtasks.ordering import circle_in
 from stemtasks.positions import Known
-from stemtasks.spec import schema
+from stemtasks.spec import binding, schema
 from stemtasks.spec.tables import GroupTable, SendTable, VerifyTable
 from stemtasks.units import PartName, StemName
 
@@ -51,7 +51,7 @@ def sends_of(mistakes: Mistakes, value: dict[str, Any] | list[Any], where: str, 
     for index, table in enumerate([value] if isinstance(value, dict) else value):
         place = where if isinstance(value, dict) else f"{where}[{index}]"
         with mistakes:
-            found.append(SendTable(**schema.bind(schema.of_table(SendTable), table, place, known)))
+            found.append(SendTable(**binding.bind(schema.of_table(SendTable), table, place, known)))
     return tuple(found)
 
 
@@ -66,7 +66,7 @@ def check_ways(song: Song, mistakes: Mistakes) -> None:
             mistakes.append(f"{where}: a stem has the name '{group.name}' too; rename one")
         for index, name in enumerate(group.table.stems):
             if name not in strips:
-                mistakes.append(f"{where}.stems[{index}]: {schema.unknown('stem or group', name, strips)}")
+                mistakes.append(f"{where}.stems[{index}]: {unknown('stem or group', name, strips)}")
             elif name in inside:
                 if inside[name] == group.name:
                     also = "there twice; remove one"
@@ -82,7 +82,7 @@ def check_ways(song: Song, mistakes: Mistakes) -> None:
     for where, name, what in _named(song):
         known = {"group": groups, "stem": stems}.get(what, strips)
         if name not in known:
-            mistakes.append(f"{where}: {schema.unknown(what, name, known)}")
+            mistakes.append(f"{where}: {unknown(what, name, known)}")
     fed = {send.to for strip in song.strips for send in strip.sends}
     for group in song.groups:
         if not group.table.stems and group.name not in fed:

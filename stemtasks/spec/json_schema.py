@@ -18,7 +18,7 @@ from typing import Annotated, Any, Literal
 
 from stemtasks.music.pitch import SCALES
 from stemtasks.positions import LENGTH, PLAIN_POSITION
-from stemtasks.spec import parts, schema
+from stemtasks.spec import binding, hints, parts, schema
 from stemtasks.spec.names import NAME_BYTES, UNSAFE
 from stemtasks.spec.reading import SIGNATURE
 from stemtasks.spec.tables import (
@@ -153,7 +153,7 @@ def _inside(table: type | None, parameter: schema.Parameter) -> Json:
 
 
 def _documented(parameter: schema.Parameter, drawn: Json) -> Json:
-    told = "\n\n".join(text for text in (parameter.doc, schema.describe(parameter.annotation)) if text)
+    told = "\n\n".join(text for text in (parameter.doc, hints.describe(parameter.annotation)) if text)
     default = parameter.default
     has_default = default is not schema.NO_DEFAULT and default not in (None, "", [], {})
     return {**drawn, "description": told} | ({"default": default} if has_default else {})
@@ -212,7 +212,7 @@ def _value(annotation: Any, marks: tuple[Any, ...] = (), holds: Json | None = No
         return {"$ref": "#/definitions/plain"}
     drawn: Json = {"type": TYPES[origin or annotation]}
     if drawn["type"] in LENGTHS:
-        drawn[LENGTHS[drawn["type"]]] = schema.LONGEST
+        drawn[LENGTHS[drawn["type"]]] = binding.LONGEST
     if drawn["type"] == "array" and arguments:
         kind = next((mark.of for mark in marks if isinstance(mark, Longest) and mark.of in CHOSEN_BY), None)
         drawn["items"] = {"$ref": f"#/definitions/{kind}"} if kind else _value(arguments[0], holds=holds)
@@ -229,9 +229,9 @@ def _value(annotation: Any, marks: tuple[Any, ...] = (), holds: Json | None = No
 
 def _one_of(options: list[Any], marks: tuple[Any, ...], holds: Json | None) -> Json:
     """Return the schema of a value of several types, of which its type says which holds."""
-    kind = next(filter(None, (_kind_named(mark) for option in options for mark in schema.marks(option))), None)
+    kind = next(filter(None, (_kind_named(mark) for option in options for mark in hints.marks(option))), None)
     holds = {"type": "object", "allOf": [{"$ref": f"#/definitions/{kind}"}]} if kind else holds
-    if any(isinstance(mark, Automated) for option in options for mark in schema.marks(option)):
+    if any(isinstance(mark, Automated) for option in options for mark in hints.marks(option)):
         *options, _ = options
         drawn = [_value(option, marks, holds) for option in options]
         drawn.append(_automation(next(each for each in drawn if each["type"] == "number")))
@@ -295,9 +295,9 @@ def _plain() -> Json:
     here = {"$ref": "#/definitions/plain"}
     return {
         "type": ["string", "number", "boolean", "array", "object"],
-        "maxLength": schema.LONGEST,
+        "maxLength": binding.LONGEST,
         "items": here,
-        "maxProperties": schema.MOST_KEYS,
+        "maxProperties": binding.MOST_KEYS,
         "additionalProperties": here,
     }
 

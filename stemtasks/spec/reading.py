@@ -14,10 +14,10 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from stemtasks.automation import is_automation
-from stemtasks.errors import Mistakes, SpecError, shown
+from stemtasks.errors import Mistakes, SpecError, shown, unknown
 from stemtasks.music.pitch import parse_key
 from stemtasks.positions import NOTHING_KNOWN, Known, is_clock
-from stemtasks.spec import schema
+from stemtasks.spec import binding, schema
 from stemtasks.spec.broken import Broken
 from stemtasks.spec.chosen import named_part
 from stemtasks.spec.deliveries import Delivery, read_deliveries
@@ -97,12 +97,12 @@ def _song(path: Path, data: dict[str, Any]) -> Song:
     with mistakes:
         check_song_name(path.stem, "the file's name", "rename it")
     for key, value in data.items():
-        if len(mistakes) >= schema.MOST_MISTAKES:
+        if len(mistakes) >= binding.MOST_MISTAKES:
             break
         if key in ALBUM_TABLES:
             mistakes.append(f"{key}: an album is a file of its own; move the table to spec/albums/NAME.toml")
         elif key not in TABLES:
-            mistakes.append(schema.unknown("table", key, TABLES))
+            mistakes.append(unknown("table", key, TABLES))
         elif not isinstance(value, list if key == "sections" else dict):
             header = "[[sections]]" if key == "sections" else f"[{key}]"
             mistakes.append(f"{key}: expected a table; write {header}")
@@ -227,7 +227,7 @@ def _reference(data: dict[str, Any], song: SongTable | None) -> ReferenceTable:
         )
     stems = data.get("stems", {})
     if reference.stem is not None and reference.stem not in stems:
-        raise SpecError(f"reference.stem: {schema.unknown('stem', reference.stem, stems)}")
+        raise SpecError(f"reference.stem: {unknown('stem', reference.stem, stems)}")
     for name in ("duration", "min_duration"):
         check_tempo(getattr(reference, name), song, f"reference.{name}")
     return reference
@@ -252,7 +252,7 @@ def _mix(data: dict[str, Any]) -> MixTable:
     what = "stem or group" if data.get("groups") else "stem"
     for name, value in mix.gains_db.items():
         if name not in tables:
-            mistakes.append(f"mix.gains_db: {schema.unknown(what, name, tables)}")
+            mistakes.append(f"mix.gains_db: {unknown(what, name, tables)}")
         elif is_automation(value):
             kind = "groups" if name in data.get("groups", {}) else "stems"
             mistakes.append(f"mix.gains_db.{name}: a fader stays where it is; let {kind}.{name}.gain_db change instead")
@@ -263,13 +263,13 @@ def _mix(data: dict[str, Any]) -> MixTable:
 
 
 def _table(kind: Callable[..., Table], data: Mapping[str, Any], where: str) -> Table:
-    return kind(**schema.bind(schema.of_table(kind), data.get(where, {}), where))
+    return kind(**binding.bind(schema.of_table(kind), data.get(where, {}), where))
 
 
 def _section(table: Any, where: str, song: SongTable | None) -> SectionTable:
     if not isinstance(table, dict):
         raise SpecError(f"{where}: expected a table; write [[sections]]")
-    section = SectionTable(**schema.bind(schema.of_table(SectionTable), table, where))
+    section = SectionTable(**binding.bind(schema.of_table(SectionTable), table, where))
     named = f"{where} '{section.name}'"
     mistakes = Mistakes()
     given = [section.bars is not None, section.beats is not None, section.fill]

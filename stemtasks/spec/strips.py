@@ -6,9 +6,9 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
-from stemtasks.errors import Mistakes, SpecError, shown
+from stemtasks.errors import Mistakes, SpecError, shown, unknown
 from stemtasks.positions import Known
-from stemtasks.spec import schema
+from stemtasks.spec import binding, schema
 from stemtasks.spec.automating import automations, check_swept
 from stemtasks.spec.chosen import bound_part, chosen_name, named_part
 from stemtasks.spec.groups import Group, sends_of
@@ -55,7 +55,7 @@ def _stem(
     sync = False
     takes_mend = False
     own_keys = {"generator": "", **{key: table[key] for key in table if key in common}}
-    bound = schema.bound_with(mistakes, STEM_KEYS, own_keys, where, known)
+    bound = binding.bound_with(mistakes, STEM_KEYS, own_keys, where, known)
     with mistakes:
         check_tempo(bound["duration"], song, f"{where}.duration")
     with mistakes:
@@ -69,7 +69,7 @@ def _stem(
             )
         for key in table:
             if key not in common and key not in own:
-                mistakes.append(f"{where}: {schema.unknown(f'key (for generator {generator!r})', key, common | own)}")
+                mistakes.append(f"{where}: {unknown(f'key (for generator {generator!r})', key, common | own)}")
         arguments = {key: value for key, value in table.items() if key in own}
         source = bound_part("generators", generator, arguments, where, known)
     with mistakes:
@@ -128,7 +128,7 @@ def _group(name: str, table: Any, known: Known, verify: dict[str, Any]) -> Group
     where = f"groups.{name}"
     _check_strip(name, table, where)
     mistakes = Mistakes()
-    bound = schema.bound_with(mistakes, schema.of_table(GroupTable), table, where, known)
+    bound = binding.bound_with(mistakes, schema.of_table(GroupTable), table, where, known)
     effects = read_effects(mistakes, bound["effects"], f"{where}.effects", known)
     sends = sends_of(mistakes, bound["send"], f"{where}.send", known)
     own_verify = _own_verify(mistakes, verify, bound["verify"], where)
@@ -151,7 +151,7 @@ def read_effects(mistakes: Mistakes, tables: Iterable[Any], where: str, known: K
 def _own_verify(mistakes: Mistakes, verify: dict[str, Any], own: dict[str, Any], where: str) -> VerifyTable | None:
     """Return the song's limits with those of a stem or a group over them."""
     with mistakes:
-        return VerifyTable(**schema.bind(schema.of_table(VerifyTable), {**verify, **own}, f"{where}.verify"))
+        return VerifyTable(**binding.bind(schema.of_table(VerifyTable), {**verify, **own}, f"{where}.verify"))
     return None
 
 

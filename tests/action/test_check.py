@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from stemtasks.action.check import check
 from stemtasks.errors import SpecError
-from stemtasks.spec import parts, reading, schema
+from stemtasks.spec import hints, parts, reading, schema
 from stemtasks.units import Range
 from tests import examples
 
@@ -55,7 +55,7 @@ def values(parameter):
         return PATTERNS
     options = [parameter.annotation, *typing.get_args(parameter.annotation)]
     choices = [value for option in options if typing.get_origin(option) is Literal for value in typing.get_args(option)]
-    marks = [mark for mark in schema.marks(parameter.annotation) if isinstance(mark, Range)]
+    marks = [mark for mark in hints.marks(parameter.annotation) if isinstance(mark, Range)]
     ends = [end for mark in marks for end in (mark.low, min(mark.high, 3999.0), mark.high, (mark.low + mark.high) / 2)]
     if any(int in typing.get_args(option) for option in options):
         ends = [int(end) for end in ends]

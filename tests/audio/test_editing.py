@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from stemtasks.audio.blocks import Stream
 from stemtasks.errors import SpecError
 from stemtasks.generators.edited import check, edited, joins
-from stemtasks.spec import schema
+from stemtasks.spec import binding, schema
 from stemtasks.spec.clip_tables import EditTable
 from tests.audio_files import RATE, noise, one_line, written
 
@@ -20,7 +20,7 @@ OWN = {"offset_seconds": 0.0, "only_channel": None, "mono": False}
 
 def table(do, **keys):
     keys = {name.removesuffix("_"): value for name, value in keys.items()}
-    found = schema.bind(schema.of_table(EditTable), {"do": do, **keys}, "edits")
+    found = binding.bind(schema.of_table(EditTable), {"do": do, **keys}, "edits")
     assert EditTable.problem(found) is None
     return found
 

@@ -13,7 +13,7 @@ from stemtasks.audio.laws import LAWS, Trial, tried
 from stemtasks.audio.wav import write_wav
 from stemtasks.commands.laws import cases
 from stemtasks.plugins import load
-from stemtasks.spec import parts, schema
+from stemtasks.spec import binding, parts, schema
 
 RATE = 48000
 KNOWN = [
@@ -129,7 +129,7 @@ def test_every_effect_keeps_the_law(law, name, arguments, tmp_path):
 def test_every_generator_keeps_the_law(law, name, tmp_path):
     patterns = {"tone": {}, "synth": {"patterns": {"all": "1 5 3"}}, "drums": {"patterns": {"all": {"kick": "x..."}}}}
     drawn = schema.of("generators", name)
-    assert law(Trial(parts.ours("generators")[name].reference, schema.bind(drawn, patterns[name], name), tmp_path))
+    assert law(Trial(parts.ours("generators")[name].reference, binding.bind(drawn, patterns[name], name), tmp_path))
 
 
 @pytest.mark.parametrize("name", sorted(set(parts.ours("strategies")) - {"auto"}))

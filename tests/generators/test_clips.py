@@ -15,7 +15,7 @@ from stemtasks.audio.blocks import Stream
 from stemtasks.audio.source import Source
 from stemtasks.errors import AudioError, SpecError
 from stemtasks.generators.clips import check, clips, joins, remarks
-from stemtasks.spec import schema
+from stemtasks.spec import binding, schema
 from stemtasks.spec.clip_tables import ClipTable
 from stemtasks.timeline import Section, Timeline
 from tests.audio_files import RATE, noise, one_line, written
@@ -27,7 +27,7 @@ BARS = Timeline(RATE, 384_000, 0, 120.0, 4.0, "4/4", None, (Section("verse", 0, 
 
 def clip(path, **keys):
     keys = {name.removesuffix("_"): value for name, value in keys.items() if value is not None}
-    found = schema.bind(schema.of_table(ClipTable), {"file": str(path), **keys}, "clips[0]")
+    found = binding.bind(schema.of_table(ClipTable), {"file": str(path), **keys}, "clips[0]")
     assert ClipTable.problem(found) is None
     return found
 

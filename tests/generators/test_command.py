@@ -22,7 +22,7 @@ from stemtasks.audio.wav import write_wav
 from stemtasks.errors import CommandError, SpecError
 from stemtasks.generators.command import COPIED_BYTES, command
 from stemtasks.progress import on_frames
-from stemtasks.spec import schema
+from stemtasks.spec import binding, schema
 from stemtasks.timeline import Section, Timeline
 from stemtasks.units import ENVIRONMENT
 
@@ -214,7 +214,7 @@ def problem(arguments):
     (parameter,) = (each for each in schema.of("generators", "command").parameters if each.name == "command")
     table = {"command": arguments}
     with pytest.raises(SpecError) as error:
-        schema.bind(schema.Schema("command", "", (parameter,)), table, "stems.a")
+        binding.bind(schema.Schema("command", "", (parameter,)), table, "stems.a")
     text = str(error.value)
     assert "\n" not in text
     return text.removeprefix("stems.a.command: ")

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from jsonschema import Draft7Validator
 
 from stemtasks import cli
-from stemtasks.spec import json_schema, parts, reading, schema, tables
+from stemtasks.spec import binding, hints, json_schema, parts, reading, schema, tables
 from stemtasks.units import CommandLine, Duration, Range
 from tests import examples
 from tests.spec.test_reading import GOOD, WRONG, line_of, load
@@ -165,7 +165,7 @@ KEYS = [
     (place, drawn, parameter)
     for place, drawn in PLACES
     for parameter in drawn.parameters
-    if not parameter.is_a(CommandLine) and "table" not in schema.describe(parameter.annotation)
+    if not parameter.is_a(CommandLine) and "table" not in hints.describe(parameter.annotation)
 ]
 GIVEN = {"file": "a.wav", "patterns": {"default": "1"}, "name": "a", "command": ["sox", "{output}"]}
 """What must be there beside the key that is tried; a number else."""
@@ -174,7 +174,7 @@ GIVEN = {"file": "a.wav", "patterns": {"default": "1"}, "name": "a", "command": 
 def around(parameter):
     """Return values at the ends of a parameter's ranges and just beyond, and some of every type."""
     found = [0, 1, -1, 0.5, True, "", "off", "A4", "4 bars", [], ["a"], {}, {"a": 1}, "\0", [1], "wav"]
-    for mark in schema.marks(parameter.annotation):
+    for mark in hints.marks(parameter.annotation):
         if isinstance(mark, Range):
             found += [mark.low, mark.high, mark.low - 1, mark.high + 1, int(mark.low), int(mark.high)]
     for option in (parameter.annotation, *typing.get_args(parameter.annotation)):
@@ -188,7 +188,7 @@ def around(parameter):
 def test_any_value_of_any_key_is_refused_where_the_reader_refuses_it(data, key):
     (kind, name), drawn, parameter = key
     value = data.draw(around(parameter))
-    described = schema.describe(parameter.annotation)
+    described = hints.describe(parameter.annotation)
     # what LEFT_TO_CHECK has
     assume(not (isinstance(value, float) and value.is_integer() and "whole number" in described))
     assume(not (isinstance(value, str) and "\n" in value))
@@ -196,7 +196,7 @@ def test_any_value_of_any_key_is_refused_where_the_reader_refuses_it(data, key):
         assume(not isinstance(value, str) or not any(character.isdigit() for character in value) or value == "4 bars")
     needed = {each: GIVEN.get(each, 100) for each in drawn.required}
     table = {**needed, parameter.name: value}
-    said = line_of(lambda: schema.bind(drawn, table, "here"))
+    said = line_of(lambda: binding.bind(drawn, table, "here"))
     whole = {"reference": {"duration": 8}, "stems": {"a": {"generator": "tone"}}}
     if (kind, parameter.name) == ("table", "time_signature") or parameter.name == "key":
         assume(not isinstance(value, str))

@@ -10,7 +10,7 @@ import pytest
 from stemtasks.audio.source import Source
 from stemtasks.audio.wav import write_wav
 from stemtasks.errors import AudioError
-from stemtasks.spec import schema
+from stemtasks.spec import binding, schema
 from stemtasks.stages import align
 from tests.made_stems import RATE, noise, sine, timeline, written
 from tests.parts import REFERENCES
@@ -95,7 +95,7 @@ def test_the_stems_own_tempo_and_arguments_reach_the_strategy(tmp_path):
 
 @pytest.mark.parametrize("strategy", ["auto", "loop"])
 def test_arguments_left_out_of_a_spec_do_not_hide_the_stems_own_tempo_and_kind(tmp_path, strategy):
-    left_out = schema.bind(schema.of("strategies", strategy), {}, "align")
+    left_out = binding.bind(schema.of("strategies", strategy), {}, "align")
     assert left_out["bpm"] is None
     facts = aligned(tmp_path, sine(6 * RATE, 200), 24.0, strategy, 120.0, kind="bass", bpm=90.0, arguments=left_out)
     assert facts["align"]["strategy"] == "loop"
