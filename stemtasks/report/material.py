@@ -18,6 +18,8 @@ from stemtasks.timeline import Timeline
 
 FACTS = {"stem": "stem_facts", "aligned": "align_facts", "processed": "facts", "sync": "sync"}
 """Of a stem: what they are called here, and the role of the file that has them."""
+KEEP_FRAMES = ("none", "zero_pad", "truncate")
+"""Strategies after which each frame of a stem is where it was."""
 
 
 @dataclass(frozen=True)
@@ -50,10 +52,17 @@ class StemMaterial:
         return fitted
 
     @property
-    def seams(self) -> str:
-        """Return how many seams it has, as text that goes on a line, nothing for none."""
-        count = self.align.get("seams")
-        return f", {count} seam{'s' if count > 1 else ''}" if count else ""
+    def joins(self) -> dict[str, Any]:
+        """Return ``{count, list}`` of the joins of its clips or edits, nothing where the alignment has moved them."""
+        is_moved = self.align.get("strategy") not in KEEP_FRAMES or "sync" in self.align
+        found: dict[str, Any] = {} if is_moved else self.facts["stem"].get("joins", {})
+        return found
+
+    @property
+    def marks(self) -> str:
+        """Return how many seams and joins it has, as text that goes on a line, nothing for none."""
+        counts = {"seam": self.align.get("seams"), "join": self.joins.get("count")}
+        return "".join(f", {count} {what}{'s' if count > 1 else ''}" for what, count in counts.items() if count)
 
 
 class Material:

@@ -13,7 +13,7 @@ from stemtasks.timeline import clock
 
 NOTE = (
     "A click moves the player there. Waveforms show the highest and lowest sample and, darker, the RMS; heights are "
-    "the square root of the amplitude, so that soft parts are seen. Dotted lines are seams."
+    "the square root of the amplitude, so that soft parts are seen. Dotted lines are seams and joins."
 )
 SPECTRUM = "40 Hz to 20 kHz or half the sample rate, octaves equally high; a step of colour is 6 dB."
 SEAM_FIGURES = (
@@ -41,8 +41,10 @@ def timeline(song: Material) -> str:
 
 
 def _stem(song: Material, stem: StemMaterial, place: int) -> str:
-    picture, listed = song.read(f"picture/{stem.name}"), stem.align.get("seam_list", [])
-    marks = [(seam["frame"], _seam_said(seam, song.axis.sample_rate)) for seam in listed]
+    picture, rate = song.read(f"picture/{stem.name}"), song.axis.sample_rate
+    seams, joins = stem.align.get("seam_list", []), stem.joins.get("list", [])
+    listed = [("Seam", each) for each in seams] + [("Join", each) for each in joins]
+    marks = [(each["frame"], _said(what, each, rate)) for what, each in listed if each["frame"] < song.axis.frames]
     gain = song.mix["gains"].get(stem.name)
     data = f'data-track="part" data-stem="{text(stem.name)}"'
     if gain is not None:  # what is in a group is heard in it
@@ -52,7 +54,8 @@ def _stem(song: Material, stem: StemMaterial, place: int) -> str:
     more = (
         _spectrum(song, stem.title, picture, song.inputs[f"spectrogram/{stem.name}"].read_bytes())
         + dynamics.drawn(song.axis, stem.facts["processed"], stem.title)
-        + (_seams(stem, song.axis.sample_rate) if listed else "")
+        + (_figures("seams", seams, stem.align["seams"], stem.title, rate) if seams else "")
+        + (_figures("joins", joins, stem.joins["count"], stem.title, rate) if joins else "")
         + audio(f"{stem.title}, as delivered", f"{stem.folder}/{file}", together=gain is not None)
         + ("" if stem.is_group else audio(f"{stem.title}, aligned", f"aligned/{file}"))
         + ("" if stem.is_group else audio(f"{stem.title}, as rendered", f"stems/{file}"))
@@ -61,14 +64,14 @@ def _stem(song: Material, stem: StemMaterial, place: int) -> str:
         data,
         f"stem-{place}",
         stem.title,
-        f"{_fit(song, stem)}{stem.seams}, {_levels(stem.facts['processed'])}{dynamics.line(stem.facts['processed'])}",
+        f"{_fit(song, stem)}{stem.marks}, {_levels(stem.facts['processed'])}{dynamics.line(stem.facts['processed'])}",
         "".join(
             f'<button type="button" data-set="{does}" aria-pressed="false" aria-label="{says} {text(stem.title)}">'
             f"{says}</button>"
             for does, says in (("solo", "Solo"), ("mute", "Mute"))
             if gain is not None
         ),
-        drawing.waveform(song.axis, picture, f"Waveform of {stem.title}{stem.seams}", marks),
+        drawing.waveform(song.axis, picture, f"Waveform of {stem.title}{stem.marks}", marks),
         more,
     )
 
@@ -120,24 +123,25 @@ def _spectrum(song: Material, what: str, picture: dict[str, Any], image: bytes) 
     return f"<figure>{drawn}<figcaption>{SPECTRUM}</figcaption></figure>\n"
 
 
-def _seams(stem: StemMaterial, rate: int) -> str:
-    listed, count = stem.align["seam_list"], stem.align["seams"]
-    first = "Seams" if len(listed) == count else f"The first {len(listed)} of {count} seams"
+def _figures(what: str, listed: list[dict[str, Any]], count: int, title: str, rate: int) -> str:
+    """Return the table of what seams or joins measure."""
+    first = what.capitalize() if len(listed) == count else f"The first {len(listed)} of {count} {what}"
+    figures = [figure for figure in SEAM_FIGURES if any(figure[0] in each for each in listed)]
     rows = [
         (
-            at(seam["frame"] / rate),
-            number(seam["overlap_frames"] * 1000 / rate, 1),
-            *(number(seam.get(name), 2) for name, *_ in SEAM_FIGURES),
+            at(each["frame"] / rate),
+            number(each["overlap_frames"] * 1000 / rate, 1),
+            *(number(each.get(name), 2) for name, *_ in figures),
         )
-        for seam in listed
+        for each in listed
     ]
-    head = ("At", "Overlap ms", *(f"{says} {unit}" for _, says, unit in SEAM_FIGURES))
-    return table(f"{first} of {stem.title}; {STEPS}", head, rows, range(1, len(head)))
+    head = ("At", "Overlap ms", *(f"{says} {unit}" for _, says, unit in figures))
+    return table(f"{first} of {title}; {STEPS}", head, rows, range(1, len(head)))
 
 
-def _seam_said(seam: dict[str, Any], rate: int) -> str:
-    figures = [f"{says.lower()} {seam[name]:g} {unit}" for name, says, unit in SEAM_FIGURES if seam.get(name)]
-    return ", ".join([f"Seam at {clock(seam['frame'] * 1000 / rate)}", *figures])
+def _said(what: str, mark: dict[str, Any], rate: int) -> str:
+    figures = [f"{says.lower()} {mark[name]:g} {unit}" for name, says, unit in SEAM_FIGURES if mark.get(name)]
+    return ", ".join([f"{what} at {clock(mark['frame'] * 1000 / rate)}", *figures])
 
 
 def _reduction(song: Material) -> str:

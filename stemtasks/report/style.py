@@ -76,7 +76,7 @@ button[aria-pressed="true"] { background: var(--rms); border-color: var(--rms); 
 .buttons[hidden] { display: none; }
 .buttons button { padding: 0 .5rem; font-size: .875rem; min-height: 1.75rem; min-width: 2rem; }
 .lane { position: relative; overflow: hidden; background: var(--card); border: 1px solid var(--line);
-  border-radius: .375rem; cursor: crosshair; }
+  border-radius: .375rem; cursor: crosshair; align-self: start; }
 .lane::after { content: ""; position: absolute; top: 0; bottom: 0; left: calc(var(--at) * 100%); width: 2px;
   margin-left: -1px; background: var(--head); pointer-events: none; }
 svg { display: block; width: 100%; }

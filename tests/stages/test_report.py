@@ -123,6 +123,41 @@ def test_every_stem_has_a_row_and_what_was_measured_is_said(page, template):
     assert f"{said['checks']} of {said['checks']}" in text
 
 
+CLIPS = """
+[song]
+sample_rate = 8000
+[reference]
+duration = 4.0
+[stems.tone]
+generator = "tone"
+effects = [{ name = "gain", gain_db = -6 }]
+[stems.takes]
+generator = "clips"
+align = { strategy = "%s" }
+[[stems.takes.clips]]
+stem = "tone"
+length = 1.0
+[[stems.takes.clips]]
+stem = "tone"
+from = 2.3
+length = 1.5
+"""
+
+
+@pytest.mark.parametrize(("strategy", "places"), [("zero_pad", [0.98]), ("crossfade", [])])
+def test_joins_of_clips_are_drawn_and_listed_where_the_alignment_left_them(project, strategy, places):
+    project.spec(CLIPS % strategy)
+    project.build("report:song")
+    joins = facts(project.folder, "stems/takes")["joins"]["list"]
+    assert [join["frame"] for join in joins] == [7_840]  # an overlap of 20 ms before
+    tree = Tree((project.folder / "build/song/report.html").read_text(encoding="utf-8"))
+    drawn = {float(attrs["data-at"]) for attrs in tree.all("g") if attrs.get("class") == "seam"}
+    seams = {seam["frame"] / 8_000 for seam in facts(project.folder, "aligned/takes")["align"]["seam_list"]}
+    assert sorted(drawn - seams) == places
+    assert ("Joins of takes" in tree.text()) == (", 1 join" in tree.text()) == bool(places)
+    assert ("Join at 0:00.980" in tree.text()) == bool(places)
+
+
 def test_it_can_be_read_and_each_file_played_without_javascript(page):
     tree = Tree(page)
     live = [attrs for _, attrs in tree.elements if "data-live" in attrs]
