@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,6 +31,8 @@ LOUD = 1e-2
 HEARD = 0.05
 """Of the highest gain, so 26 dB below it."""
 SILENT = 1e-10
+MOST_KEPT = 128
+"""Of recordings whose windows are kept, 48 MB: those of more are read again for each candidate."""
 
 
 @dataclass(frozen=True)
@@ -46,16 +49,33 @@ class OfOthers:
         return self.windows > 0 and self.explained >= EXPLAINED and self.taking_part >= TAKE_PART
 
 
-def of_others(candidate: str, others: Sequence[str], seconds: float) -> OfOthers:
+class Windows:
+    """The spectra of windows of recordings: a file is opened once, also where it is held against several others."""
+
+    def __init__(self) -> None:
+        self._known: dict[tuple[str, float], Spectrum] = {}
+
+    def at(self, path: str, start: float, starts: Sequence[float]) -> Spectrum:
+        """Return the spectrum of the window at ``start``, which is one of the ``starts`` that will be asked for."""
+        if (path, start) not in self._known:
+            if len(self._known) > (MOST_KEPT - 1) * WINDOWS:
+                return _windows(path, [start])[0]
+            self._known |= {(path, at): found for at, found in zip(starts, _windows(path, starts), strict=True)}
+        return self._known[path, start]
+
+
+def of_others(candidate: str, others: Sequence[str], seconds: float, windows: Windows | None = None) -> OfOthers:
     """Return how far a recording is the sum of two or more others, looked at in windows over ``seconds``.
 
-    It may lie up to 0.3 s beside them, and each gain be another in each window.
+    It may lie up to 0.3 s beside them, and each gain be another in each window. ``windows`` keeps what was read for
+    the next candidate.
     """
     explained, gains, energies = [], [], []
-    last = max(0.0, seconds - WINDOW_SECONDS)
-    for place in range(WINDOWS):
-        start = last * (place + 0.5) / WINDOWS
-        mix, parts = _window(candidate, start), np.array([_window(path, start) for path in others])
+    last, windows = max(0.0, seconds - WINDOW_SECONDS), windows or Windows()
+    starts = [last * (place + 0.5) / WINDOWS for place in range(WINDOWS)]
+    for start in starts:
+        mix, *rest = (windows.at(path, start, starts) for path in (candidate, *others))
+        parts = np.array(rest)
         own = np.einsum("ij,ij->i", parts.real, parts.real) + np.einsum("ij,ij->i", parts.imag, parts.imag)
         if _energy(mix) < SILENT or not (own > SILENT).any():
             continue
@@ -81,17 +101,25 @@ def _share(gains: NDArray[np.float64], energies: NDArray[np.float64]) -> float:
     return float(np.mean(each >= HEARD * highest)) if highest > 0.0 else 0.0
 
 
-def _window(path: str, start: float) -> Spectrum:
-    """Return the spectrum of a window, in bins that lie at the same frequencies whatever the sample rate."""
+def _windows(path: str, starts: Sequence[float]) -> list[Spectrum]:
+    """Return the spectra of windows, in bins that lie at the same frequencies whatever the sample rate."""
+    first, stop = (round(hz * WINDOW_SECONDS) for hz in BAND_HZ)
+    found = []
     with Source(path) as source:
         rate = source.sample_rate
-        block = source.read(round(start * rate), WINDOW_SECONDS * rate)
-        mono = np.zeros(WINDOW_SECONDS * rate)
-        mono[: len(block)] = block.mean(axis=1) if len(block) else 0.0
-        spectrum: Spectrum = np.fft.rfft(mono * np.hanning(len(mono))) / rate
-        first, stop = (round(hz * WINDOW_SECONDS) for hz in BAND_HZ)
-        held = spectrum[first : min(stop, round(0.45 * rate * WINDOW_SECONDS))]
-        return np.pad(held, (0, stop - first - len(held)))
+        for start in starts:
+            block = source.read(round(start * rate), WINDOW_SECONDS * rate)
+            mono = np.zeros(WINDOW_SECONDS * rate)
+            mono[: len(block)] = block.mean(axis=1) if len(block) else 0.0
+            spectrum: Spectrum = np.fft.rfft(mono * _hann(len(mono))) / rate
+            held = spectrum[first : min(stop, round(0.45 * rate * WINDOW_SECONDS))]
+            found.append(np.pad(held, (0, stop - first - len(held))))
+    return found
+
+
+@lru_cache(maxsize=2)
+def _hann(frames: int) -> NDArray[np.float64]:
+    return np.hanning(frames)
 
 
 def _moved(mix: Spectrum, total: Spectrum) -> Spectrum:

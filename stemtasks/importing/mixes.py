@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from stemtasks.audio.sum_of_others import of_others
+from stemtasks.audio.sum_of_others import Windows, of_others
 from stemtasks.importing.proposal import Recording, Tell
 from stemtasks.importing.words import MIXES
 
@@ -47,10 +47,11 @@ def _by_sound(folder: Path, recordings: list[Recording], tell: Tell) -> tuple[Re
         if each.said.group is None and not each.survey.is_mono and each.survey.ends_s >= NEARLY * longest
     ]
     candidates.sort(key=lambda each: -each.survey.facts["rms_dbfs"])
+    windows = Windows()
     for place, candidate in enumerate(candidates[:MOST_TRIED], 1):
         tell("looked for a mix", place, len(candidates[:MOST_TRIED]))
         paths = [str(folder / each.path) for each in recordings if each is not candidate]
-        looked = of_others(str(folder / candidate.path), paths, candidate.seconds)
+        looked = of_others(str(folder / candidate.path), paths, candidate.seconds, windows)
         if looked.is_their_sum:
             return candidate, looked.explained
     return None
