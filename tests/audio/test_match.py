@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import tomllib
+from functools import cache
 
 import numpy as np
 import pytest
@@ -42,6 +43,33 @@ def faders(stems):
     return {name: Fader(each.gain_db + down_db, each.pan, each.polarity) for name, each in found.items()}
 
 
+@pytest.fixture(scope="module")
+def rough(stems, faders):
+    return mixed(stems, faders)
+
+
+@pytest.fixture(scope="module")
+def few(stems):
+    return {name: stems[name] for name in ("snare", "hat", "bass", "guitar", "pad")}
+
+
+@pytest.fixture(scope="module")
+def few_faders(few, faders):
+    return {name: faders[name] for name in few}
+
+
+@pytest.fixture(scope="module")
+def mastered(rough):
+    """Return mastered(name) -> the rough mix behind a master, which is made once."""
+    return cache(lambda master: through_ffmpeg(rough, MASTERS[master]))
+
+
+@pytest.fixture(scope="module")
+def of_master(stems, mastered, tmp_path_factory):
+    """Return of_master(name) -> what a match says of the stems in it, found once."""
+    return cache(lambda master: matched(tmp_path_factory.mktemp("master"), stems, mastered(master)))
+
+
 def errors_db(facts, faders):
     return {name: facts["stems"][name]["gain_db"] - fader.gain_db for name, fader in faders.items()}
 
@@ -57,8 +85,8 @@ def held(facts, faders, gain_db, pan):
     return common
 
 
-def test_thirteen_stems_of_a_plain_sum_are_found(tmp_path, stems, faders):
-    facts = matched(tmp_path, stems, mixed(stems, faders))
+def test_thirteen_stems_of_a_plain_sum_are_found(tmp_path, stems, faders, rough):
+    facts = matched(tmp_path, stems, rough)
     assert held(facts, faders, 0.02, 0.002) == pytest.approx(0.0, abs=0.01)
     assert facts["residual_db"] < -60
     assert {each["state"] for each in facts["stems"].values()} == {"heard"}
@@ -67,22 +95,21 @@ def test_thirteen_stems_of_a_plain_sum_are_found(tmp_path, stems, faders):
 
 
 @pytest.mark.parametrize("master", MASTERS)
-def test_what_a_master_did_is_left_out(tmp_path, stems, faders, master):
-    facts = matched(tmp_path, stems, through_ffmpeg(mixed(stems, faders), MASTERS[master]))
+def test_what_a_master_did_is_left_out(of_master, faders, master):
+    facts = of_master(master)
     held(facts, faders, 0.5, 0.02)
     assert facts["residual_db"] < -25
 
 
-def test_the_tone_of_a_master_is_said_by_octaves(tmp_path, stems, faders):
-    facts = matched(tmp_path, stems, through_ffmpeg(mixed(stems, faders), MASTERS["an equaliser"]))
-    tones = {band["from_hz"]: band["tone_db"] for band in facts["bands"]}
+def test_the_tone_of_a_master_is_said_by_octaves(of_master):
+    tones = {band["from_hz"]: band["tone_db"] for band in of_master("an equaliser")["bands"]}
     assert tones[80] - tones[640] == pytest.approx(2.6, abs=0.5)
     assert tones[5120] - tones[640] == pytest.approx(-2.0, abs=0.5)
 
 
-def test_the_level_of_a_part_and_what_is_left_of_it_are_said_of_that_part(tmp_path, stems, faders, monkeypatch):
+def test_the_level_of_a_part_and_what_is_left_of_it_are_said_of_that_part(tmp_path, stems, faders, rough, monkeypatch):
     monkeypatch.setattr(rough_mix, "WINDOW_SECONDS", 0.2)  # a window that lies in both parts is shared by them
-    rough = mixed(stems, faders)
+    rough = rough.copy()
     rough[len(rough) // 2 :] *= 0.5
     rough[len(rough) // 2 :] += noise(len(rough) // 2, 2, level=0.01)
     facts = matched(tmp_path, stems, rough, sections=2)
@@ -95,7 +122,7 @@ def test_the_level_of_a_part_and_what_is_left_of_it_are_said_of_that_part(tmp_pa
 def test_a_real_songs_stems_are_at_one_gain_in_its_master(tmp_path, recordings):
     """The master is Vorbis, of which nothing is left above 16 kHz; the stems were exported by the same program."""
     folder = recordings / "songs/lmms_reggaetry"
-    stems = {path.stem: soundfile.read(path)[0][: 20 * RATE] for path in sorted(folder.glob("*.flac"))}
+    stems = {path.stem: soundfile.read(path, frames=10 * RATE)[0] for path in sorted(folder.glob("*.flac"))}
     facts = matched(tmp_path, stems, folder / "MASTER.ogg")
     common = held(facts, dict.fromkeys(stems, Fader()), 0.3, 0.02)
     assert common == pytest.approx(0.0, abs=0.5)
@@ -117,7 +144,7 @@ def test_real_recordings_in_a_master_are_found(tmp_path, recordings):
         audio, rate = soundfile.read(recordings / path, always_2d=True)
         audio = soxr.resample(audio, rate, RATE) if rate != RATE else audio
         name = path.partition("/")[2].partition(".")[0]
-        stems[name] = np.resize(audio if audio.shape[1] == 2 else stereo(audio[:, 0]), (10 * RATE, 2))
+        stems[name] = np.resize(audio if audio.shape[1] == 2 else stereo(audio[:, 0]), (6 * RATE, 2))
     faders = drawn(list(stems), seed=3)
     rough = mixed(stems, faders)
     held(matched(tmp_path, stems, rough), faders, 0.02, 0.002)
@@ -131,7 +158,7 @@ def test_real_recordings_in_a_master_are_found(tmp_path, recordings):
     st.integers(0, 100),
 )
 def test_any_faders_of_unlike_stems_are_found(tmp_path_factory, drawn_faders, seed):
-    stems = {f"s{place}": noise(3 * RATE, 2, seed=seed + place) for place in range(len(drawn_faders))}
+    stems = {f"s{place}": noise(2 * RATE, 2, seed=seed + place) for place in range(len(drawn_faders))}
     faders = {f"s{place}": Fader(*each) for place, each in enumerate(drawn_faders)}
     facts = matched(tmp_path_factory.mktemp("any"), stems, mixed(stems, faders))
     assert held(facts, faders, 0.05, 0.005) == pytest.approx(0.0, abs=0.05)
@@ -159,9 +186,9 @@ def test_stems_that_are_nearly_the_same_are_told_apart_in_a_plain_sum(tmp_path, 
     held(matched(tmp_path, stems, mixed(stems, faders)), faders, 0.1, 0.02)
 
 
-def test_an_instrument_that_the_stems_have_not_moves_the_others_little(tmp_path, stems, faders):
+def test_an_instrument_that_the_stems_have_not_moves_the_others_little(tmp_path, stems, faders, rough):
     left = {name: audio for name, audio in stems.items() if name != "lead"}
-    facts = matched(tmp_path, left, mixed(stems, faders))
+    facts = matched(tmp_path, left, rough)
     held(facts, {name: each for name, each in faders.items() if name != "lead"}, 0.5, 0.05)
     assert -30 < facts["residual_db"] < -3
     assert match.verify(facts, {}) == []
@@ -185,21 +212,21 @@ def test_a_stem_that_is_not_heard_is_at_the_floor_and_said(tmp_path, stems, fade
         assert "not heard: bells" in match.summary(facts)
 
 
-def test_a_silent_stem_is_left_as_it_is(tmp_path, stems, faders):
-    facts = matched(tmp_path, {**stems, "rest": np.zeros_like(stems["keys"])}, mixed(stems, faders))
+def test_a_silent_stem_is_left_as_it_is(tmp_path, stems, faders, rough):
+    facts = matched(tmp_path, {**stems, "rest": np.zeros_like(stems["keys"])}, rough)
     assert {key: facts["stems"]["rest"][key] for key in ("gain_db", "state")} == {"gain_db": 0.0, "state": "silent"}
     held(facts, faders, 0.02, 0.002)
 
 
-def test_a_silent_rough_mix_has_nothing_of_any_stem(tmp_path, stems):
-    facts = matched(tmp_path, stems, np.zeros_like(stems["keys"]))
+def test_a_silent_rough_mix_has_nothing_of_any_stem(tmp_path, few):
+    facts = matched(tmp_path, few, np.zeros_like(few["pad"]))
     assert {each["state"] for each in facts["stems"].values()} == {"not_heard"}
     assert facts["residual_db"] is None
     assert match.verify(facts, {}) == []
 
 
-def test_other_music_is_refused(tmp_path, stems):
-    facts = matched(tmp_path, stems, stereo(np.roll(stems["lead"][::-1, 0], 1000)))
+def test_other_music_is_refused(tmp_path, few, stems):
+    facts = matched(tmp_path, few, stereo(np.roll(stems["lead"][::-1, 0], 1000)))
     [found] = match.verify(facts, {})
     assert found.startswith("the stems explain too little of the reference")
 
@@ -208,31 +235,30 @@ def test_other_music_is_refused(tmp_path, stems):
 
 
 @pytest.mark.parametrize("late_ms", [-10.0, 0.3, 10.0])
-def test_a_rough_mix_may_begin_a_little_late_or_early(tmp_path, stems, faders, late_ms):
+def test_a_rough_mix_may_begin_a_little_late_or_early(tmp_path, few, few_faders, late_ms):
     frames = round(late_ms * RATE / 1000)
-    facts = matched(tmp_path, stems, np.roll(mixed(stems, faders), frames, axis=0))
-    held(facts, faders, 0.1, 0.01)
+    facts = matched(tmp_path, few, np.roll(mixed(few, few_faders), frames, axis=0))
+    held(facts, few_faders, 0.1, 0.01)
     assert facts["stems"]["snare"]["delay_ms"] == pytest.approx(late_ms, abs=0.05)
 
 
-def test_a_rough_mix_at_another_rate_is_converted(tmp_path, stems, faders):
-    rough = soxr.resample(mixed(stems, faders), RATE, 48_000)
-    facts = matched(tmp_path, stems, rough, rough_rate=48_000)
-    held(facts, faders, 0.3, 0.01)  # the filter leaves less of what is above 21 kHz
+def test_a_rough_mix_at_another_rate_is_converted(tmp_path, few, few_faders):
+    facts = matched(tmp_path, few, soxr.resample(mixed(few, few_faders), RATE, 48_000), rough_rate=48_000)
+    held(facts, few_faders, 0.3, 0.01)  # the filter leaves less of what is above 21 kHz
     assert not (tmp_path / "reference.wav").exists()
 
 
-def test_a_mono_rough_mix_knows_gains_and_no_pans(tmp_path, stems, faders):
-    middle = {name: Fader(each.gain_db, 0.0, each.polarity) for name, each in faders.items()}
-    facts = matched(tmp_path, stems, mixed(stems, middle).mean(axis=1)[:, None])
+def test_a_mono_rough_mix_knows_gains_and_no_pans(tmp_path, few, few_faders):
+    middle = {name: Fader(each.gain_db, 0.0, each.polarity) for name, each in few_faders.items()}
+    facts = matched(tmp_path, few, mixed(few, middle).mean(axis=1)[:, None])
     held(facts, middle, 0.05, 0.0)
 
 
-def test_stems_of_one_channel_have_no_pans(tmp_path, stems, faders):
-    monos = {name: audio[:, :1] for name, audio in stems.items()}
-    rough = sum(monos[n] * each.polarity * 10 ** (each.gain_db / 20) for n, each in faders.items())
+def test_stems_of_one_channel_have_no_pans(tmp_path, few, few_faders):
+    monos = {name: audio[:, :1] for name, audio in few.items()}
+    rough = sum(monos[n] * each.polarity * 10 ** (each.gain_db / 20) for n, each in few_faders.items())
     facts = matched(tmp_path, monos, rough)
-    held(facts, {name: Fader(each.gain_db, 0.0, each.polarity) for name, each in faders.items()}, 0.05, 0.0)
+    held(facts, {name: Fader(each.gain_db, 0.0, each.polarity) for name, each in few_faders.items()}, 0.05, 0.0)
 
 
 def test_a_rough_mix_of_six_channels_is_refused(tmp_path, stems):
@@ -252,21 +278,20 @@ def test_a_tenth_of_a_second_is_enough(tmp_path):
     held(matched(tmp_path, stems, mixed(stems, faders)), faders, 0.1, 0.02)
 
 
-def test_longer_windows_where_memory_is_short_find_the_same(tmp_path, stems, faders, monkeypatch):
-    rough = through_ffmpeg(mixed(stems, faders), MASTERS["a compressor"])
+def test_longer_windows_where_memory_is_short_find_the_same(tmp_path, stems, faders, mastered, monkeypatch):
     monkeypatch.setattr(rough_mix, "MOST_BYTES", 100_000)
-    held(matched(tmp_path, stems, rough), faders, 0.5, 0.02)
+    held(matched(tmp_path, stems, mastered("a compressor")), faders, 0.5, 0.02)
     files = {name: tmp_path / f"{name}.wav" for name in stems}
     with rough_mix.RoughMix(files, tmp_path / "rough.wav", tmp_path) as few:
         assert few.windows <= 4
 
 
-def test_the_same_files_give_the_same_bytes(tmp_path, stems, faders):
-    rough = through_ffmpeg(mixed(stems, faders), MASTERS["a compressor"])
+def test_the_same_files_give_the_same_bytes(tmp_path, few, few_faders):
+    rough = through_ffmpeg(mixed(few, few_faders), MASTERS["a compressor"])
     texts = []
     for folder in ("one", "two"):
         (tmp_path / folder).mkdir()
-        matched(tmp_path / folder, dict(reversed(stems.items())) if folder == "two" else stems, rough)
+        matched(tmp_path / folder, dict(reversed(few.items())) if folder == "two" else few, rough)
         texts.append((tmp_path / folder / "match.json").read_bytes())
     assert texts[0] == texts[1]
 
@@ -289,8 +314,8 @@ def test_a_stem_of_which_the_level_alone_is_asked_keeps_its_pan(tmp_path):
 @pytest.mark.parametrize("found_pan", [-0.6, 0.0, 0.3])
 def test_kept_lines_do_what_the_match_did(tmp_path, channels, pan, found_pan):
     law = constant_power if channels == 1 else balance
-    plain = noise(3 * RATE, channels, 5)
-    stems = {"a": plain * law(pan), "b": noise(3 * RATE, 2, 6)}
+    plain = noise(RATE, channels, 5)
+    stems = {"a": plain * law(pan), "b": noise(RATE, 2, 6)}
     faders = {"a": Fader(-3.0, found_pan, -1), "b": Fader()}
     facts = matched(tmp_path, stems, mixed(stems, faders), channels={"a": channels}, pans={"a": pan})
     text = (tmp_path / "match.toml").read_text()
