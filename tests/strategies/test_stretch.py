@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import os
+import sys
 import tempfile
 import tracemalloc
 from itertools import pairwise
@@ -24,7 +24,9 @@ from stemtasks.spec.reading import read_song
 from stemtasks.stages import align
 from stemtasks.strategies.auto import auto
 from stemtasks.strategies.stretch import stretch
+from tests import starts
 from tests.made_stems import RATE, as_wav, columns, noise, sine, timeline, written
+from tests.project import Run
 from tests.stages.test_align import aligned
 
 FACTORS = (0.89, 0.95, 1.03, 1.12)
@@ -41,7 +43,7 @@ def level_db(x, size):
     return 10 * np.log10(np.mean(whole**2, axis=1))
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(st.integers(480, 30000), st.floats(0.5, 2.0), st.integers(1, 3), st.sampled_from([8000, 44100, 48000]))
 def test_the_length_is_exact_to_the_frame(frames, factor, channels, rate):
     wanted = round(frames * factor)
@@ -52,8 +54,8 @@ def test_the_length_is_exact_to_the_frame(frames, factor, channels, rate):
 
 @pytest.mark.parametrize("factor", [0.5, 0.97, 1.0301, 2.0])
 def test_the_length_is_exact_over_many_pieces(factor):
-    wanted = round(8000 * 80 * factor) + 1
-    assert len(through(noise(8000 * 80), wanted, 8000)) == wanted
+    wanted = round(8000 * 55 * factor) + 1
+    assert len(through(noise(8000 * 55), wanted, 8000)) == wanted
 
 
 @pytest.mark.parametrize("factor", FACTORS)
@@ -83,17 +85,18 @@ def onset_places(curve, rate):
     return [at for at in np.flatnonzero(rise > 1.5) if rise[at] == rise[max(0, at - step) : at + step].max()]
 
 
-def onset_errors_ms(audio, made, rate):
+def onset_errors_ms(before, places, made, rate):
     """Return how late each onset is: where its attack's rise, at the new speed, goes best with what is there."""
-    before, after = envelope(audio, rate), envelope(made, rate)
-    factor, reach, look = len(made) / len(audio), round(0.006 * rate), round(0.008 * rate)
+    after = envelope(made, rate)
+    factor, reach, look = len(made) / len(before), round(0.006 * rate), round(0.008 * rate)
     found = []
-    for at in onset_places(before, rate):
+    for at in places:
         centre = round(at * factor)
         if at < reach or centre < reach + look or max(centre, centre / factor) + reach + look >= min(len(after), 1e12):
             continue
         place = at + (centre - at * factor + np.arange(-reach, reach)) / factor
-        attack = np.interp(place, np.arange(len(before)), before)
+        around = np.arange(max(0, at - 2 * reach), min(len(before), at + 2 * reach))
+        attack = np.interp(place, around, before[around])
         there = after[centre - reach - look : centre + reach + look]
         rises = [np.maximum(np.diff(np.log(x / x.max() + 0.02)), 0.0) for x in (there, attack)]
         found.append((int(np.argmax(np.correlate(*rises, "valid"))) - look) / rate * 1000.0)
@@ -105,9 +108,11 @@ def test_onsets_of_drum_loops_stay_within_a_millisecond(recordings, tmp_path):
     for name in LOOPS:
         path, rate = as_wav(recordings / "loops" / f"{name}.flac", tmp_path)
         with Source(path) as source:
-            audio = source.read(0, 6 * rate)
+            audio = source.read(0, 6 * rate).mean(axis=1, keepdims=True)
+        before = envelope(audio, rate)
+        places = onset_places(before, rate)
         for factor in (0.89, 1.03, 1.12):
-            errors += onset_errors_ms(audio, through(audio, round(len(audio) * factor), rate), rate)
+            errors += onset_errors_ms(before, places, through(audio, round(len(audio) * factor), rate), rate)
     errors = np.array(errors)
     assert len(errors) > 300
     assert abs(np.median(errors)) < 0.1
@@ -124,8 +129,19 @@ def peak_hz(x, near_hz, rate):
     return (top + 0.5 * (before - after) / (before - 2 * peak + after)) * rate / size
 
 
-@pytest.mark.parametrize("factor", FACTORS)
-@pytest.mark.parametrize("frequency_hz", [55.0, 110.0, 440.0, 3000.0])
+@pytest.mark.parametrize(
+    ("frequency_hz", "factor"),
+    [
+        (55.0, 0.89),
+        (55.0, 1.12),
+        (110.0, 0.95),
+        (110.0, 1.03),
+        (440.0, 0.95),
+        (440.0, 1.12),
+        (3000.0, 0.89),
+        (3000.0, 1.03),
+    ],
+)
 def test_pitch_stays_within_a_fifth_of_a_cent_and_the_level_within_a_tenth_of_a_decibel(frequency_hz, factor):
     tone = sine(4 * RATE, frequency_hz)
     made = through(columns(tone), round(len(tone) * factor))[RATE // 2 : -RATE // 2, 0]
@@ -156,8 +172,8 @@ def test_a_voice_keeps_its_spectral_envelope(recordings, tmp_path, factor):
     assert np.abs(band_levels(moved, rate) - band_levels(was, rate)).max() > 4.0
 
 
-def test_pieces_join_without_a_dip_in_a_tone_a_chord_and_noise():
-    rate, seconds = 16000, 70
+def test_pieces_join_without_a_dip_in_a_tone_and_a_chord():
+    rate, seconds = 8000, 55
     tone = sine(rate * seconds, 440, rate)
     chord = sum(sine(rate * seconds, hz * k, rate, 0.1 / k) for hz in (261.6, 329.6, 392.0) for k in range(1, 6))
     for factor in (0.9, 1.03):
@@ -178,7 +194,7 @@ def test_memory_does_not_grow_with_the_duration(tmp_path, monkeypatch):
         return real(heard, *rest)
 
     monkeypatch.setattr(stretching, "_processed", watched)
-    for seconds in (60, 300):
+    for seconds in (50, 120):
         path = written(tmp_path / f"{seconds}.wav", noise(rate * seconds), rate)
         with Source(path) as source:
             tracemalloc.start()
@@ -229,7 +245,7 @@ def test_a_loop_is_stretched_to_the_songs_tempo_and_looped_on_its_grid(tmp_path)
 def test_seams_of_a_stretched_recording_are_within_the_limits(recordings, tmp_path, song_bpm):
     with Source(recordings / "loops/loop_amen_full.flac") as source:
         audio, own_bpm = source.read(0, source.frames), 140.0 * RATE / source.sample_rate
-    facts = aligned(tmp_path, audio, 30.0, "stretch", song_bpm, bpm=own_bpm, kind="drums")
+    facts = aligned(tmp_path, audio, 16.0, "stretch", song_bpm, bpm=own_bpm, kind="drums")
     limits = {"seam_dip_db": 6.0, "seam_rise_db": 6.0, "seam_jump": 4.0, "seam_beat_error_ms": 1.0, "tempo_fit": 0.6}
     assert align.verify(facts, limits) == []
     assert facts["align"]["loop_bars"] == 4.0
@@ -333,34 +349,39 @@ duration = 4.0
 kind = "bass"
 """
 HIDDEN = """
-import importlib.metadata as metadata, importlib.util as util
-real, found = util.find_spec, metadata.distribution
+import runpy, sys
+from importlib.metadata import Distribution, PackageNotFoundError
+found = Distribution.from_name
 
-def distribution(name):
+def from_name(name):
     if name == "python_stretch":
-        raise metadata.PackageNotFoundError(name)
+        raise PackageNotFoundError(name)
     return found(name)
 
-util.find_spec = lambda name, *rest: None if name == "python_stretch" else real(name, *rest)
-metadata.distribution = distribution
+Distribution.from_name = from_name
+sys.modules["python_stretch"] = None
+sys.argv = ["doit", *{arguments}]
+runpy.run_module("doit", None, "__main__", True)
 """
 
 
-def hidden(project):
-    (project.folder / "hidden").mkdir(exist_ok=True)
-    (project.folder / "hidden/sitecustomize.py").write_text(HIDDEN)
-    return {"PYTHONPATH": os.pathsep.join([str(project.folder / "hidden"), os.environ.get("PYTHONPATH", "")])}
+def without_extra(project, *arguments):
+    """Run doit where the extra is not installed."""
+    command = [sys.executable, "-c", HIDDEN.format(arguments=arguments)]
+    done = starts.run(command, cwd=project.folder, capture_output=True)
+    return Run(done.returncode, done.stdout.decode(), done.stderr.decode())
 
 
 def test_whether_the_extra_is_there_is_in_the_key_of_the_stems_that_may_be_stretched_alone(project):
     project.spec(SPEC)
-    without = hidden(project)
-    first = project.build("align:song/*", env=without)
+    first = without_extra(project, "align:song/*")
+    assert (first.code, first.err) == (0, "")
     assert "loop" in first.lines("ran")["align:song/drums"]
     second = project.build("align:song/*")
     assert list(second.lines("ran")) == ["align:song/drums"]
     assert "stretch" in second.lines("ran")["align:song/drums"]
-    third = project.build("align:song/*", env=without)
+    third = without_extra(project, "align:song/*")
+    assert (third.code, third.err) == (0, "")
     assert list(third.lines("restored")) == ["align:song/drums"]
     assert third.tasks("ran") == []
 
@@ -378,8 +399,8 @@ def test_the_strategies_that_may_be_called_are_in_the_job(project):
 def test_without_the_extra_a_stem_that_asks_for_it_is_one_line_that_says_what_to_install(project):
     project.spec(SPEC.replace("bpm = 120", 'bpm = 120\nalign = "stretch"'))
     says = "stretch needs python-stretch; pip install 'stemtasks[stretch]'"
-    run = project.doit("align:song/drums", env=hidden(project))
+    run = without_extra(project, "align:song/drums")
     assert run.lines("FAILED")["align:song/drums"].endswith(says)
-    run = project.doit("check", env=hidden(project))
+    run = without_extra(project, "check")
     assert run.code != 0
     assert f"spec/song.toml: stems.drums.align: {says}\n" in run.out + run.err
