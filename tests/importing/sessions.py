@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
 
 import numpy as np
 import soundfile
 
 RATE, BPM = 48_000, 96.0
-SECONDS = 8 * 60 / BPM * 4  # eight bars
+SECONDS = 4 * 60 / BPM * 4  # four bars
 TRACKS = {
     "01 Kick In": ("hits", 0),
     "02 Snare Top": ("hits", 1),
@@ -38,6 +39,7 @@ def saved(path: Path, audio: np.ndarray, rate: int = RATE, subtype: str = "PCM_2
     return path
 
 
+@cache
 def sound(kind: str, number: int, seconds: float = SECONDS, rate: int = RATE, bpm: float = BPM) -> np.ndarray:
     """Return a track, shape (frames,): hits on beats, or notes of A minor, one a bar."""
     frames = round(seconds * rate)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from stemtasks.audio.facts import read_facts
-from tests.importing.sessions import RATE, saved, sound
+from tests.importing.sessions import saved, sound
 from tests.pipeline import tasks_of
 from tests.project import Project
 
@@ -28,7 +28,7 @@ def fifty(folder) -> None:
         kind = ("hats", "low", "chord", "voice", "hits")[number % 5]
         note = {"hats": 2, "low": 45, "chord": (57, 60, 64)[number % 3], "voice": 69, "hits": 0}[kind]
         seconds = (2.0, 4.0, 1.3, 8.0, 3.7, 0.4, 8.02)[number % 7]
-        rate = (RATE, RATE, RATE, 44_100, 96_000)[number % 5 if number % 3 else 0]
+        rate = (24_000, 24_000, 24_000, 22_050, 48_000)[number % 5 if number % 3 else 0]
         audio = sound(kind, note, seconds, rate, bpm=120.0)
         if number % 11 == 3:
             audio = 1e-3 * audio

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import os
 import shutil
 import struct
@@ -15,13 +17,43 @@ import soundfile
 
 from stemtasks import cli
 from stemtasks.importing.folder import look
-from tests.importing.sessions import BPM, RATE, SECONDS, TRACKS, saved, session, sound
+from tests.importing.conftest import Imported
+from tests.importing.sessions import BPM, RATE, SECONDS, TRACKS, saved, sound
 from tests.spec.test_stamps import bext, written
 
 
-def test_a_session_becomes_a_song_with_its_mix_as_the_reference(nine, imports):
-    made = imports(nine)
-    said = made.toml
+@pytest.fixture(scope="module")
+def imported(nine, tmp_path_factory):
+    """Return what was made of the session of nine tracks."""
+    folder = tmp_path_factory.mktemp("imported")
+    with contextlib.chdir(folder), contextlib.redirect_stdout(io.StringIO()) as out:
+        assert cli.main(["import", str(nine), "--name", "song"]) == 0
+    return Imported(folder, "song", out.getvalue())
+
+
+@pytest.fixture
+def takes(tmp_path, nine):
+    """Return takes(mix) -> a folder of the nine tracks, and of their mix under another name, if it has one."""
+
+    def copied(mix=None):
+        folder = shutil.copytree(nine, tmp_path / "takes", copy_function=os.link)
+        if mix is None:
+            (folder / "Rough Mix.wav").unlink()
+        else:
+            (folder / "Rough Mix.wav").rename(folder / mix)
+        return folder
+
+    return copied
+
+
+@pytest.fixture
+def keys(tmp_path):
+    """Return a folder of one recording."""
+    return saved(tmp_path / "First Light" / "Keys.wav", sound("chord", 57, 2.0)).parent
+
+
+def test_a_session_becomes_a_song_with_its_mix_as_the_reference(nine, imported, monkeypatch):
+    made, said = imported, imported.toml
     assert said["song"] == {
         "title": "First Light", "bpm": BPM, "key": "A minor", "sample_rate": RATE, "subtype": "PCM_24",
     }  # fmt: skip
@@ -37,18 +69,18 @@ def test_a_session_becomes_a_song_with_its_mix_as_the_reference(nine, imports):
     assert [Path(made.path.parent, stem["file"]).resolve() for stem in said["stems"].values()] == [
         nine / f"{name}.wav" for name in TRACKS
     ]
+    monkeypatch.chdir(made.path.parents[1])
     assert made.song.stems
     assert made.lines[-1] == "spec/song.toml: a song of 9 stems; read it, then run doit"
 
 
-def test_stems_of_a_kind_are_grouped(nine, imports):
-    made = imports(nine)
-    assert {name: group["stems"] for name, group in made.toml["groups"].items()} == {
+def test_stems_of_a_kind_are_grouped(imported):
+    assert {name: group["stems"] for name, group in imported.toml["groups"].items()} == {
         "drums": ["kick_in", "snare_top", "oh"],
         "guitars": ["gtr_l", "gtr_r"],
         "vocals": ["ld_vox", "bvs"],
     }
-    assert made.toml["archive"] == {"groups": False}
+    assert imported.toml["archive"] == {"groups": False}
 
 
 def test_a_group_that_would_clip_is_turned_down_and_the_mix_gives_it_back(tmp_path, imports):
@@ -66,33 +98,30 @@ def test_a_group_that_would_clip_is_turned_down_and_the_mix_gives_it_back(tmp_pa
     assert 0 < 20 * np.log10(np.abs(over).max()) <= -group["gain_db"] <= 20 * np.log10(np.abs(over).max()) + 1.5
 
 
-def test_a_mix_is_recognised_by_its_sound(tmp_path, imports):
-    session(tmp_path / "takes", mix="Song v7")
-    made = imports(tmp_path / "takes")
+def test_a_mix_is_recognised_by_its_sound(takes, imports):
+    made = imports(takes("Song v7.wav"))
     assert made.toml["reference"]["file"].endswith("Song v7.wav")
     assert len(made.toml["stems"]) == 9
     assert any("it is the sum of the others" in line for line in made.lines)
 
 
-def test_a_mix_by_another_clock_and_a_little_late_is_recognised(tmp_path, imports):
+def test_a_mix_by_another_clock_and_a_little_late_is_recognised(takes, imports):
     """An MP3 of it by ffmpeg, at another sample rate, 40 ms late."""
-    session(tmp_path / "takes", mix="Song v7")
-    mix = tmp_path / "takes" / "Song v7.wav"
+    mix = takes("Song v7.wav") / "Song v7.wav"
     command = [imageio_ffmpeg.get_ffmpeg_exe(), "-v", "error", "-i", mix, "-af", "adelay=40:all=1", "-ar", "44100"]
-    subprocess.run([*command, tmp_path / "takes" / "Song v7.mp3"], check=True)
+    subprocess.run([*command, mix.with_suffix(".mp3")], check=True)
     mix.unlink()
-    made = imports(tmp_path / "takes")
+    made = imports(mix.parent)
     assert made.toml["reference"]["file"].endswith("Song v7.mp3")
     assert made.toml["verify"]["sync_offset_ms"] == pytest.approx(50.0)
     assert made.toml["song"]["sample_rate"] == RATE
 
 
-def test_a_bus_of_some_tracks_is_no_mix(tmp_path, imports):
-    tracks = session(tmp_path / "takes", mix=None)
-    names = list(tracks)[4:7]
-    bus = sum(tracks[name] for name in names)
-    saved(tmp_path / "takes" / "Audio 1.wav", np.stack([bus, 0.8 * bus], axis=1))
-    made = imports(tmp_path / "takes")
+def test_a_bus_of_some_tracks_is_no_mix(takes, imports):
+    folder = takes()
+    bus = sum(sound(*TRACKS[name]) for name in list(TRACKS)[4:7])
+    saved(folder / "Audio 1.wav", np.stack([bus, 0.8 * bus], axis=1))
+    made = imports(folder)
     assert "audio_1" in made.toml["stems"]
     assert made.toml["reference"] == {"duration": SECONDS}
 
@@ -167,10 +196,10 @@ def test_start_stamps_of_other_sessions_place_nothing(tmp_path, imports):
     assert made.toml["reference"] == {"duration": 2.0}
 
 
-def test_what_rings_after_the_mix_is_the_songs_tail(tmp_path, imports):
-    session(tmp_path / "takes")
-    saved(tmp_path / "takes" / "11 Keys 2.wav", sound("chord", 69, SECONDS + 1.2))
-    made = imports(tmp_path / "takes")
+def test_what_rings_after_the_mix_is_the_songs_tail(takes, imports):
+    folder = takes("Rough Mix.wav")
+    saved(folder / "11 Keys 2.wav", sound("chord", 69, SECONDS + 1.2))
+    made = imports(folder)
     assert made.toml["song"]["tail_seconds"] == 1.5
     assert made.stem("keys_2")["align"] == "auto"
 
@@ -257,27 +286,27 @@ def test_folders_in_the_folder_are_read_too(tmp_path, imports):
     assert {name: stem["kind"] for name, stem in made.toml["stems"].items()} == {"keys": "melodic", "track_1": "drums"}
 
 
-def test_a_project_is_begun_where_there_is_none(nine, imports, project_folder):
-    made = imports(nine)
+def test_a_project_is_begun_where_there_is_none(keys, imports, project_folder):
+    made = imports(keys)
     assert made.lines[0] == "this folder is a project now: dodo.py, .gitignore"
     assert (project_folder / "dodo.py").read_bytes() == (Path(cli.__file__).parent / "template/dodo.py").read_bytes()
-    again = imports(nine, "second")
+    again = imports(keys, "second")
     assert not [line for line in again.lines if "is a project now" in line]
 
 
-def test_a_file_that_is_there_is_kept(nine, imports, refuses, project_folder):
+def test_a_file_that_is_there_is_kept(keys, imports, refuses, project_folder):
     (project_folder / ".gitignore").write_text("mine")
-    made = imports(nine)
+    made = imports(keys)
     assert (project_folder / ".gitignore").read_text() == "mine"
-    assert refuses(nine, "--name", "song") == (
+    assert refuses(keys, "--name", "song") == (
         "spec/song.toml: is there already, and is not overwritten; give another name with --name"
     )
-    assert "another song or album has the name 'SONG', once written 'song'" in refuses(nine, "--name", "SONG")
+    assert "another song or album has the name 'SONG', once written 'song'" in refuses(keys, "--name", "SONG")
     assert made.path.read_text(encoding="utf-8") == made.text
 
 
-def test_a_song_is_called_as_its_folder(nine, project_folder, capsys):
-    assert cli.main(["import", str(nine)]) == 0
+def test_a_song_is_called_as_its_folder(keys, project_folder, capsys):
+    assert cli.main(["import", str(keys)]) == 0
     assert (project_folder / "spec" / "First-Light.toml").is_file()
 
 
@@ -311,8 +340,8 @@ def test_what_cannot_be_imported_is_one_line(tmp_path, refuses, made, said):
     ("name", "said"),
     [("a/b", "--name: the name may not hold '/'"), ("Draft", "so no song may be called so"), ("", "may not be empty")],
 )
-def test_a_name_that_no_song_may_have_is_one_line(nine, refuses, name, said):
-    assert said in refuses(nine, "--name", name)
+def test_a_name_that_no_song_may_have_is_one_line(keys, refuses, name, said):
+    assert said in refuses(keys, "--name", name)
 
 
 def test_a_folder_that_may_not_be_read_is_one_line(tmp_path, refuses, monkeypatch):
