@@ -55,7 +55,7 @@ def test_fifty_recordings_of_every_sort_build_at_once(tmp_path, imports, project
     names = list(made.toml["stems"])
     assert len(names) == 50
     assert {stem["align"] for stem in made.toml["stems"].values()} >= {"none", "loop", "zero_pad"}
-    run = Project(project_folder).build()
+    run = Project(project_folder).build("archive:song")  # all of it but pictures and report
     assert set(run.done) <= {"ran", "restored"}
     assert {f"process:song/{name}" for name in names} <= {*run.tasks("ran"), *run.tasks("restored")}
     assert "master:song" in run.tasks("ran")
