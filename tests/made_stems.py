@@ -52,14 +52,24 @@ class Fitted:
     seams: dict
 
 
-def fitted_file(path, strategy, frames, folder, song_bpm=None, **arguments):
+def fit(source, strategy, frames, folder, song_bpm, arguments):
     function = load(parts.found("strategies", strategy).reference)
+    if "timeline" in inspect.signature(function).parameters:
+        arguments["timeline"] = timeline(frames, song_bpm, source.sample_rate)
+    stream = Stream(source.sample_rate, source.channels, source.frames, Path(folder))
+    return function(source, frames, stream, **arguments)
+
+
+def facts_of(path, strategy, frames, folder, song_bpm=None, **arguments):
+    """Return what a strategy says of a recording, of which nothing is rendered."""
+    with Source(path) as source:
+        return fit(source, strategy, frames, folder, song_bpm, arguments).facts
+
+
+def fitted_file(path, strategy, frames, folder, song_bpm=None, **arguments):
     with Source(path) as source:
         rate = source.sample_rate
-        if "timeline" in inspect.signature(function).parameters:
-            arguments["timeline"] = timeline(frames, song_bpm, rate)
-        stream = Stream(rate, source.channels, source.frames, Path(folder))
-        made = function(source, frames, stream, **arguments)
+        made = fit(source, strategy, frames, folder, song_bpm, arguments)
         output_path = Path(folder) / "fitted.wav"
         write_wav(output_path, made.blocks, rate, source.channels)
         with Source(output_path) as output:

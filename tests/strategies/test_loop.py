@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from stemtasks.audio.source import Source
 from stemtasks.errors import AudioError, SpecError
-from tests.made_stems import RATE, as_wav, fitted, fitted_file, noise, sine, written
+from tests.made_stems import RATE, as_wav, facts_of, fitted, fitted_file, noise, sine, written
 
 END = 240  # the last 5 ms are faded
 
@@ -56,24 +56,25 @@ def test_a_sine_of_whole_periods_loops_without_a_trace(bpm, extra):
 
 @pytest.mark.parametrize("bpm", [120.0, 89.94, 140.0, 97.3, 173.21])
 def test_clicks_stay_on_the_beat_for_ten_minutes(bpm):
-    beat = 60 * RATE / bpm
+    rate = 8000
+    beat = 60 * rate / bpm
     loop = np.zeros(round(8 * beat))
     loop[[round(k * beat) for k in range(8)]] = 1.0
-    made = fitted(loop, "loop", 600 * RATE, song_bpm=bpm)
+    made = fitted(loop, "loop", 600 * rate, rate, song_bpm=bpm)
     clicks = np.flatnonzero(np.abs(made.audio[:, 0]) > 0.9)
-    assert len(clicks) == int(np.ceil(600 * RATE / beat))
+    assert len(clicks) == int(np.ceil(600 * rate / beat))
     # half a frame from the repetition's start and half from the click's place in the loop
     assert np.abs(clicks - np.arange(len(clicks)) * beat).max() <= 1.0
     downbeats = clicks[::8]
     assert np.abs(downbeats - np.arange(len(downbeats)) * 8 * beat).max() <= 0.5
-    assert made.seams["worst_seam"]["beat_error_ms"] <= 0.5 / RATE * 1000 + 1e-3
+    assert made.seams["worst_seam"]["beat_error_ms"] <= 0.5 / rate * 1000 + 1e-3
 
 
 def test_a_recorded_metronome_stays_on_the_beat(recordings, tmp_path):
     path, rate = as_wav(recordings / "loops" / "click-120bpm.flac", tmp_path)
-    made = fitted_file(path, "loop", 600 * rate, tmp_path, song_bpm=120.0)
+    made = fitted_file(path, "loop", 90 * rate, tmp_path, song_bpm=120.0)
     first = made.audio[: rate // 2]
-    for beat in (4, 400, 1196):
+    for beat in (4, 92, 176):
         assert np.array_equal(made.audio[beat * rate // 2 :][: rate // 2], first)
 
 
@@ -82,8 +83,8 @@ def test_a_recorded_metronome_stays_on_the_beat(recordings, tmp_path):
 def test_real_loops_have_seams_within_the_limits(recordings, tmp_path, name, known):
     bpm, beats = DRUM_LOOPS[name]
     path, rate = as_wav(recordings / "loops" / name, tmp_path)
-    made = fitted_file(path, "loop", 137 * rate, tmp_path, song_bpm=bpm if known else None)
-    assert len(made.audio) == 137 * rate
+    made = fitted_file(path, "loop", 45 * rate, tmp_path, song_bpm=bpm if known else None)
+    assert len(made.audio) == 45 * rate
     worst = made.seams["worst_seam"]
     assert worst["dip_db"] < 2.0
     assert worst["jump_ratio"] < 1.5
@@ -228,7 +229,7 @@ def test_a_recorded_loop_that_is_a_little_short_or_long_keeps_every_beat_and_has
     edge = round(abs(cut_ms) * rate / 1000)
     written(path, whole[:-edge] if cut_ms > 0 else np.concatenate((whole, whole[:edge])), rate)
     beat = 60 * rate / bpm
-    made = fitted_file(path, "loop", round(4 * beats * beat), tmp_path, song_bpm=bpm)
+    made = fitted_file(path, "loop", round(3 * beats * beat), tmp_path, song_bpm=bpm)
     assert made.facts["loop_beats"] == beats
     worst = made.seams["worst_seam"]
     assert worst["beat_error_ms"] <= 500 / rate + 1e-3
@@ -236,7 +237,7 @@ def test_a_recorded_loop_that_is_a_little_short_or_long_keeps_every_beat_and_has
     assert worst["jump_ratio"] < 1.5
     first = made.audio[: len(whole) - 2 * edge]
     level = np.sqrt(np.mean(whole**2))
-    for repetition in (1, 2, 3):
+    for repetition in (1, 2):
         again = made.audio[round(repetition * beats * beat) :][: len(first)]
         assert np.sqrt(np.mean((again - first) ** 2)) < 0.25 * level  # what rings over the seam, no lost beat
         quiet = 0.05 * rate  # nowhere quieter around the seam than the loop itself anywhere
@@ -256,16 +257,15 @@ def test_more_than_an_eighth_of_a_beat_that_lacks_is_taken_from_a_bar_before():
 @pytest.mark.parametrize(
     "name", ["loop_amen_full.flac", "loop_breakbeat.flac", "loop_mehackit1.flac", "loop_mika.flac"]
 )
-@pytest.mark.parametrize("off", [0.8, 0.9, 1.1, 1.2])
-def test_a_tempo_that_is_not_the_recordings_is_told_with_the_right_one(recordings, tmp_path, name, off):
+def test_a_tempo_that_is_not_the_recordings_is_told_with_the_right_one(recordings, tmp_path, name):
     bpm, _ = DRUM_LOOPS[name]
     path, rate = as_wav(recordings / "loops" / name, tmp_path)
-    right = fitted_file(path, "loop", 20 * rate, tmp_path, song_bpm=bpm).facts["tempo"]
-    wrong = fitted_file(path, "loop", 20 * rate, tmp_path, song_bpm=bpm * off).facts["tempo"]
-    assert right["share"] > 0.7
-    assert wrong["share"] < 0.6
-    octave = 2 ** round(np.log2(wrong["best_bpm"] / bpm))
-    assert wrong["best_bpm"] / octave == pytest.approx(bpm, rel=0.002)
+    assert facts_of(path, "loop", 20 * rate, tmp_path, song_bpm=bpm)["tempo"]["share"] > 0.7
+    for off in (0.8, 0.9, 1.1, 1.2):
+        wrong = facts_of(path, "loop", 20 * rate, tmp_path, song_bpm=bpm * off)["tempo"]
+        assert wrong["share"] < 0.6, off
+        octave = 2 ** round(np.log2(wrong["best_bpm"] / bpm))
+        assert wrong["best_bpm"] / octave == pytest.approx(bpm, rel=0.002), off
 
 
 @pytest.mark.parametrize("name", DRUM_LOOPS)
@@ -273,21 +273,21 @@ def test_the_recordings_own_tempo_its_half_and_its_double_are_no_contradiction(r
     bpm, _ = DRUM_LOOPS[name]
     path, rate = as_wav(recordings / "loops" / name, tmp_path)
     for tempo in (bpm, bpm / 2, bpm * 2):
-        facts = fitted_file(path, "loop", 20 * rate, tmp_path, song_bpm=tempo).facts
+        facts = facts_of(path, "loop", 20 * rate, tmp_path, song_bpm=tempo)
         assert facts["tempo"]["share"] >= 0.6
 
 
 @pytest.mark.parametrize("name", sorted(DRUM_LOOPS.keys() - {"loop_perc1.flac"}))
 def test_without_a_tempo_a_loop_of_whole_beats_is_repeated_whole(recordings, tmp_path, name):
     path, rate = as_wav(recordings / "loops" / name, tmp_path)
-    made = fitted_file(path, "loop", 60 * rate, tmp_path)
+    facts = facts_of(path, "loop", 60 * rate, tmp_path)
     with Source(path) as source:
-        assert abs(made.facts["loop_frames"] - source.frames) <= 0.01 * rate
-    assert made.facts["tempo_from"] == "its own onsets"
+        assert abs(facts["loop_frames"] - source.frames) <= 0.01 * rate
+    assert facts["tempo_from"] == "its own onsets"
 
 
 def test_noise_has_no_tempo_that_could_contradict():
-    made = fitted(noise(8 * RATE), "loop", 30 * RATE, song_bpm=113.0)
+    made = fitted(noise(8 * RATE), "loop", 18 * RATE, song_bpm=113.0)
     assert made.facts["tempo"]["share"] == 1.0
 
 
