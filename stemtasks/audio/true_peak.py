@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -56,13 +58,7 @@ class OtherMeters:
 
     def __init__(self, channels: int, own: float, enough: float) -> None:
         """``own`` is what ``TruePeaks`` reads of the whole file at most."""
-        filters = _filters()
-        own_filters = np.zeros((FACTOR, 2 * _HALF))
-        own_filters[:_BETWEEN, _HALF - TAPS // 2 : _HALF + TAPS // 2] = phases()[:_BETWEEN]
-        own_filters[_BETWEEN, _HALF - 1] = 1.0
-        differ = filters - np.concatenate((own_filters[:_BETWEEN], own_filters))
-        self._most = _most(differ)
-        self._filters, self._differ = _spectra(filters), _upside_down(_spectra(differ * (_BETWEEN_EVERY / _EVERY)))
+        self._most, self._filters, self._differ = _meters()
         self._bounds = Bounds()
         self._own, self._enough = own, enough
         self._highest = 0.0
@@ -93,6 +89,17 @@ class OtherMeters:
         if len(too_much):
             waves = np.fft.irfft(spectrum * too_much)[:, _HALF : _WINDOW - _HALF]
             self._highest = max(self._highest, float(waves.max()), -float(waves.min()))
+
+
+@cache
+def _meters() -> tuple[float, NDArray[np.complex64], NDArray[np.complex64]]:
+    """Return how high the difference from our own filters gets, and the spectra of the filters and of that."""
+    filters = _filters()
+    own_filters = np.zeros((FACTOR, 2 * _HALF))
+    own_filters[:_BETWEEN, _HALF - TAPS // 2 : _HALF + TAPS // 2] = phases()[:_BETWEEN]
+    own_filters[_BETWEEN, _HALF - 1] = 1.0
+    differ = filters - np.concatenate((own_filters[:_BETWEEN], own_filters))
+    return _most(differ), _spectra(filters), _upside_down(_spectra(differ * (_BETWEEN_EVERY / _EVERY)))
 
 
 def _filters() -> NDArray[np.float64]:
