@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 import numpy as np
 import scipy.fft
 import scipy.signal
@@ -41,9 +43,15 @@ def band_limited(samples, share=0.45):
     return np.fft.irfft(spectrum, frames, axis=0)[: len(samples)].astype(np.float32).astype(np.float64)
 
 
+@cache
+def filters_of(taps):
+    """Return the filters of a meter of so many taps a phase, one after the other."""
+    return 8 * scipy.signal.firwin(8 * taps + 1, 1 / 8, window=("kaiser", 9.0))
+
+
 def long_dbtp(samples, taps=64):
     """Return what a meter of so many taps a phase reads."""
-    filters = 8 * scipy.signal.firwin(8 * taps + 1, 1 / 8, window=("kaiser", 9.0))
+    filters = filters_of(taps)
     phases = (scipy.signal.oaconvolve(samples, filters[phase::8, None], axes=0) for phase in range(8))
     return 20 * np.log10(max(np.abs(phase).max() for phase in phases))
 

@@ -47,7 +47,7 @@ def mastered(tmp_path):
     return run
 
 
-def drums(seconds=6, channels=2, seed=0):
+def drums(seconds=4, channels=2, seed=0):
     """Noise hits with a crest factor that a limiter has to deal with, over a quiet bed."""
     rng = np.random.default_rng(seed)
     n = np.arange(RATE * seconds)
@@ -56,8 +56,10 @@ def drums(seconds=6, channels=2, seed=0):
     return hits + bed
 
 
-@pytest.mark.parametrize(("channels", "lufs"), [(1, -13.5), (2, -11.0)])
-@pytest.mark.parametrize("subtype", ["PCM_16", "PCM_24", "FLOAT"])
+@pytest.mark.parametrize(
+    ("channels", "lufs", "subtype"),
+    [(1, -13.5, "PCM_16"), (1, -13.5, "FLOAT"), (2, -11.0, "PCM_16"), (2, -11.0, "PCM_24")],
+)
 def test_a_master_that_needs_limiting_is_as_loud_as_asked_under_the_ceiling(mastered, channels, lufs, subtype):
     samples = drums(channels=channels)
     out, facts, failed = mastered(samples, loudness_lufs=lufs, subtype=subtype)
@@ -237,9 +239,9 @@ def test_a_changed_limit_is_applied_to_the_same_facts(mastered):
 
 
 def test_the_same_mix_masters_to_the_same_bytes(mastered, tmp_path):
-    mastered(drums(), loudness_lufs=-11.0)
+    mastered(drums(2), loudness_lufs=-11.0)
     before = (tmp_path / "master.wav").read_bytes()
-    mastered(drums(), loudness_lufs=-11.0)
+    mastered(drums(2), loudness_lufs=-11.0)
     assert (tmp_path / "master.wav").read_bytes() == before
     names = [f"{name}.{ending}" for name in ("master", "mix") for ending in ("json", "loudness.json", "wav")]
     assert sorted(path.name for path in tmp_path.iterdir()) == names
@@ -248,7 +250,7 @@ def test_the_same_mix_masters_to_the_same_bytes(mastered, tmp_path):
 @pytest.mark.parametrize(("name", "lufs"), [("song", -14.0), ("guitar", -14.0), ("song", -10.0)])
 def test_metal_over_full_scale_is_mastered(recordings, mastered, name, lufs):
     path = recordings / "songs" / "metal_madness" / f"{name}.ogg"
-    samples, rate = soundfile.read(path, frames=44_100 * 20, start=44_100 * 30, always_2d=True)
+    samples, rate = soundfile.read(path, frames=44_100 * 12, start=44_100 * 38, always_2d=True)
     out, facts, failed = mastered(samples, rate, loudness_lufs=lufs)
     assert failed == []
     assert loudness_oracle.integrated_lufs(out, rate) == pytest.approx(lufs, abs=0.06)
@@ -267,7 +269,7 @@ def test_programme_made_to_break_a_limiter_holds_the_ceiling_on_meters_that_are_
 
 @pytest.mark.parametrize("rate", [8_000, 48_000, 192_000])
 def test_what_has_nothing_near_the_nyquist_frequency_holds_the_ceiling_as_a_wave(mastered, rate):
-    for name, samples in made_to_break(rate, 12_000).items():
+    for name, samples in made_to_break(rate, 8_000).items():
         out, _, failed = mastered(band_limited(samples), rate, loudness_lufs=None, subtype="FLOAT")
         assert failed == [], name
         assert 20 * np.log10(exact_peak(out, 64)) <= -1.0, name
@@ -285,7 +287,7 @@ def test_a_mix_that_only_a_longer_meter_reads_above_the_ceiling_is_limited(maste
 
 def test_real_metal_at_minus_8_lufs_is_limited_hard_and_says_its_distortion(recordings, mastered):
     path = recordings / "songs" / "metal_madness" / "song.ogg"
-    samples, rate = soundfile.read(path, frames=44_100 * 20, start=44_100 * 30, always_2d=True)
+    samples, rate = soundfile.read(path, frames=44_100 * 12, start=44_100 * 38, always_2d=True)
     out, facts, failed = mastered(samples, rate, loudness_lufs=LOUD)
     assert failed == []
     assert loudness_oracle.integrated_lufs(out, rate) == pytest.approx(LOUD, abs=0.06)
