@@ -42,7 +42,7 @@ def stereo(*segments, rate=RATE):
     ],
 )
 def test_ebu_3341_cases_1_to_5_programmes_read_their_loudness(segments, lufs):
-    assert metered(stereo(*segments)).integrated() == pytest.approx(lufs, abs=0.1)
+    assert metered(stereo(*segments, rate=16_000), 16_000).integrated() == pytest.approx(lufs, abs=0.1)
 
 
 @pytest.mark.parametrize("level", [-23.0, -33.0])
@@ -80,8 +80,13 @@ def test_ebu_3341_case_12_momentary_is_constant_over_a_tone_of_two_levels(rate):
     assert meter.max_momentary() == pytest.approx(-23.0, abs=0.1)
 
 
-@pytest.mark.parametrize("rate", RATES)
-@pytest.mark.parametrize("segment", [0, 1, 3, 7, 12, 16, 19])
+@pytest.mark.parametrize(
+    ("rate", "segment"),
+    [
+        *((rate, segment) for rate in RATES for segment in (0, 7, 19)),
+        *((rate, segment) for rate in (11_025, 44_100, 48_000) for segment in (1, 3, 12, 16)),
+    ],
+)
 def test_ebu_3341_case_13_momentary_maximum_of_a_tone_at_any_place(rate, segment):
     samples = stereo((segment * 0.02, SILENCE), (0.4, -23), (1, SILENCE), rate=rate)
     assert metered(samples, rate).max_momentary() == pytest.approx(-23.0, abs=0.02)
@@ -116,11 +121,11 @@ def test_the_lfe_of_a_5_1_file_does_not_count():
     [((-20, -30), 10), ((-20, -15), 5), ((-40, -20), 20), ((-50, -35, -20, -35, -50), 15)],
 )
 def test_ebu_3342_programmes_read_their_range(levels, range_lu):
-    samples = stereo(*((20, level) for level in levels))
-    assert metered(samples).loudness_range() == pytest.approx(range_lu, abs=1.0)
-    assert metered(samples).loudness_range() == pytest.approx(
-        loudness_oracle.loudness_range_lu(samples, RATE), abs=0.01
-    )
+    rate = 16_000
+    samples = stereo(*((20, level) for level in levels), rate=rate)
+    found = metered(samples, rate).loudness_range()
+    assert found == pytest.approx(range_lu, abs=1.0)
+    assert found == pytest.approx(loudness_oracle.loudness_range_lu(samples, rate), abs=0.01)
 
 
 @pytest.mark.parametrize("rate", RATES)
@@ -154,7 +159,7 @@ def band_limited(frames, top_hz, seed):
 
 @pytest.mark.parametrize("rate", RATES)
 def test_noise_reads_at_every_rate_what_libebur128_reads_of_it_at_48_khz(rate):
-    samples = band_limited(6 * RATE, 0.45 * min(rate, RATE), rate) * np.linspace(0.1, 1, 6 * RATE)[:, None]
+    samples = band_limited(4 * RATE, 0.45 * min(rate, RATE), rate) * np.linspace(0.1, 1, 4 * RATE)[:, None]
     meter = metered(soxr.resample(samples, RATE, rate, "VHQ"), rate)
     momentary, short_term = loudness_oracle.max_windows_lufs(samples, RATE)
     assert meter.integrated() == pytest.approx(loudness_oracle.integrated_lufs(samples, RATE), abs=0.006)
@@ -182,18 +187,27 @@ def test_tones_read_at_every_rate_what_libebur128_reads_of_them_at_48_khz(rate, 
 @pytest.mark.parametrize("rate", RATES)
 @pytest.mark.parametrize("name", ["songs/metal_madness/song.ogg", "songs/lmms_reggaetry/MASTER.ogg"])
 def test_recordings_read_at_every_rate_what_libebur128_reads_of_them_at_48_khz(recordings, name, rate):
-    samples, own = soundfile.read(recordings / name, start=44_100 * 20, frames=44_100 * 8, always_2d=True)
+    samples, own = soundfile.read(recordings / name, start=44_100 * 20, frames=44_100 * 4, always_2d=True)
     # what the rate cannot hold is taken out of both
     samples = soxr.resample(soxr.resample(samples, own, rate, "VHQ"), rate, RATE, "VHQ")
     meter = metered(soxr.resample(samples, RATE, rate, "VHQ"), rate)
     assert meter.integrated() == pytest.approx(loudness_oracle.integrated_lufs(samples, RATE), abs=0.01)
 
 
-@pytest.mark.parametrize(("rate", "tolerance"), [(44_100, 0.01), (48_000, 0.0001), (96_000, 0.03)])
-@pytest.mark.parametrize("channels", [1, 2, 6])
+@pytest.mark.parametrize(
+    ("rate", "tolerance", "channels"),
+    [
+        (44_100, 0.01, 1),
+        (44_100, 0.01, 6),
+        (48_000, 0.0001, 1),
+        (48_000, 0.0001, 2),
+        (48_000, 0.0001, 6),
+        (96_000, 0.03, 2),
+    ],
+)
 def test_noise_reads_as_libebur128_reads_it(rate, tolerance, channels):
     rng = np.random.default_rng(channels)
-    samples = rng.standard_normal((rate * 8, channels)) * np.geomspace(0.001, 0.3, rate * 8)[:, None]
+    samples = rng.standard_normal((rate * 5, channels)) * np.geomspace(0.001, 0.3, rate * 5)[:, None]
     meter = metered(samples, rate, cuts=[1, 4_799, 100_000])
     momentary, short_term = loudness_oracle.max_windows_lufs(samples, rate)
     assert meter.integrated() == pytest.approx(loudness_oracle.integrated_lufs(samples, rate), abs=tolerance)
