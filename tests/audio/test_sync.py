@@ -10,6 +10,7 @@ import soundfile
 import soxr
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.fft import next_fast_len
 
 from stemtasks.audio.in_time import is_found
 from stemtasks.audio.sync import InReference
@@ -38,9 +39,10 @@ def late(audio, milliseconds, ppm=0.0, rate=RATE):
     audio = np.atleast_2d(audio.T).T
     if ppm:
         audio = soxr.resample(audio, 1e6, 1e6 + ppm, "VHQ")
-    spectrum = np.fft.rfft(audio, len(audio) + rate, axis=0)
-    shift = np.exp(-2j * np.pi * np.fft.rfftfreq(len(audio) + rate, 1 / rate) * milliseconds / 1000)
-    return np.fft.irfft(spectrum * shift[:, None], len(audio) + rate, axis=0)[: len(audio)]
+    frames = next_fast_len(len(audio) + rate, real=True)
+    spectrum = np.fft.rfft(audio, frames, axis=0)
+    shift = np.exp(-2j * np.pi * np.fft.rfftfreq(frames, 1 / rate) * milliseconds / 1000)
+    return np.fft.irfft(spectrum * shift[:, None], frames, axis=0)[: len(audio)]
 
 
 DRUMS, REST = hits(1), hits(2)
@@ -144,14 +146,15 @@ def test_memory_and_time_are_those_of_the_windows_not_of_the_file(tmp_path):
     assert peaks[1] < peaks[0] * 1.3 + 1e6
 
 
-def song(recordings):
-    folder = recordings / "songs" / "lmms_reggaetry"
+@pytest.fixture(scope="module")
+def song(request):
+    folder = request.getfixturevalue("recordings") / "songs" / "lmms_reggaetry"
     stems = {path.stem: soundfile.read(path, always_2d=True)[0] * np.ones(2) for path in folder.glob("*.flac")}
     return folder / "MASTER.ogg", stems
 
 
-def test_every_stem_of_a_real_song_is_found_in_its_master_and_none_in_the_song_without_it(recordings, tmp_path):
-    master, stems = song(recordings)
+def test_every_stem_of_a_real_song_is_found_in_its_master_and_none_in_the_song_without_it(song, tmp_path):
+    master, stems = song
     whole = sum(stems.values())
     with InReference(master) as reference:
         for name, stem in stems.items():
@@ -164,8 +167,8 @@ def test_every_stem_of_a_real_song_is_found_in_its_master_and_none_in_the_song_w
                 assert not is_found(rest.measure(tmp_path / "stem.wav")), name
 
 
-def test_real_drums_late_on_another_clock_and_inverted_are_found(recordings, tmp_path):
-    master, stems = song(recordings)
+def test_real_drums_late_on_another_clock_and_inverted_are_found(song, tmp_path):
+    master, stems = song
     drums = sum(stem.mean(axis=1) for name, stem in stems.items() if name[0] in "56789")
     with InReference(master) as reference:
         sync = reference.measure(written(tmp_path / "drums.wav", -late(drums, 36.98, 50.1, 44_100), 44_100))
