@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -9,7 +11,7 @@ from hypothesis import strategies as st
 
 from stemtasks.audio.source import Source
 from stemtasks.errors import AudioError
-from tests.made_stems import RATE, as_wav, fitted, fitted_file, noise, sine
+from tests.made_stems import RATE, Fitted, as_wav, fitted, fitted_file, noise, sine
 from tests.repetition import own_repetition, repetition
 
 SUSTAINED = [
@@ -45,34 +47,49 @@ def test_any_crossfade_has_exactly_the_targets_frames(frames, more, channels, ra
     assert made.audio[: -RATE // 20].any(axis=1).all()
 
 
-@pytest.mark.parametrize("name", SUSTAINED)
-def test_sustained_recordings_have_seams_within_the_limits(recordings, tmp_path, name):
-    path, rate = as_wav(recordings / name, tmp_path)
-    made = fitted_file(path, "crossfade", 137 * rate, tmp_path)
-    assert len(made.audio) == 137 * rate
+@dataclass(frozen=True)
+class Extended:
+    whole: np.ndarray
+    rate: int
+    made: Fitted
+
+
+@pytest.fixture(scope="module")
+def extended(request, recordings, tmp_path_factory):
+    """Return a recording and what becomes of it in 60 s."""
+    folder = tmp_path_factory.mktemp("extended")
+    path, rate = as_wav(recordings / request.param, folder)
+    with Source(path) as source:
+        whole = source.read(0, source.frames)
+    return Extended(whole, rate, fitted_file(path, "crossfade", 60 * rate, folder))
+
+
+def of(names):
+    return pytest.mark.parametrize("extended", names, indirect=True)
+
+
+@of(SUSTAINED)
+def test_sustained_recordings_have_seams_within_the_limits(extended):
+    made = extended.made
+    assert len(made.audio) == 60 * extended.rate
     worst = made.seams["worst_seam"]
     assert max(worst["dip_db"], worst["rise_db"]) < 1.0
     assert worst["step_db"] < 24.0
     assert worst["jump_ratio"] < 1.5
 
 
-@pytest.mark.parametrize("name", SUSTAINED)
-def test_no_region_is_heard_twice_running(recordings, tmp_path, name):
-    path, rate = as_wav(recordings / name, tmp_path)
-    made = fitted_file(path, "crossfade", 60 * rate, tmp_path)
-    frames = [seam["frame"] for seam in made.seams["seam_list"]]
+@of(SUSTAINED)
+def test_no_region_is_heard_twice_running(extended):
+    frames = [seam["frame"] for seam in extended.made.seams["seam_list"]]
     lengths = np.diff(frames)
     assert (lengths[1:] != lengths[:-1]).mean() > 0.9
 
 
-@pytest.mark.parametrize("name", [name for name in SUSTAINED if name != "melodic/ambi_piano.flac"])
-def test_no_swell_or_note_is_heard_again_and_again(recordings, tmp_path, name):
+@of([name for name in SUSTAINED if name != "melodic/ambi_piano.flac"])
+def test_no_swell_or_note_is_heard_again_and_again(extended):
     """One recording is left out: it swells once in the 1.7 s that sustain, and there is nothing else to go to."""
-    path, rate = as_wav(recordings / name, tmp_path)
-    with Source(path) as source:
-        whole = source.read(0, source.frames)
-    made = fitted_file(path, "crossfade", 7 * len(whole), tmp_path)
-    frames = [seam["frame"] for seam in made.seams["seam_list"]]
+    whole, rate, made = extended.whole, extended.rate, extended.made
+    frames = [seam["frame"] for seam in made.seams["seam_list"] if seam["frame"] < 7 * len(whole)]
     found = repetition(made.audio[frames[0] : frames[-1]], rate, np.diff(frames) / rate)
     region = whole[made.facts["region_start_frame"] : made.facts["region_end_frame"]]
     # what goes on by itself correlates a little by chance: a third is no repetition that is heard
