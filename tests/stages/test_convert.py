@@ -123,8 +123,8 @@ def test_an_mp3_is_in_time_and_exactly_as_long_at_each_of_its_rates(tmp_path, ra
 @pytest.mark.parametrize("ceiling", [-1.0, -0.1])
 def test_an_mp3_of_a_hot_master_holds_ceiling_and_loudness_as_it_is_decoded(tmp_path, ceiling):
     rate, rng = 44100, np.random.default_rng(3)
-    seconds = np.arange(6 * rate)[:, None] / rate
-    hits = np.exp(-12 * (seconds % 0.25)) * rng.standard_normal((6 * rate, 2))
+    seconds = np.arange(3 * rate)[:, None] / rate
+    hits = np.exp(-12 * (seconds % 0.25)) * rng.standard_normal((3 * rate, 2))
     audio = 0.05 * np.sin(2 * np.pi * np.array([110.0, 138.6]) * seconds) + 0.1 * hits
     (tmp_path / "limited").mkdir()
     made = {role: tmp_path / "limited" / f"{role}.json" for role in ("audio", "facts", "loudness")}
@@ -143,7 +143,7 @@ def test_an_mp3_of_a_hot_master_holds_ceiling_and_loudness_as_it_is_decoded(tmp_
 
 
 def test_an_mp3_that_cannot_be_as_loud_as_asked_can_be_softer_or_a_flac(tmp_path):
-    audio = np.random.default_rng(1).standard_normal((3 * 44100, 2)) * 0.05
+    audio = np.random.default_rng(1).standard_normal((44100, 2)) * 0.05
     told = {"measure": "master", "ceiling_dbtp": -1.0, "loudness_lufs": -4.0}
     _, _, wrong = converted(tmp_path, audio, "mp3", 44100, **told)
     assert [phrase.partition(": ")[2] for phrase in wrong] == ["lower loudness_lufs or deliver it as flac"]
@@ -153,11 +153,11 @@ def test_an_mp3_that_cannot_be_as_loud_as_asked_can_be_softer_or_a_flac(tmp_path
 
 def test_the_bytes_of_each_format_are_the_same_again_a_second_later(tmp_path):
     audio, found = music(30_000, 48000), []
-    for _ in range(2):
+    for wait in (0.0, 1.01):
+        time.sleep(wait)
         for form in ("wav", "rf64", "flac", "mp3"):
             converted(tmp_path, audio, form)
         found.append({path.name: path.read_bytes() for path in tmp_path.glob("out.*")})
-        time.sleep(1.1)
     assert found[0] == found[1]
 
 
