@@ -27,21 +27,22 @@ def aligned(tmp_path, stem, target_s, strategy="auto", song_bpm=None, name="out"
     return json.loads(outputs["facts"].read_text())
 
 
-@pytest.mark.parametrize("channels", [1, 2])
 @pytest.mark.parametrize(
-    ("strategy", "seconds", "song_bpm"),
+    ("strategy", "seconds", "song_bpm", "channels"),
     [
-        ("none", 12.0, None),
-        ("zero_pad", 3.0, None),
-        ("truncate", 15.0, None),
-        ("loop", 3.0, 120.0),
-        ("loop", 3.0, None),
-        ("crossfade", 3.0, None),
-        ("auto", 3.0, 120.0),
+        ("none", 12.0, None, 2),
+        ("zero_pad", 3.0, None, 1),
+        ("truncate", 15.0, None, 2),
+        ("loop", 3.0, 120.0, 1),
+        ("loop", 3.0, 120.0, 2),
+        ("loop", 3.0, None, 2),
+        ("crossfade", 3.0, None, 1),
+        ("crossfade", 3.0, None, 2),
+        ("auto", 3.0, 120.0, 1),
     ],
 )
 def test_every_strategy_gives_the_targets_frames_and_the_same_bytes_twice(
-    tmp_path, channels, strategy, seconds, song_bpm
+    tmp_path, strategy, seconds, song_bpm, channels
 ):
     stem = noise(round(seconds * RATE), channels)
     for name in ("one", "two"):
@@ -144,15 +145,15 @@ def test_memory_does_not_grow_with_the_target(tmp_path, strategy, song_bpm):
     path = written(tmp_path / "stem.wav", noise(3 * RATE))
     aligned(tmp_path, path, 5.0, strategy, song_bpm)
     peaks = []
-    for target_s in (137.0, 1800.0):
+    for target_s in (97.0, 297.0):
         tracemalloc.start()
         aligned(tmp_path, path, target_s, strategy, song_bpm)
         peaks.append(tracemalloc.get_traced_memory()[1])
         tracemalloc.stop()
-    # a few blocks and cached fades more or less; 1,663 s more of this stem would be 319 MB
+    # a few blocks and cached fades more or less; 200 s more of this stem would be 38 MB
     assert peaks[1] < peaks[0] + 4e6
     with Source(tmp_path / "out.wav") as out:
-        assert out.frames == 1800 * RATE
+        assert out.frames == 297 * RATE
 
 
 def test_a_tempo_that_the_onsets_contradict_fails_with_both_and_the_ways_out(tmp_path):
