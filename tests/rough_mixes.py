@@ -16,7 +16,7 @@ from stemtasks.stages import match
 from tests.made_stems import timeline, written
 
 RATE = 44_100
-SECONDS = 4
+SECONDS = 3
 
 
 def stereo(mono):

@@ -81,7 +81,7 @@ def assert_the_same(sos, ours, theirs):
 
 @pytest.mark.parametrize("sos", [*FORGETFUL.values(), *RETENTIVE.values()], ids=[*FORGETFUL, *RETENTIVE])
 def test_zero_phase_of_recordings_is_sosfiltfilt(recordings, sos, tmp_path):
-    for path in sorted((recordings / "songs" / "lmms_reggaetry").glob("*.flac")):
+    for path in sorted((recordings / "songs" / "lmms_reggaetry").glob("*.flac"))[::2]:
         audio, _ = soundfile.read(path, frames=3 * CHUNK + 17, start=10 * 44_100, always_2d=True)
         audio = audio[:, :1]
         ours = whole(filtering.forward_backward, np.array_split(audio, 7), sos, tmp_path)

@@ -5,7 +5,10 @@ from __future__ import annotations
 import os
 import struct
 import subprocess
+import tempfile
 import tracemalloc
+from functools import cache
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -38,15 +41,23 @@ FORMATS = {
 }
 
 
+@cache
+def encoded(name, frames, channels):
+    form, subtype = FORMATS[name]
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / name
+        soundfile.write(path, noise(frames, channels), RATE, format=form, subtype=subtype)
+        return path.read_bytes()
+
+
 def exported(path, frames=60000, channels=2):
-    form, subtype = FORMATS[path.name]
-    soundfile.write(path, noise(frames, channels), RATE, format=form, subtype=subtype)
+    path.write_bytes(encoded(path.name, frames, channels))
     return path
 
 
 @pytest.mark.parametrize("name", FORMATS)
 def test_blocks_are_the_whole_file(tmp_path, name):
-    path = exported(tmp_path / name, 200_001)
+    path = exported(tmp_path / name, 150_000)
     with Source(path) as source:
         blocks = list(source.blocks())
     expected, _ = soundfile.read(path, always_2d=True)
@@ -107,11 +118,12 @@ def test_what_a_recorder_writes_to_a_pipe_is_whole(tmp_path, ext):
     assert abs(len(read) - 60000) < 3 * 1152
 
 
-@pytest.mark.parametrize("rate", [48000, 22050, 11025])
-@pytest.mark.parametrize("quiet_first", [False, True])
+@pytest.mark.parametrize(
+    ("rate", "quiet_first"), [(48000, False), (48000, True), (22050, True), (11025, False)], ids=str
+)
 def test_an_mp3_of_guessed_length_is_whole(tmp_path, rate, quiet_first):
     """libsndfile guesses from the first bit rate and reads no further: 70 % was lost without a word."""
-    samples = np.concatenate([noise(rate * 5), np.zeros((rate * 5, 2))])
+    samples = np.concatenate([noise(rate * 3), np.zeros((rate * 3, 2))])
     soundfile.write(tmp_path / "a.wav", samples[::-1] if quiet_first else samples, rate)
     encode = [FFMPEG, "-v", "error", "-i", tmp_path / "a.wav", "-q:a", "4", "-write_xing"]
     subprocess.run([*encode, "1", tmp_path / "known.mp3"], check=True)
@@ -124,8 +136,8 @@ def test_an_mp3_of_guessed_length_is_whole(tmp_path, rate, quiet_first):
             at = source.frames - 5000
             assert np.allclose(source.read(at, 1000), read[name][at : at + 1000], atol=1e-6)
     known, guessed = read.values()
-    assert len(known) == 10 * rate
-    assert 0 < len(guessed) - 10 * rate < 3 * 1152
+    assert len(known) == 6 * rate
+    assert 0 < len(guessed) - 6 * rate < 3 * 1152
     late = next(
         late
         for late in range(3 * 1152)
@@ -300,7 +312,7 @@ def test_any_read_is_that_part_of_the_whole(tmp_path, name):
         exported(path, 150_000)
     with Source(path) as source:
         whole = np.concatenate(list(source.blocks()))
-    starts = np.random.default_rng(0).integers(0, 149_000, 40)
+    starts = np.random.default_rng(0).integers(0, 149_000, 24)
     with Source(path) as source:
         for start, frames in zip(starts, starts[::-1] % 700 + 1, strict=True):
             part = source.read(int(start), int(frames))
