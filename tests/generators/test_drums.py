@@ -264,7 +264,7 @@ PATTERNS = {
 @pytest.mark.parametrize("kit", ["acoustic", "electronic"])
 def test_the_same_seed_gives_the_same_bytes_and_another_does_not(kit):
     arguments = {"humanize_ms": 6.0, "swing": 0.6, "kit": kit, "channels": 2}
-    first, again, other = (play(song(), PATTERNS, seed=seed, **arguments) for seed in (1, 1, 2))
+    first, again, other = (play(song(rate=16_000), PATTERNS, seed=seed, **arguments) for seed in (1, 1, 2))
     assert first.tobytes() == again.tobytes()
     assert np.max(np.abs(first - other)) > 0.01
 
@@ -272,22 +272,22 @@ def test_the_same_seed_gives_the_same_bytes_and_another_does_not(kit):
 @pytest.mark.parametrize("block_frames", [1, 777, 1 << 14])
 def test_the_bytes_do_not_depend_on_where_blocks_end(block_frames, monkeypatch):
     frames = 500 if block_frames == 1 else None
-    whole = play(song(), PATTERNS, 2, humanize_ms=6.0, frames=frames)
+    timeline = song(rate=16_000)
+    whole = play(timeline, PATTERNS, 2, humanize_ms=6.0, frames=frames)
     monkeypatch.setattr(module, "BLOCK_FRAMES", block_frames)
-    assert play(song(), PATTERNS, 2, humanize_ms=6.0, frames=frames).tobytes() == whole.tobytes()
+    assert play(timeline, PATTERNS, 2, humanize_ms=6.0, frames=frames).tobytes() == whole.tobytes()
 
 
-@pytest.mark.parametrize("level_dbfs", [-20.0, -6.0, 0.0])
-@pytest.mark.parametrize("channels", [1, 2])
+@pytest.mark.parametrize(("level_dbfs", "channels"), [(-20.0, 2), (-6.0, 1), (0.0, 2)])
 def test_the_loudest_sample_is_at_the_level(level_dbfs, channels):
-    x = play(song(("a", 2), ("b", 2)), PATTERNS, channels, level_dbfs=level_dbfs)
+    x = play(song(("a", 2), ("b", 2), rate=16_000), PATTERNS, channels, level_dbfs=level_dbfs)
     assert 20 * np.log10(np.max(np.abs(x))) == pytest.approx(level_dbfs, abs=1e-9)
 
 
-@pytest.mark.parametrize("frames", [0, 1, 100, 50_001, 1_000_000])
+@pytest.mark.parametrize("frames", [0, 1, 100, 50_001, 300_000])
 @pytest.mark.parametrize("channels", [1, 2, 6])
 def test_the_stem_has_exactly_the_frames_and_channels_it_was_asked_for(frames, channels):
-    x = play(song(("verse", 1)), PATTERNS, channels, frames=frames)
+    x = play(song(("verse", 1), rate=16_000), PATTERNS, channels, frames=frames)
     assert x.shape == (frames, channels)
     assert x.dtype == np.float64
     assert np.all(x[:, 2:] == 0)
