@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import cache
 
 import numpy as np
 import pytest
@@ -25,18 +26,22 @@ def timeline(*keys, bpm=120.0, seconds=8.0, rate=RATE):
     return Timeline(rate, frames * len(keys), 0, bpm, 4.0, "4/4", None, sections)
 
 
+@cache
+def plucked(note):
+    """Return a quarter of a second of a note with overtones."""
+    hz, time = 440.0 * 2.0 ** ((note - 69) / 12), np.arange(RATE // 4) / RATE
+    return sum(0.7**h * np.sin(2 * np.pi * h * hz * time) * np.exp(-6 * time) for h in range(1, 9))
+
+
 def progression(tonic, seconds=8.0, late=0.0):
     """Return I IV V I of plucked notes with overtones, each chord struck four times a second, on eighths at 120."""
     chords = ((0, 4, 7), (5, 9, 12), (7, 11, 14), (0, 4, 7))
     x = np.zeros(round(seconds * RATE))
     for stroke in range(round(seconds * 4)):
         start = round((stroke / 4 + late) * RATE)
-        time = np.arange(min(RATE // 4, len(x) - start)) / RATE
         for note in chords[int(stroke / 4 / seconds * 4)]:
-            hz = 440.0 * 2.0 ** ((48 + tonic + note - 69) / 12)
-            x[start : start + len(time)] += sum(
-                0.7**h * np.sin(2 * np.pi * h * hz * time) * np.exp(-6 * time) for h in range(1, 9)
-            )
+            sounding = plucked(48 + tonic + note)[: len(x) - start]
+            x[start : start + len(sounding)] += sounding
     return 0.05 * x
 
 

@@ -66,11 +66,16 @@ every = pytest.mark.parametrize(
 )
 
 
+@pytest.fixture
+def whole(run, effect, automated, arguments):
+    return run(noise, effect, automated, **arguments)
+
+
 @every
 @settings(max_examples=3, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(cuts=st.lists(st.integers(0, FRAMES), max_size=8))
-def test_blocks_give_the_bits_of_the_whole(run, effect, automated, arguments, cuts):
-    assert np.array_equal(run(noise, effect, automated, cuts, **arguments), run(noise, effect, automated, **arguments))
+def test_blocks_give_the_bits_of_the_whole(run, whole, effect, automated, arguments, cuts):
+    assert np.array_equal(run(noise, effect, automated, cuts, **arguments), whole)
 
 
 @every
