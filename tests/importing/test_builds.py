@@ -1,4 +1,4 @@
-"""What was imported builds at once: a session of nine tracks, and recordings of every sort."""
+"""What was imported builds at once: a session of nine tracks, and fifty recordings of every sort."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ def test_nine_tracks_and_their_mix_build_at_once(nine, imports, project_folder):
     assert all(abs(float(line.split(" ms from the reference")[0])) < 1.0 for line in judged)
 
 
-def of_every_sort(folder) -> None:
-    """Write 35 recordings: loops, hits, takes, soft, hot, clipped and with DC, of several rates and formats."""
+def fifty(folder) -> None:
+    """Write fifty recordings: loops, hits, takes, soft, hot, clipped and with DC, of several rates and formats."""
     rng = np.random.default_rng(5)
-    for number in range(35):
+    for number in range(50):
         kind = ("hats", "low", "chord", "voice", "hits")[number % 5]
         note = {"hats": 2, "low": 45, "chord": (57, 60, 64)[number % 3], "voice": 69, "hits": 0}[kind]
         seconds = (2.0, 4.0, 1.3, 8.0, 3.7, 0.4, 8.02)[number % 7]
@@ -49,11 +49,11 @@ def of_every_sort(folder) -> None:
         saved(path, np.clip(hot * audio, -4, 4), rate, subtype)
 
 
-def test_recordings_of_every_sort_build_at_once(tmp_path, imports, project_folder):
-    of_every_sort(tmp_path / "takes")
+def test_fifty_recordings_of_every_sort_build_at_once(tmp_path, imports, project_folder):
+    fifty(tmp_path / "takes")
     made = imports(tmp_path / "takes")
     names = list(made.toml["stems"])
-    assert len(names) == 35
+    assert len(names) == 50
     assert {stem["align"] for stem in made.toml["stems"].values()} >= {"none", "loop", "zero_pad"}
     run = Project(project_folder).build("archive:song")  # all of it but pictures and report
     assert set(run.done) <= {"ran", "restored"}
