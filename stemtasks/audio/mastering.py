@@ -39,6 +39,8 @@ TOLERANCE_LU = 0.05
 _MAX_RENDERS = 4
 # so much more may other meters read at the Nyquist frequency
 _OTHERS_DB = 5.0
+# and so much more a meter of yet other long filters than those that are tried, of noise up to there
+_YET_OTHERS_DB = 0.03
 # dither may lift a peak by as much, in 16 bits at the lowest ceiling that makes sense
 _CLEAR_DB = 0.01
 
@@ -108,10 +110,11 @@ def _of_itself(mix: Source, mix_facts: Facts) -> Facts:
 def _highest_dbtp(path: Path, facts: Facts, ceiling: float) -> float:
     """Return the highest that our meter or any other (``OtherMeters``) reads of a file, as far as above the ceiling."""
     with Source(path) as made:
-        others = OtherMeters(made.channels, 10 ** (facts["true_peak_dbtp"] / 20), 10 ** (ceiling / 20))
+        enough = 10 ** ((ceiling - _YET_OTHERS_DB) / 20)
+        others = OtherMeters(made.channels, 10 ** (facts["true_peak_dbtp"] / 20), enough)
         for block in made.blocks():
             others(block)
-    return float(max(facts["true_peak_dbtp"], decibels(others.finish())))
+    return float(max(facts["true_peak_dbtp"], decibels(others.finish()) + _YET_OTHERS_DB))
 
 
 def _floor(peak_dbfs: float, reduction_db: float, target: float | None, ceiling: float) -> float:
