@@ -1,4 +1,4 @@
-"""A Dask scheduler and workers on loopback, each a process of its own, as a person would start them."""
+"""A Dask scheduler and workers on loopback, each a process of its own, given what a person would give them."""
 
 from __future__ import annotations
 
@@ -12,14 +12,15 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+from tests import starts
 from tests.project import Project, Run
-from tests.s3_servers import command_of
 
 QUIET = {
     "DASK_DISTRIBUTED__DIAGNOSTICS__NVML": "False",
     "DASK_DISTRIBUTED__SCHEDULER__ALLOWED_FAILURES": "2",
     "OPENBLAS_NUM_THREADS": "1",  # as Dask's nanny sets it
 }
+MODULES = ("dask.cli", "distributed", "distributed.cli.dask_scheduler", "distributed.cli.dask_worker")
 HANG_SECONDS = 200
 GUIDE = Path(__file__).parents[1] / "docs/workers.md"
 
@@ -38,8 +39,8 @@ class Cluster:
     ) -> subprocess.Popen[bytes]:
         common = ["--scheduler-file", str(self.file), "--host", "127.0.0.1", "--no-dashboard"]
         with (self.folder / "log").open("ab") as log:
-            return subprocess.Popen(
-                [command_of("dask"), program, *common, *arguments],
+            return starts.started(
+                [sys.executable, "-m", "dask", program, *common, *arguments],
                 cwd=folder or self.folder,
                 env={**os.environ, **QUIET, "DASK_TEMPORARY_DIRECTORY": str(self.folder), **(env or {})},
                 stdin=subprocess.DEVNULL,
@@ -94,7 +95,7 @@ class Cluster:
             "        await dask_scheduler.remove_worker(address, stimulus_id='lost', close=False)\n"
             "Client(scheduler_file=sys.argv[1]).run_on_scheduler(lose)\n"
         )
-        subprocess.run([sys.executable, "-c", code, str(self.file)], check=True)
+        starts.run([sys.executable, "-c", code, str(self.file)], check=True)
 
     def dismiss(self) -> None:
         """End all workers."""
@@ -123,8 +124,9 @@ def join(project: Project, cluster: Cluster) -> None:
 @contextlib.contextmanager
 def clustered(folder: Path) -> Iterator[Cluster]:
     """Give a cluster without workers, and end all of its processes however this ends."""
-    cluster = Cluster(folder)
-    try:
-        yield cluster
-    finally:
-        cluster.end()
+    with starts.importing(*MODULES):
+        cluster = Cluster(folder)
+        try:
+            yield cluster
+        finally:
+            cluster.end()

@@ -1,7 +1,9 @@
-"""A process that has imported what a build imports, and forks for each run that ``tests/starts.py`` asks of it.
+"""Two processes that fork for each run that ``tests/starts.py`` asks of them: they have imported what a build imports.
 
-It is run as a program, with the number of a socket. An order on it is JSON, and four files: standard input, output and
-error of the run, and a socket that is told the number of the new process, and then how that ended.
+It is run as a program, with the numbers of two sockets. What is asked for on the first has imported this package too;
+on the second only the libraries, for runs that have another copy of this package, or are Dask's. An order is JSON, and
+four files: standard input, output and error of the run, and a socket that is told the number of the new process, and
+then how that ended.
 
 A run must not be able to tell: it is forked off while there is one thread, modules that do something when they are
 imported are left to it, and what others have noted of their import is noted anew.
@@ -26,6 +28,11 @@ import time
 from types import ModuleType
 from typing import Any
 
+LIBRARIES = (
+    *("cloudpickle", "doit.doit_cmd", "doit.tools", "numpy", "rich.progress", "scipy.fft", "scipy.optimize"),
+    *("scipy.special", "soundfile", "soxr", "xxhash"),
+    *("concurrent.futures.thread", "html.parser", "http.server", "sqlite3", "ssl", "tomllib", "xml.etree.ElementTree"),
+)
 LATE = ("encodings.utf_8_sig", "numpy.fft", "numpy.ma", "numpy.random")
 """What numpy and doit import when it is first used."""
 LEFT_TO_RUNS = (
@@ -41,20 +48,29 @@ kept: list[Any] = []
 """Closed when they are collected, by numbers that in a new process are other files': so they are not collected."""
 
 
+def import_libraries() -> None:
+    """Import what a build imports that is not of this package."""
+    os.environ["OPENBLAS_NUM_THREADS"] = "1"  # as this package does before numpy
+    for name in (*LIBRARIES, *LATE):
+        importlib.import_module(name)
+    insist_on_one_thread()
+
+
+def insist_on_one_thread() -> None:
+    """Raise an exception if an import has started a thread: a process with threads is not to be forked."""
+    if len(os.listdir("/proc/self/task")) > 1:
+        raise RuntimeError("an import has started a thread, and a process with threads is not to be forked")
+
+
 def import_all() -> None:
     """Import what a build imports, and what else of this package is slow to import."""
     import stemtasks
-    from stemtasks.action import workers  # noqa: F401 - before numpy, which gets one thread
 
-    importlib.import_module("doit.doit_cmd")
     for module in pkgutil.walk_packages(stemtasks.__path__, "stemtasks."):
         if module.name not in LEFT_TO_RUNS and not module.name.startswith("stemtasks.template"):
             importlib.import_module(module.name)
-    for name in LATE:
-        importlib.import_module(name)
     look_at_sources()
-    if len(os.listdir("/proc/self/task")) > 1:
-        raise RuntimeError("an import has started a thread, and a process with threads is not to be forked")
+    insist_on_one_thread()
     if imported := sys.modules.keys() & set(LEFT_TO_RUNS):
         raise RuntimeError(f"other modules import {sorted(imported)}: leave those to the runs too")
 
@@ -78,8 +94,8 @@ def look_at_sources() -> None:
         found.cache_clear()
 
 
-def serve(orders: socket.socket) -> dict[str, Any]:
-    """Fork for each order, and return it in the new process; end when there is nobody left to give one."""
+def serve(orders: socket.socket) -> dict[str, Any] | None:
+    """Fork for each order, and return it in the new process; return when there is nobody left to give one."""
     waiting = selectors.DefaultSelector()
     waiting.register(orders, selectors.EVENT_READ)
     kept.extend((orders, waiting))
@@ -94,10 +110,15 @@ def serve(orders: socket.socket) -> dict[str, Any]:
                 continue
             text, files, *_ = socket.recv_fds(orders, ORDER_BYTES, 4)
             if not text:
-                os._exit(0)
+                return None
+            order = json.loads(text)
+            if missing := [name for name in order["import"] if name not in sys.modules]:
+                for name in missing:
+                    importlib.import_module(name)
+                insist_on_one_thread()
             if not (number := os.fork()):
                 take(files)
-                return json.loads(text)
+                return order
             for file in files[:3]:
                 os.close(file)
             report = socket.socket(fileno=files[3])
@@ -120,9 +141,6 @@ def take(files: list[int]) -> None:
 
 def become(order: dict[str, Any]) -> None:
     """Be as Python is when it has just begun to carry out an order."""
-    from stemtasks import seen
-    from stemtasks.commands import note, task
-
     if order["session"]:
         os.setsid()
     os.umask(order["umask"])
@@ -135,13 +153,28 @@ def become(order: dict[str, Any]) -> None:
     if order["unbuffered"]:
         sys.stdout.reconfigure(line_buffering=True, write_through=True)
     sys.argv = [order["how"], *order["arguments"]]
-    sys.path[:0] = [os.getcwd() if order["how"] == "-m" else "", *order["path"]]
+    sys.path[:] = dict.fromkeys([*order["path"], *sys.path])
+    sys.path.insert(0, os.getcwd() if order["how"] == "-m" else "")
     sys.modules["__main__"] = ModuleType("__main__")
+    if "stemtasks" in sys.modules:
+        as_if_imported_now()
+    else:
+        os.environ["OPENBLAS_NUM_THREADS"] = "1"  # as numpy, which is there, was imported
+    if "dask.config" in sys.modules:
+        sys.modules["dask.config"].refresh()
+    if order["path"]:
+        with contextlib.suppress(ModuleNotFoundError):
+            importlib.import_module("sitecustomize")  # as Python does
+
+
+def as_if_imported_now() -> None:
+    """Note anew what modules of this package note when they are imported."""
+    from stemtasks import seen
+    from stemtasks.commands import note, task
+
     note.FOLDERS_OF_IMPORTS = tuple(sys.path)
     seen.BEGUN_NS = time.monotonic_ns()
     task.PROCESS = os.getpid()
-    if order["path"]:
-        importlib.import_module("sitecustomize")  # as Python does
 
 
 def carry_out(order: dict[str, Any]) -> None:
@@ -171,9 +204,19 @@ def carry_out(order: dict[str, Any]) -> None:
 if __name__ == "__main__":
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     del sys.path[0]
-    import_all()
+    import_libraries()
+    whole, bare = (socket.socket(fileno=int(number)) for number in sys.argv[1:])
+    if other := os.fork():
+        bare.close()
+        import_all()
+    else:
+        whole.close()
     gc.collect()
     gc.freeze()
-    given = serve(socket.socket(fileno=int(sys.argv[1])))
+    given = serve(whole if other else bare)
+    if given is None:
+        if other:
+            os.waitpid(other, 0)
+        os._exit(0)
     become(given)
     carry_out(given)

@@ -2,12 +2,14 @@
 
 ``run`` and ``started`` are ``subprocess.run`` and ``Popen``. A command that is this Python with one of our modules, or
 with code, is forked off by a process that has imported what a build imports (``fork_server.py``), unless something is
-asked that decides how Python itself begins. Every other command is started.
+asked that decides how Python itself begins. Every other command is started. Where ``PYTHONPATH`` may lead to another
+copy of this package, that process has imported the libraries only.
 """
 
 from __future__ import annotations
 
 import atexit
+import contextlib
 import inspect
 import json
 import os
@@ -15,6 +17,7 @@ import signal
 import socket
 import subprocess
 import sys
+from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -23,6 +26,8 @@ from tests import held
 
 SERVER = Path(__file__).with_name("fork_server.py")
 MODULES = ("doit", "stemtasks.cli")
+OF_LIBRARIES = ("dask",)
+"""Modules whose runs import of this package themselves what they need."""
 DECIDES_HOW_PYTHON_BEGINS = ("PYTHON", "LD_", "LANG", "LC_", "TZ", "OPENBLAS_", "OMP_", "MALLOC_", "HOME")
 DEFAULTS = {
     name: given.default
@@ -36,28 +41,32 @@ PIPES = ("p2cread", "p2cwrite", "c2pread", "c2pwrite", "errread", "errwrite")
 
 
 class Server:
-    """The process that forks, one for each process of the test run."""
+    """The processes that fork, two for each process of the test run."""
 
     def __init__(self) -> None:
-        self.orders, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        ours, theirs = zip(*(socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET) for _ in range(2)), strict=True)
+        self.whole, self.bare = ours
+        self.imports: list[str] = []
         self.environment = dict(os.environ)
-        with theirs:
-            command, pipe = [sys.executable, str(SERVER), str(theirs.fileno())], subprocess.PIPE
-            # pipes, as most runs have: Python looks at the beginning whether it can seek in them
-            self.process = subprocess.Popen(
-                command, cwd="/", stdin=pipe, stdout=pipe, stderr=pipe, pass_fds=[theirs.fileno()]
-            )
+        numbers, pipe = [each.fileno() for each in theirs], subprocess.PIPE
+        # pipes, as most runs have: Python looks at the beginning whether it can seek in them
+        self.process = subprocess.Popen(
+            [sys.executable, str(SERVER), *map(str, numbers)], 0, None, pipe, pipe, pipe, cwd="/", pass_fds=numbers
+        )
+        for each in theirs:
+            each.close()
 
     def end(self) -> None:
-        """End it; what it has started goes on."""
-        self.orders.close()
+        """End them; what they have started goes on."""
+        self.whole.close()
+        self.bare.close()
         with self.process:
             pass
 
 
 @cache
 def server() -> Server | None:
-    """Return the process that forks, or None where there can be none."""
+    """Return the processes that fork, or None where there can be none."""
     if not hasattr(os, "pidfd_open") or not hasattr(socket, "send_fds"):
         return None
     atexit.register(end_server)
@@ -65,10 +74,20 @@ def server() -> Server | None:
 
 
 def end_server() -> None:
-    """End the process that forks, if there is one."""
+    """End the processes that fork, if there are any."""
     if server.cache_info().currsize and (ours := server()):
         ours.end()
     server.cache_clear()
+
+
+@contextlib.contextmanager
+def importing(*names: str) -> Iterator[None]:
+    """Have runs forked off that have imported some other libraries too."""
+    end_server()
+    if ours := server():
+        ours.imports += names
+    yield
+    end_server()
 
 
 def run(command: list[str], **options: Any) -> subprocess.CompletedProcess[Any]:
@@ -102,21 +121,29 @@ def _order(command: list[str], options: dict[str, Any]) -> dict[str, Any] | None
     program, *rest = command
     is_unbuffered = rest[:1] == ["-u"]
     how, what, *arguments = [*rest[is_unbuffered:], "", ""]
-    is_known = (how == "-m" and what in MODULES) or how == "-c"
+    is_known = (how == "-m" and what in (*MODULES, *OF_LIBRARIES)) or how == "-c"
     folder, environment = options.get("cwd") or os.getcwd(), options.get("env") or dict(os.environ)
     if program != sys.executable or not is_known or asked - MAY_BE_ASKED or not os.path.isdir(folder):
         return None
     if (ours := server()) is None:
         return None
     others = {name for name in {*environment, *ours.environment} if environment.get(name) != ours.environment.get(name)}
-    is_held = environment.get("PYTHONPATH") == str(held.FOLDER) and "PYTHONPATH" not in ours.environment
-    if any(name.startswith(DECIDES_HOW_PYTHON_BEGINS) for name in others - ({"PYTHONPATH"} if is_held else set())):
+    path = [each for each in environment.get("PYTHONPATH", "").split(os.pathsep) if "PYTHONPATH" in others]
+    path = [] if path == [""] else path
+    is_bare = what in OF_LIBRARIES or bool({*path} - {str(held.FOLDER)})
+    if not ours.environment.get("PYTHONPATH") and all(os.path.isabs(each) for each in path):
+        others -= {"PYTHONPATH"}
+    if is_bare and environment.get("OPENBLAS_NUM_THREADS") == "1":
+        others -= {"OPENBLAS_NUM_THREADS"}
+    if any(name.startswith(DECIDES_HOW_PYTHON_BEGINS) for name in others):
         return None
     return {
+        "is bare": is_bare,
+        "import": ours.imports,
         "how": how,
         "what": what,
         "arguments": arguments[:-2],
-        "path": [str(held.FOLDER)] if is_held else [],
+        "path": path,
         "unbuffered": is_unbuffered,
         "folder": os.fspath(folder),
         "environment": environment,
@@ -145,7 +172,8 @@ class Forked(subprocess.Popen[Any]):
         self._report, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         with theirs:
             files = [number if number != -1 else place for place, number in enumerate(numbers)]
-            socket.send_fds(server().orders, [json.dumps(self._order).encode()], [*files, theirs.fileno()])
+            orders = server().bare if self._order["is bare"] else server().whole
+            socket.send_fds(orders, [json.dumps(self._order).encode()], [*files, theirs.fileno()])
         self.pid = self._told(None)
         self._child_created = True
         self._close_pipe_fds(*(asked[name] for name in PIPES))

@@ -62,6 +62,28 @@ def test_a_forked_run_finds_what_a_started_one_finds(tmp_path, session, umask, h
     assert json.loads(forked.stdout) == json.loads(started.stdout)
 
 
+OF_THE_COPY = """
+import json, os, sys
+before = sorted(name for name in sys.modules if name.startswith("stemtasks"))
+from stemtasks.commands import note, run
+from stemtasks.action import workers
+import stemtasks
+print(json.dumps([
+    before, stemtasks.__file__, sorted(name for name in sys.modules if name[:9] == "stemtasks"), sys.path, sys.argv,
+    note.folders_of_imports(), dict(os.environ), workers.TOO_LATE_FOR_ONE_THREAD, sys.modules["sitecustomize"].__file__,
+]))
+"""
+
+
+def test_a_forked_run_finds_another_copy_of_the_package_as_a_started_one_finds_it(package, tmp_path):
+    (package.parent / "sitecustomize.py").touch()
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(package.parent), str(tmp_path / "none")])}
+    started, forked = both("-c", OF_THE_COPY, cwd=tmp_path, env=environment)
+    assert (forked.returncode, forked.stderr) == (started.returncode, started.stderr) == (0, "")
+    assert json.loads(forked.stdout) == json.loads(started.stdout)
+    assert json.loads(forked.stdout)[:2] == [[], str(package / "__init__.py")]
+
+
 @pytest.mark.parametrize("code", ENDS.values(), ids=ENDS)
 def test_a_forked_run_ends_as_a_started_one_ends(code):
     started, forked = both("-c", code)
@@ -109,7 +131,8 @@ def test_a_forked_run_is_held_up_as_a_started_one_is(tmp_path):
 @pytest.mark.parametrize(
     ("command", "options"),
     [
-        (["-c", ""], {"env": {**os.environ, "PYTHONPATH": "/nowhere"}}),
+        (["-c", ""], {"env": {**os.environ, "PYTHONPATH": "nowhere"}}),
+        (["-c", ""], {"env": {**os.environ, "OPENBLAS_NUM_THREADS": "2"}}),
         (["-c", ""], {"env": {**os.environ, "LC_ALL": "C"}}),
         (["-P", "-c", ""], {}),
         (["-W", "error", "-c", ""], {}),
