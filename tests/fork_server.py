@@ -143,6 +143,8 @@ def become(order: dict[str, Any]) -> None:
     """Be as Python is when it has just begun to carry out an order."""
     if order["session"]:
         os.setsid()
+    if not order["waits for disks"]:
+        os.fsync = not_waited_for
     os.umask(order["umask"])
     os.chdir(order["folder"])
     os.environ.clear()
@@ -165,6 +167,11 @@ def become(order: dict[str, Any]) -> None:
     if order["path"]:
         with contextlib.suppress(ModuleNotFoundError):
             importlib.import_module("sitecustomize")  # as Python does
+
+
+def not_waited_for(file: Any) -> None:
+    """Raise what is raised for a file that is not open."""
+    os.fstat(file if isinstance(file, int) else file.fileno())
 
 
 def as_if_imported_now() -> None:

@@ -40,6 +40,10 @@ STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 PIPES = ("p2cread", "p2cwrite", "c2pread", "c2pwrite", "errread", "errwrite")
 
 
+waits_for_disks = True
+"""Whether what is forked off waits until files are on the disk, as it must where power is lost."""
+
+
 class Server:
     """The processes that fork, two for each process of the test run."""
 
@@ -86,8 +90,10 @@ def importing(*names: str) -> Iterator[None]:
     end_server()
     if ours := server():
         ours.imports += names
-    yield
-    end_server()
+    try:
+        yield
+    finally:
+        end_server()
 
 
 def run(command: list[str], **options: Any) -> subprocess.CompletedProcess[Any]:
@@ -140,6 +146,7 @@ def _order(command: list[str], options: dict[str, Any]) -> dict[str, Any] | None
     return {
         "is bare": is_bare,
         "import": ours.imports,
+        "waits for disks": waits_for_disks,
         "how": how,
         "what": what,
         "arguments": arguments[:-2],

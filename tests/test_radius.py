@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 
 import pytest
 
 from tests.held import Hold
+from tests.project import Project
 from tests.test_own_parts import TREMOLO, own
-from tests.three_stems import ALL, STEMS, after
+from tests.three_stems import ALL, SPEC, STEMS, after
+
+pytestmark = pytest.mark.usefixtures("unsynced")
 
 NOTHING = (
     "audio/__init__.py",
@@ -194,29 +196,41 @@ EDITS = {
 }
 
 
+def with_own_parts(project):
+    """Write the song of three stems, of which one has an effect of the project's own that imports from beside dodo."""
+    project.spec(SPEC)
+    own(project, "effects/my_tremolo.py", "from helping import DEPTH\n" + TREMOLO.replace("0.5 - 0.5", "DEPTH - 0.5"))
+    (project.folder / "helping.py").write_text("DEPTH = 0.5\n")
+    project.edit('{ name = "highpass", ', '{ name = "my_tremolo" }, { name = "highpass", ')
+    return project
+
+
+@pytest.fixture(scope="module")
+def expected(tmp_path_factory):
+    """Return what such a song is built to."""
+    project = with_own_parts(Project(tmp_path_factory.mktemp("own") / "song"))
+    project.build()
+    return project.products()
+
+
 @pytest.mark.parametrize("place", EDITS)
-def test_an_edit_while_a_build_runs_is_in_no_file_of_that_build(built, package, tmp_path, place):
-    own(built, "effects/my_tremolo.py", "from helping import DEPTH\n" + TREMOLO.replace("0.5 - 0.5", "DEPTH - 0.5"))
-    (built.folder / "helping.py").write_text("DEPTH = 0.5\n")
-    built.edit('{ name = "highpass", ', '{ name = "my_tremolo" }, { name = "highpass", ')
-    built.build()
-    expected = built.products()
-    shutil.rmtree(built.folder / "build")
-    path = (package if place.startswith("effects/") else built.folder) / place
+def test_an_edit_while_a_build_runs_is_in_no_file_of_that_build(project, package, tmp_path, expected, place):
+    with_own_parts(project)
+    path = (package if place.startswith("effects/") else project.folder) / place
     text = path.read_text()
     old, new = EDITS[place]
     assert text.count(old) == 1
     hold = Hold(tmp_path / "markers")
     hold.mark("align")
-    process = built.start(env=hold.env)
+    process = project.start(env=hold.env)
     hold.wait("align", process)
     path.write_text(text.replace(old, new))
     hold.release("align")
     out, err = process.communicate(timeout=60)
     assert (process.returncode, err) == (0, b""), out.decode()
-    assert built.products() == expected
-    assert built.build().tasks("ran") == after("process:song/pad")
-    assert built.products() != expected
+    assert project.products() == expected
+    assert project.build().tasks("ran") == after("process:song/pad")
+    assert project.products() != expected
     path.write_text(text)
-    assert list(built.build().done) == ["restored"]
-    assert built.products() == expected
+    assert list(project.build().done) == ["restored"]
+    assert project.products() == expected

@@ -156,3 +156,14 @@ def test_runs_side_by_side_do_not_wait_for_each_other(tmp_path):
         process.stdin.close()
         assert process.wait() == 0
     assert (tmp_path / "there").exists()
+
+
+def test_a_run_that_does_not_wait_for_the_disk_still_fails_for_a_file_that_is_not_open(monkeypatch):
+    code = "import os; print(os.fsync.__module__, flush=True); os.fsync(0); os.fsync(77)"
+    said = []
+    for waits in (True, False):
+        monkeypatch.setattr(starts, "waits_for_disks", waits)
+        with open(os.devnull) as file:
+            said.append(starts.run([sys.executable, "-c", code], stdin=file, capture_output=True, text=True))
+    assert [run.stdout for run in said] == ["posix\n", "__main__\n"]
+    assert said[1].stderr.endswith("OSError: [Errno 9] Bad file descriptor\n")
