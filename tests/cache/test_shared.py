@@ -17,13 +17,20 @@ import pytest
 from stemtasks.cache import collect
 from stemtasks.cache.store import Store
 from tests import starts
-from tests.project import Project
+from tests.pipeline import tasks_of
+from tests.project import Project, Run
 from tests.s3_servers import BUCKET, SECRET, Proxy, Server, command_of
 from tests.three_stems import ALL, SPEC
 
 KEY = "0123456789abcdef0123456789abcdef-signing"
 QUICK = "[cache]\ntimeout_seconds = 1\n"
+AT_ONCE = "[cache]\ntimeout_seconds = 0.3\n"
+"""For a store that is given up: even one that answers may then be too slow now and again."""
+LONGEST_SECONDS = 30
+"""What a build may take whose store is spoilt."""
 PLACES = ("folder", "rclone", "moto")
+
+pytestmark = pytest.mark.usefixtures("unsynced")
 
 
 @pytest.fixture
@@ -38,15 +45,14 @@ def server(tmp_path):
 def place(request, tmp_path_factory):
     """Return the environment that names a shared store of each kind, and the project that was built with it."""
     folder = tmp_path_factory.mktemp(request.param)
-    project = Project(folder / "song")
-    project.spec(SPEC)
+    project = small(Project(folder / "song"))
     with contextlib.ExitStack() as stack:
         env = {"STEMTASKS_CACHE": str(folder / "shared")}
         if request.param != "folder":
             server = Server(request.param, folder / "s3").start()
             stack.callback(server.stop)
             env = server.environment()
-        assert project.build(env=env).done == {"ran": ALL}
+        assert project.build(env=env).done == {"ran": SMALL}
         yield env, project
 
 
@@ -65,10 +71,13 @@ def clone(project, name, settings=""):
     return other
 
 
+SMALL = tasks_of("song", ["bass"])
+
+
 def small(project):
-    """Write a song of one stem."""
+    """Write a short song of one stem."""
     start, end = SPEC.index("[stems.drums]"), SPEC.index("[verify]")
-    project.spec(SPEC[:start] + SPEC[end:])
+    project.spec((SPEC[:start] + SPEC[end:]).replace("8 bars", "2 bars").replace("bars = 4", "bars = 1"))
     return project
 
 
@@ -107,12 +116,12 @@ def test_a_fresh_clone_in_another_folder_restores_everything_and_runs_nothing(pl
     env, project = place
     other = clone(project, "clone")
     run = other.build(env=env)
-    assert run.done == {"restored": ALL}
+    assert run.done == {"restored": SMALL}
     assert all(line.endswith("[shared]") for line in run.lines("restored").values())
     assert other.products() == project.products()
     shutil.rmtree(other.folder / "build/song")
     again = other.build(env=env)
-    assert again.done == {"restored": ALL}
+    assert again.done == {"restored": SMALL}
     assert not any("[shared]" in line for line in again.lines("restored").values())
 
 
@@ -120,12 +129,12 @@ def test_what_the_shared_store_offers_is_planned_and_fetches_nothing(place):
     env, project = place
     other = clone(project, "planned")
     plan = other.doit("plan", env=env)
-    assert (plan.code, plan.err, plan.tasks("fetch")) == (0, "", ALL)
+    assert (plan.code, plan.err, plan.tasks("fetch")) == (0, "", SMALL)
     assert not list((other.folder / "build").rglob("*.wav"))
     why = other.doit("why", "mix:song", env=env)
     assert "mix:song would be fetched from the shared store\n    there is no record of it\n" in why.out
-    assert other.build(env=env).tasks("restored") == ALL
-    assert other.doit("plan", env=env).tasks("up to date") == ALL
+    assert other.build(env=env).tasks("restored") == SMALL
+    assert other.doit("plan", env=env).tasks("up to date") == SMALL
 
 
 def test_an_entry_that_lacks_a_blob_is_no_offer(small_shared, folder):
@@ -137,11 +146,10 @@ def test_an_entry_that_lacks_a_blob_is_no_offer(small_shared, folder):
     assert plan.tasks("fetch") == []
 
 
-def test_a_plan_without_its_shared_store_says_so_in_one_line(project, server):
+def test_a_plan_without_its_shared_store_says_so_in_one_line(project):
     small(project)
-    (project.folder / "stemtasks.toml").write_text(QUICK)
-    environment = server.environment()
-    server.stop()
+    (project.folder / "stemtasks.toml").write_text(AT_ONCE)
+    environment = Server("rclone", project.folder.parent / "s3").environment()
     plan = project.doit("plan", env=environment)
     assert plan.tasks("fetch") == []
     assert "mix:song" in plan.tasks("run")
@@ -167,7 +175,7 @@ def read_by(project):
         pytest.skip("strace is not here")
     trace = project.folder / "trace"
     done = subprocess.run(
-        [strace, "-f", "-e", "trace=open,openat", "-o", str(trace), sys.executable, "-m", "doit"],
+        [strace, "-f", "--seccomp-bpf", "-e", "trace=open,openat", "-o", str(trace), sys.executable, "-m", "doit"],
         cwd=project.folder,
         capture_output=True,
         text=True,
@@ -181,25 +189,21 @@ def read_by(project):
 
 @pytest.fixture(scope="module")
 def sent(tmp_path_factory):
-    """Return a project that was built with a server's store, and the folder in which the server has it."""
+    """Return a song of one stem that was built with a server's store, and the server, which has all of it."""
     folder = tmp_path_factory.mktemp("sent")
-    project = Project(folder / "song")
-    project.spec(SPEC)
+    project = small(Project(folder / "song"))
     server = Server("rclone", folder / "s3").start()
     project.build(env=server.environment())
+    yield project, server
     server.stop()
-    return project, server.folder
 
 
 @pytest.fixture
-def filled(project, sent, tmp_path):
+def filled(server, project, template):
     """Return a project that was built, and a server of the test's own that has all of it."""
-    built, stored = sent
-    shutil.copytree(built.folder, project.folder, dirs_exist_ok=True)
-    shutil.copytree(stored, tmp_path / "s3")
-    server = Server("rclone", tmp_path / "s3").start()
-    yield project, server
-    server.stop()
+    shutil.copytree(template, project.folder, dirs_exist_ok=True)
+    assert command(project, "push", env=server.environment()).code == 0
+    return project, server
 
 
 def test_a_server_that_stops_and_starts_again_in_the_middle_costs_hits_and_nothing_else(filled):
@@ -233,8 +237,6 @@ def test_a_server_that_stops_and_starts_again_in_the_middle_costs_hits_and_nothi
 
 
 def command(project, *arguments, env):
-    from tests.project import Run
-
     done = starts.run(
         [sys.executable, "-m", "stemtasks.cli", "cache", *arguments],
         cwd=project.folder,
@@ -248,17 +250,18 @@ def command(project, *arguments, env):
 
 
 @pytest.fixture
-def spoilt(filled):
+def spoilt(sent, tmp_path):
     """Return a function that builds a clone from a filled server whose answers are spoilt: its run and requests."""
-    project, server = filled
+    project, server = sent
     proxies = []
 
-    def build(spoil, mode="read", name="clone", env=None, piece_bytes=1 << 30, pause_seconds=0.0):
+    def build(spoil, mode="read", name="clone", settings=QUICK, piece_bytes=1 << 30, pause_seconds=0.0):
         proxy = Proxy(server.port, spoil)
         proxy.piece_bytes, proxy.pause_seconds = piece_bytes, pause_seconds
         proxies.append(proxy)
-        other = clone(project, name, QUICK)
-        run = other.doit(env={**server.environment(proxy.port), "STEMTASKS_CACHE_MODE": mode, **(env or {})})
+        other = small(Project(tmp_path / "elsewhere" / name / "deep"))
+        (other.folder / "stemtasks.toml").write_text(settings)
+        run = other.doit(env={**server.environment(proxy.port), "STEMTASKS_CACHE_MODE": mode}, timeout=LONGEST_SECONDS)
         assert run.code == 0, run.out + run.err
         assert other.products() == project.products()
         other.assert_clean()
@@ -279,7 +282,6 @@ def of_blobs(spoil):
 
 
 LIES = {
-    "other bytes": lambda body: (200, bytes(len(body)), len(body)),
     "one bit": lambda body: (200, bytes([body[0] ^ 1]) + body[1:], len(body)),
     "too short": lambda body: (200, body[:-1], len(body) - 1),
     "too long": lambda body: (200, body + b"more" * 1000, len(body) + 4000),
@@ -293,8 +295,8 @@ LIES = {
 
 @pytest.mark.parametrize("name", LIES)
 def test_a_lying_store_is_never_believed_and_the_build_goes_on(spoilt, name):
-    run, requests = spoilt(of_blobs(LIES[name]))
-    assert run.tasks("ran") == ALL
+    run, requests = spoilt(of_blobs(LIES[name]), settings=QUICK if name == "not found" else AT_ONCE)
+    assert run.tasks("ran") == SMALL
     if name == "not found":
         assert run.err == ""
     else:
@@ -314,7 +316,7 @@ def test_a_single_lost_request_does_not_switch_the_store_off(spoilt):
 
     run, _ = spoilt(once)
     assert len(run.tasks("ran")) == 1
-    assert len(run.tasks("restored")) == len(ALL) - 1
+    assert len(run.tasks("restored")) == len(SMALL) - 1
     assert run.err == ""
 
 
@@ -322,25 +324,25 @@ def test_a_silent_store_is_given_up_after_a_bounded_time(spoilt):
     def silent(method, path, status, body):
         time.sleep(20)
 
-    run, requests = spoilt(silent)
-    assert run.tasks("ran") == ALL
+    run, requests = spoilt(silent, settings=AT_ONCE)
+    assert run.tasks("ran") == SMALL
     assert "does not answer in time" in run.err or "no connection" in run.err
     assert len(requests) <= 12
 
 
 def test_a_store_that_drips_is_given_up(spoilt):
     def slow(method, path, status, body):
-        time.sleep(0.7) if "/entries/" in path else time.sleep(5)
+        time.sleep(0.2) if "/entries/" in path else time.sleep(5)
 
-    run, _ = spoilt(slow)
+    run, _ = spoilt(slow, settings=AT_ONCE)
     assert run.tasks("ran")
     assert len(run.err.splitlines()) == 1
 
 
 def test_a_store_that_sends_a_byte_now_and_then_is_given_up_in_its_time(spoilt):
-    # an entry of some 400 bytes would take 200 s, longer than this waits for the build
-    run, _ = spoilt(lambda *_: None, piece_bytes=1, pause_seconds=0.5)
-    assert run.tasks("ran") == ALL
+    # an entry of some 400 bytes would take 40 s, longer than this waits for the build
+    run, _ = spoilt(lambda *_: None, settings=AT_ONCE, piece_bytes=1, pause_seconds=0.1)
+    assert run.tasks("ran") == SMALL
     assert "it is too slow, so reading is off for the rest of this run" in warned(run)
 
 
@@ -376,8 +378,8 @@ sys.exit(DoitMain().run([]))
 
 def test_a_store_that_takes_no_byte_any_more_costs_its_time_and_no_build(project, folder):
     small(project)
-    (project.folder / "stemtasks.toml").write_text(QUICK)
-    done = subprocess.run(
+    (project.folder / "stemtasks.toml").write_text(AT_ONCE)
+    done = starts.run(
         [sys.executable, "-c", HANGING],
         cwd=project.folder,
         env={**os.environ, **folder},
@@ -394,7 +396,7 @@ def test_a_store_that_takes_no_byte_any_more_costs_its_time_and_no_build(project
 
 def test_nobody_there_is_one_line(project):
     small(project)
-    (project.folder / "stemtasks.toml").write_text(QUICK)
+    (project.folder / "stemtasks.toml").write_text(AT_ONCE)
     line = warned(project.doit(env=Server("rclone", project.folder.parent / "s3").environment()))
     assert "no connection, so reading is off for the rest of this run" in line
     assert line.startswith(f"WARNING: shared store s3://{BUCKET}/team/one: ")
@@ -405,14 +407,14 @@ def test_forbidden_writing_makes_it_read_only_with_one_line(spoilt):
         return (403, b"<Error><Code>AccessDenied</Code></Error>", 40) if method in ("PUT", "POST") else None
 
     run, _ = spoilt(forbidden, mode="readwrite")
-    assert run.tasks("restored") == ALL
+    assert run.tasks("restored") == SMALL
     assert run.err == ""
 
     def forbidden_and_empty(method, path, status, body):
         return forbidden(method, path, status, body) or (404, b"", 0)
 
     run, _ = spoilt(forbidden_and_empty, mode="readwrite", name="second")
-    assert run.tasks("ran") == ALL
+    assert run.tasks("ran") == SMALL
     assert warned(run).endswith("it refuses writing, so it was only read")
 
 
@@ -428,7 +430,7 @@ def test_a_full_store_is_still_read(spoilt):
         return (507, b"", 0) if method in ("PUT", "POST") else None
 
     run, _ = spoilt(full, mode="readwrite")
-    assert run.tasks("restored") == ALL
+    assert run.tasks("restored") == SMALL
     spoilt_blob = []
 
     def full_and_one_missing(method, path, status, body):
@@ -444,7 +446,7 @@ def test_a_full_store_is_still_read(spoilt):
 
 
 def test_what_was_found_bad_is_put_right_by_the_build_that_made_it_anew(project, folder):
-    project.spec(SPEC)
+    small(project)
     project.build(env=folder)
     blobs = files_in(folder["STEMTASKS_CACHE"], "blobs")
     largest = max(blobs, key=lambda path: path.stat().st_size)
@@ -454,7 +456,7 @@ def test_what_was_found_bad_is_put_right_by_the_build_that_made_it_anew(project,
     assert run.tasks("ran")
     assert run.tasks("restored")
     assert largest.read_bytes() == content
-    assert clone(project, "two").build(env=folder).done == {"restored": ALL}
+    assert clone(project, "two").build(env=folder).done == {"restored": SMALL}
 
 
 def test_a_folder_that_disappears_halfway_fails_nothing(small_shared, folder):
@@ -575,8 +577,8 @@ def test_secrets_are_in_no_file_and_no_line(project, server):
         command(project, "push", "--force", env=env),
         command(project, "replace", "master:song", env=env),
         clone(project, "two").build(env=env),
-        clone(project, "three").doit(env={**env, "AWS_ENDPOINT_URL": "http://127.0.0.1:9"}),
-        command(project, "push", env={**env, "AWS_ENDPOINT_URL": "http://127.0.0.1:9"}),
+        clone(project, "three", AT_ONCE).doit(env={**env, "AWS_ENDPOINT_URL": "http://127.0.0.1:9"}),
+        command(clone(project, "two", AT_ONCE), "push", env={**env, "AWS_ENDPOINT_URL": "http://127.0.0.1:9"}),
     )
     said = [run.out + run.err for run in runs]
     for secret in (KEY, SECRET):
@@ -608,7 +610,7 @@ def master_key(project):
         "from pathlib import Path; from stemtasks.action.records import Records\n"
         "print(Records(Path('build/.stemtasks')).get('tasks', 'master:song')['key'])"
     )
-    done = subprocess.run([sys.executable, "-c", code], cwd=project.folder, capture_output=True, text=True, check=True)
+    done = starts.run([sys.executable, "-c", code], cwd=project.folder, capture_output=True, text=True, check=True)
     return done.stdout.strip()
 
 
