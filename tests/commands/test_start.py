@@ -25,6 +25,7 @@ loudness_lufs = "off"
 [stems.lead]
 generator = "tone"
 """
+CLOSED = "<&- >&- 2>&-"
 SCRIPTS = Path(sysconfig.get_path("scripts"))
 HELD = """
 import sys, time
@@ -121,8 +122,13 @@ def test_another_projects_tasks_see_the_exception_that_doit_gives_them(tmp_path)
     assert (tmp_path / "cleaned").exists()
 
 
-@pytest.mark.parametrize("closed", [">&-", "2>&-", ">&- 2>&-", "<&-", "<&- >&- 2>&-"])
-@pytest.mark.parametrize("command", [["-m", "doit"], ["-c", "from stemtasks.commands.start import doit; doit()"]])
+@pytest.mark.parametrize(
+    ("command", "closed"),
+    [
+        *((["-c", "from stemtasks.commands.start import doit; doit()"], closed) for closed in (">&-", "2>&-", CLOSED)),
+        *((["-m", "doit"], closed) for closed in (">&- 2>&-", "<&-", CLOSED)),
+    ],
+)
 def test_a_build_with_closed_outputs_is_right(project, template, closed, command):
     project.spec(SPEC)
     shell = f"exec {sys.executable} {command[0]} '{command[1]}' {closed}"

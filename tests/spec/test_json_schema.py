@@ -19,7 +19,7 @@ from jsonschema import Draft7Validator
 from stemtasks import cli
 from stemtasks.spec import binding, hints, json_schema, parts, reading, schema, tables
 from stemtasks.units import CommandLine, Duration, Range
-from tests import examples
+from tests import examples, starts
 from tests.spec.test_reading import GOOD, WRONG, line_of, load
 from tests.test_docs import BLOCKS, TONE
 
@@ -183,7 +183,7 @@ def around(parameter):
     return st.sampled_from(found) | numbers | st.text(max_size=5)
 
 
-@settings(max_examples=examples(400), deadline=None)
+@settings(max_examples=examples(200), deadline=None)
 @given(data=st.data(), key=st.sampled_from(KEYS))
 def test_any_value_of_any_key_is_refused_where_the_reader_refuses_it(data, key):
     (kind, name), drawn, parameter = key
@@ -253,7 +253,7 @@ def test_the_projects_own_parts_are_in_it(project):
         '    """Tremble."""\n    yield from blocks\n'
     )
     command = [sys.executable, "-m", "stemtasks.cli", "schema", "--json"]
-    drawn = json.loads(subprocess.run(command, cwd=project.folder, capture_output=True, check=True).stdout)
+    drawn = json.loads(starts.run(command, cwd=project.folder, capture_output=True, check=True).stdout)
     validator = Draft7Validator(drawn)
     for depth, is_right in ((0.5, True), (2, False)):
         text = GOOD.replace('"lowpass", cutoff_hz = 800', f'"my_tremolo", depth = {depth}')

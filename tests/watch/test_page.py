@@ -17,6 +17,7 @@ SPEC = """
 [song]
 bpm = 120
 sample_rate = 8000
+channels = 1
 [reference]
 duration = "0:48"
 [master]

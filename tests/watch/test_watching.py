@@ -6,13 +6,12 @@ import os
 import shutil
 import signal
 import socket
-import subprocess
 import sys
 import time
 
 import pytest
 
-from tests import slow_song
+from tests import slow_song, starts
 from tests.project import Project
 from tests.three_stems import SPEC
 from tests.watch.watching import watching
@@ -193,7 +192,7 @@ def test_what_cannot_be_done_is_one_line_with_a_way_out(project):
             (0, project.folder / "spec", "{}: has no dodo.py; run this in a song's folder"),
         ]:
             command = [sys.executable, "-m", "stemtasks.cli", "watch", f"--port={port}"]
-            done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False, timeout=60)
+            done = starts.run(command, cwd=folder, capture_output=True, text=True, timeout=60)
             assert (done.returncode, done.stdout) == (1, "")
             assert done.stderr.startswith(f"ERROR: {said.format(port or folder)}")
             assert done.stderr.count("\n") == 1

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -13,6 +12,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 from urllib.request import urlopen
+
+from tests import starts
 
 LONGEST_S = 120.0
 
@@ -25,12 +26,11 @@ class Watch:
             signal.signal(signal.SIGINT, signal.default_int_handler)
         self.folder, self.log = folder, folder.parent / f"{folder.name}.log"
         with open(self.log, "wb") as log:
-            self.process = subprocess.Popen(
-                [sys.executable, "-m", "stemtasks.cli", "watch", *options],
+            self.process = starts.started(
+                [sys.executable, "-u", "-m", "stemtasks.cli", "watch", *options],
                 cwd=folder,
                 stdout=log,
                 stderr=subprocess.STDOUT,
-                env={**os.environ, "PYTHONUNBUFFERED": "1"},
             )
         self.address = self.until(lambda: self.said.partition("  open this")[0] if "open this" in self.said else "")
 
