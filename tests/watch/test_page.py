@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from contextlib import contextmanager
 
 import pytest
 
@@ -68,18 +67,6 @@ def page(browser, watch):
     assert wrong == []
 
 
-@contextmanager
-def edited(watch, old, new):
-    """Change the spec for a while; afterwards all files are what they were."""
-    before = watch.files()
-    watch.project.edit(old, new)
-    try:
-        yield
-    finally:
-        watch.project.edit(new, old)
-        watch.until(lambda: watch.files() == before)
-
-
 def clock(page):
     minutes, seconds = page.inner_text("#clock").split(":")
     return 60 * int(minutes) + float(seconds)
@@ -129,30 +116,30 @@ def test_a_changed_stem_is_heard_where_the_others_are_which_go_on(page, watch):
     page.evaluate(LISTEN)
     made = page.locator("#made ~ details").nth(1).text_content()
     before, place = clock(page), top(page)
-    with edited(watch, "gain_db = -11\n", "gain_db = -11.5\n"):
-        wait(page, lambda: "emptied" in page.evaluate("window.heard").get("s1", []))
-        wait(page, lambda: page.locator("#made ~ details").nth(1).text_content() != made)
-        wait(page, lambda: page.evaluate("document.querySelector('[data-stem=s1] audio').currentTime") > before)
-        assert clock(page) >= before
-        plays(page)
-        assert loaded(page) <= {"s1", "mix", "master"}
-        times = page.evaluate(
-            "[...document.querySelectorAll('[data-track=stem] audio[data-together]')].map((a) => a.currentTime)"
-        )
-        assert max(times) - min(times) < 0.5, times
-        assert top(page) == place
-        assert page.evaluate("document.querySelectorAll('details.more')[2].open")
-        assert "-11.50 dB" in page.locator("#made ~ details").nth(1).text_content()
+    watch.project.edit("gain_db = -11\n", "gain_db = -11.5\n")
+    wait(page, lambda: "emptied" in page.evaluate("window.heard").get("s1", []))
+    wait(page, lambda: page.locator("#made ~ details").nth(1).text_content() != made)
+    wait(page, lambda: page.evaluate("document.querySelector('[data-stem=s1] audio').currentTime") > before)
+    assert clock(page) >= before
+    plays(page)
+    assert loaded(page) <= {"s1", "mix", "master"}
+    times = page.evaluate(
+        "[...document.querySelectorAll('[data-track=stem] audio[data-together]')].map((a) => a.currentTime)"
+    )
+    assert max(times) - min(times) < 0.5, times
+    assert top(page) == place
+    assert page.evaluate("document.querySelectorAll('details.more')[2].open")
+    assert "-11.50 dB" in page.locator("#made ~ details").nth(1).text_content()
 
 
 def test_what_is_heard_and_did_not_change_is_not_touched(page, watch):
     page.click("#play")
     plays(page)
     page.evaluate(LISTEN)
-    with edited(watch, "loudness_lufs = -20", "loudness_lufs = -21"):
-        wait(page, lambda: "target -21" in page.inner_text("body"))
-        plays(page)
-        assert loaded(page) == {"master"}
+    watch.project.edit("loudness_lufs = -20", "loudness_lufs = -21")
+    wait(page, lambda: "target -21" in page.inner_text("body"))
+    plays(page)
+    assert loaded(page) == {"master"}
 
 
 def test_the_mix_is_heard_while_it_is_made_anew_and_then_the_new_one(page, watch):
@@ -160,12 +147,12 @@ def test_the_mix_is_heard_while_it_is_made_anew_and_then_the_new_one(page, watch
     page.click("#play")
     plays(page)
     page.evaluate(LISTEN)
-    with edited(watch, "gain_db = -12\n", "gain_db = -12.5\n"):
-        wait(page, lambda: "emptied" in page.evaluate("window.heard").get("mix", []))
-        wait(page, lambda: page.evaluate("document.querySelector('[data-track=mix] audio').readyState") == 4)
-        plays(page)
-        assert page.evaluate("document.querySelector('[data-track=mix] audio').paused") is False
-        assert page.inner_text("#said") == ""
+    watch.project.edit("gain_db = -12\n", "gain_db = -12.5\n")
+    wait(page, lambda: "emptied" in page.evaluate("window.heard").get("mix", []))
+    wait(page, lambda: page.evaluate("document.querySelector('[data-track=mix] audio').readyState") == 4)
+    plays(page)
+    assert page.evaluate("document.querySelector('[data-track=mix] audio').paused") is False
+    assert page.inner_text("#said") == ""
 
 
 def test_a_mistake_is_on_the_page_with_its_line_until_it_is_mended_and_no_words_are_markup(page, watch):
@@ -188,13 +175,13 @@ def test_a_stem_more_is_on_the_page_which_keeps_its_place(page, watch):
     page.locator('[data-stem="s3"] [data-set="mute"]').click()
     page.click("#play")
     wait(page, lambda: clock(page) > 1)
-    with edited(watch, "[stems.s0]", '[stems.more]\ngenerator = "tone"\ngain_db = -20\n[stems.s0]'):
-        page.wait_for_selector('[data-stem="more"]', timeout=90_000)
-        wait(page, lambda: page.locator('[data-stem="s3"] [data-set="mute"]').get_attribute("aria-pressed") == "true")
-        assert clock(page) > 1
-        plays(page)
-        opened = "[...document.querySelectorAll('details.more')].map((each, at) => each.open ? at : -1)"
-        assert [at for at in page.evaluate(opened) if at >= 0] == [3], "the same stem's, one place further down"
+    watch.project.edit("[stems.s0]", '[stems.more]\ngenerator = "tone"\ngain_db = -20\n[stems.s0]')
+    page.wait_for_selector('[data-stem="more"]', timeout=90_000)
+    wait(page, lambda: page.locator('[data-stem="s3"] [data-set="mute"]').get_attribute("aria-pressed") == "true")
+    assert clock(page) > 1
+    plays(page)
+    opened = "[...document.querySelectorAll('details.more')].map((each, at) => each.open ? at : -1)"
+    assert [at for at in page.evaluate(opened) if at >= 0] == [3], "the same stem's, one place further down"
 
 
 def test_a_new_song_is_in_the_list_of_songs(page, watch):
