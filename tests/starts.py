@@ -2,8 +2,8 @@
 
 ``run`` and ``started`` are ``subprocess.run`` and ``Popen``. A command that is this Python with one of our modules, or
 with code, is forked off by a process that has imported what a build imports (``fork_server.py``), unless something is
-asked that decides how Python itself begins. Every other command is started. Where ``PYTHONPATH`` may lead to another
-copy of this package, that process has imported the libraries only.
+asked that decides how Python itself begins. Every other command is started. Where ``PYTHONPATH`` leads to another copy
+of this package, that process has imported the libraries only.
 """
 
 from __future__ import annotations
@@ -21,8 +21,6 @@ from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 from typing import Any
-
-from tests import held
 
 SERVER = Path(__file__).with_name("fork_server.py")
 MODULES = ("doit", "stemtasks.cli")
@@ -136,7 +134,7 @@ def _order(command: list[str], options: dict[str, Any]) -> dict[str, Any] | None
     others = {name for name in {*environment, *ours.environment} if environment.get(name) != ours.environment.get(name)}
     path = [each for each in environment.get("PYTHONPATH", "").split(os.pathsep) if "PYTHONPATH" in others]
     path = [] if path == [""] else path
-    is_bare = what in OF_LIBRARIES or bool({*path} - {str(held.FOLDER)})
+    is_bare = what in OF_LIBRARIES or any(os.path.exists(os.path.join(each, "stemtasks")) for each in path)
     if not ours.environment.get("PYTHONPATH") and all(os.path.isabs(each) for each in path):
         others -= {"PYTHONPATH"}
     if is_bare and environment.get("OPENBLAS_NUM_THREADS") == "1":
