@@ -19,3 +19,20 @@ def can_mount() -> bool:
 
 
 needs_mounts = pytest.mark.skipif(not can_mount(), reason="this machine lets this user mount nothing")
+
+IN_OWN_MOUNTS = """
+import ctypes, os, subprocess, sys
+def unshare(mounts):
+    users, groups = os.getuid(), os.getgid()
+    if ctypes.CDLL(None, use_errno=True).unshare(0x10020000):  # CLONE_NEWUSER, CLONE_NEWNS
+        raise OSError(ctypes.get_errno(), "unshare")
+    for name, text in (("setgroups", "deny"), ("uid_map", f"0 {users} 1"), ("gid_map", f"0 {groups} 1")):
+        with open(f"/proc/self/{name}", "w") as file:
+            file.write(text)
+    subprocess.run(["sh", "-ec", f"mount --make-rprivate /; {mounts}"], check=True)
+def doit(*arguments):
+    from doit.__main__ import main
+    sys.argv[1:] = arguments
+    main()
+"""
+"""Code with which a process that is forked off does for itself what ``UNSHARE`` does for a new one, and is doit."""

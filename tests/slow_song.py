@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 from tests import starts
 from tests.project import Run
@@ -34,6 +36,8 @@ with wave.open(sys.argv[1], "wb") as out:
     out.writeframes(bytes(range(256)) * 250 * 4)
 """
 SLOW = "stem:song/slow"
+LISTS_PROCESSES = Path("/proc/self/cmdline").exists()
+"""As files, which only Linux does."""
 
 
 def renders(project, seconds, code=RENDER):
@@ -41,8 +45,18 @@ def renders(project, seconds, code=RENDER):
     (project.folder / "spec/render.py").write_text(code.format(seconds=seconds))
 
 
+def running(text):
+    """Return the processes of this machine that were started with an argument that holds a text."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        with contextlib.suppress(OSError):
+            if text.encode() in path.read_bytes():
+                found.append(path)
+    return found
+
+
 def started(project, *arguments, until):
-    """Start doit and return the process once it says that a task is done."""
+    """Start doit and return the process once it says that a task is done, and the external program is at work."""
     process = starts.started(
         [sys.executable, "-u", "-m", "doit", *arguments],
         cwd=project.folder,
@@ -55,7 +69,12 @@ def started(project, *arguments, until):
         line = process.stdout.readline()
         assert line, said + process.stderr.read()
         said += line
-    time.sleep(0.5)
+    deadline = time.monotonic() + 20
+    while LISTS_PROCESSES and not running(str(project.folder)):
+        assert process.poll() is None
+        assert time.monotonic() < deadline, "the external program was not started"
+        time.sleep(0.01)
+    time.sleep(0.05 if LISTS_PROCESSES else 0.5)
     return process
 
 
