@@ -12,6 +12,7 @@ import time
 
 import pytest
 
+from tests import starts
 from tests.pipeline import tasks_of
 from tests.project import Project
 from tests.slow_song import SLOW, failed, renders, started
@@ -89,14 +90,14 @@ def test_doits_own_reporters_work(project, reporter):
 
 
 def test_another_folder_and_another_name_of_the_dodo_file(built, tmp_path):
-    run = subprocess.run(
+    run = starts.run(
         [sys.executable, "-m", "doit", "-f", str(built.folder / "dodo.py")],
         cwd=tmp_path, capture_output=True, text=True, timeout=60, check=True,
     )  # fmt: skip
     assert run.stdout.count("up to date") == 15
-    done = running(built, "-d", str(tmp_path), capture_output=True)
-    assert done.returncode == 3
-    assert done.stderr.startswith(b"ERROR: spec/: no songs here")
+    run = built.doit("-d", str(tmp_path))
+    assert run.code == 3
+    assert run.err.startswith("ERROR: spec/: no songs here")
 
 
 def test_a_stem_that_fails_costs_the_tasks_after_it_nothing(slow_built):
@@ -140,16 +141,26 @@ def test_a_new_title_leaves_one_archive(built):
 
 
 def test_a_stem_that_is_another_songs_master_is_built_after_it(built):
-    other = SPEC.replace('[stems.lead]\ngenerator = "tone"', '[stems.lead]\ngenerator = "file"\nfile = "{}"')
-    relative, absolute = "../build/song/master.wav", (built.folder / "build/song/master.wav").as_posix()
-    for path, old, new in ((relative, "A2", "B2"), (absolute, "B2", "C2")):
-        built.spec(other.format(path), "a first")
-        built.build()
-        built.edit(old, new)
-        run = built.build()
-        names = [line.split()[1] for line in run.out.splitlines() if line.startswith(("ran ", "restored "))]
-        assert names.index("master:song") < names.index("stem:a")
-        assert built.build().done == {}
+    paths = "../build/song/master.wav", (built.folder / "build/song/master.wav").as_posix()
+    stems = [f'[stems.{name}]\ngenerator = "file"\nfile = "{path}"\n' for name, path in zip("rn", paths, strict=True)]
+    built.spec(SPEC[: SPEC.index("[stems")] + "".join(stems), "a first")
+    built.build()
+    built.edit("A2", "B2")
+    run = built.build()
+    names = [line.split()[1] for line in run.out.splitlines() if line.startswith(("ran ", "restored "))]
+    assert names.index("master:song") < names.index("stem:a")
+    assert names.count("stem:a") == len(paths)
+    assert built.build().done == {}
+
+
+IMPATIENT = """
+import sqlite3
+connect = sqlite3.connect
+sqlite3.connect = lambda *given, timeout=5, **named: connect(*given, timeout=timeout / 50, **named)
+from doit.__main__ import main
+main()
+"""
+"""Waits for a database a fiftieth of the time."""
 
 
 def test_a_database_that_is_in_use_is_a_line_and_stays(built):
@@ -157,11 +168,11 @@ def test_a_database_that_is_in_use_is_a_line_and_stays(built):
     other = sqlite3.connect(path, isolation_level=None)
     other.execute("pragma locking_mode = exclusive")
     other.execute("begin exclusive")
-    run = built.doit()
+    run = starts.run([sys.executable, "-c", IMPATIENT], cwd=built.folder, capture_output=True, text=True, timeout=60)
     other.execute("rollback")
     other.close()
-    assert run.code == 3
-    assert "the build's records cannot be written there (database is locked)" in run.err
+    assert run.returncode == 3
+    assert "the build's records cannot be written there (database is locked)" in run.stderr
     assert built.build().done == {}
     assert not path.with_suffix(".damaged").exists()
 
@@ -182,21 +193,28 @@ def test_jobs_in_processes_give_the_same_files_and_their_failures_as_lines(slow,
     assert slow.build().done == {"restored": [SLOW]}
 
 
+def left_of(process, folder):
+    """Return the processes that are still there of a group, or that were started with a path in a folder."""
+    listed = subprocess.run(["ps", "-ww", "-eo", "pid,pgid,args"], capture_output=True, text=True, check=True).stdout
+    of_group = [line for line in listed.splitlines() if line.split()[1] == str(process.pid) and "defunct" not in line]
+    return of_group + [line for line in listed.splitlines() if str(folder) in line]
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
 def test_jobs_in_processes_end_with_the_build(slow, number):
+    slow.build("stem:song/bass")
     with (slow.folder / "dodo.py").open("a") as file:
         file.write(PROCESSES)
-    slow.build("stem:song/bass")
     renders(slow, 60)
     process = started(slow, until="up to date  stem:song/bass")
-    time.sleep(1.5)
     # as a terminal does: to all of them; a kill reaches only the one that is killed
     os.killpg(process.pid, number) if number == signal.SIGINT else process.kill()
     _, err = process.communicate(timeout=20)
-    time.sleep(0.5)
-    listed = subprocess.run(["ps", "-ww", "-eo", "pid,pgid,args"], capture_output=True, text=True, check=True).stdout
-    assert str(slow.folder) not in listed
-    assert not [line for line in listed.splitlines() if line.split()[1] == str(process.pid) and "defunct" not in line]
+    for _ in range(50):  # what is killed is gone when the kernel comes to it
+        if not (left := left_of(process, slow.folder)):
+            break
+        time.sleep(0.02)
+    assert left == []
     assert b"Traceback" not in err
     renders(slow, 0)
     assert SLOW in slow.build().tasks("ran")
@@ -211,24 +229,24 @@ def test_jobs_in_processes_end_with_the_build(slow, number):
     ],
 )
 def test_what_doit_would_answer_with_a_traceback_or_not_at_all_is_a_line(built, arguments, line):
-    done = running(built, *arguments, capture_output=True, text=True)
-    said = done.stdout + done.stderr
-    assert done.returncode == 3
+    run = built.doit(*arguments)
+    said = run.out + run.err
+    assert run.code == 3
     assert said.startswith(line)
     assert "Traceback" not in said
 
 
 def test_info_says_what_a_task_is_made_with(built):
-    done = running(built, "info", "stem:song/lead", capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
-    assert "status     : up-to-date" in done.stdout
-    assert "stem of {'generator': 'tone'" in done.stdout
+    run = built.doit("info", "stem:song/lead")
+    assert run.code == 0, run.err
+    assert "status     : up-to-date" in run.out
+    assert "stem of {'generator': 'tone'" in run.out
 
 
 def test_dumpdb_still_dumps_a_database_of_another_project(tmp_path):
     (tmp_path / "dodo.py").write_text("def task_a():\n    return {'actions': ['true'], 'file_dep': ['dodo.py']}\n")
     for arguments in ([], ["dumpdb"]):
-        done = subprocess.run(
+        done = starts.run(
             [sys.executable, "-m", "doit", *arguments], cwd=tmp_path, capture_output=True, text=True, check=True
         )
     assert "'deps:': ['dodo.py']" in done.stdout
@@ -237,16 +255,14 @@ def test_dumpdb_still_dumps_a_database_of_another_project(tmp_path):
 @pytest.mark.parametrize("command", ["why", "plan"])
 def test_a_pattern_that_no_task_has_is_an_error_with_the_nearest_names(project, command):
     project.spec(SPEC)
-    done = running(project, command, "stem:song/leed*", stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    assert (done.returncode, done.stdout) == (3, "")
-    assert "stem:song/leed*: no task is named so; the nearest are stem:song/lead, " in done.stderr
+    run = project.doit(command, "stem:song/leed*")
+    assert (run.code, run.out) == (3, "")
+    assert "stem:song/leed*: no task is named so; the nearest are stem:song/lead, " in run.err
 
 
 def test_a_plan_says_by_its_exit_code_whether_anything_would_run(project):
     project.spec(SPEC)
-    codes = [
-        running(project, "plan", *option, stdout=subprocess.DEVNULL).returncode for option in ([], ["--exit-code"])
-    ]
+    codes = [project.doit("plan", *option).code for option in ([], ["--exit-code"])]
     project.build()
-    codes.append(running(project, "plan", "--exit-code", stdout=subprocess.DEVNULL).returncode)
+    codes.append(project.doit("plan", "--exit-code").code)
     assert codes == [0, 1, 0]
