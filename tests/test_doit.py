@@ -85,7 +85,7 @@ def test_the_process_runner_is_one_line_a_task_and_no_hang(project):
 @pytest.mark.parametrize("reporter", ["json", "console", "executed-only", "zero"])
 def test_doits_own_reporters_work(project, reporter):
     project.spec(SPEC)
-    run = project.build("--reporter", reporter)
+    run = project.build("--reporter", reporter, "align:song/lead")
     assert (run.code, run.err) == (0, "")
 
 
