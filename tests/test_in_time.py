@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ import soundfile
 from tests.audio.test_sync import DRUMS, MIX, RATE, REST, hits, late
 from tests.made_stems import written
 from tests.pipeline import tasks_of
+from tests.project import Project
 
 SPEC = f"""
 [song]
@@ -39,11 +41,29 @@ LOOKED_FOR = tasks_of("song", STEMS, ["sync"], reference=True)
 NOT_FOUND = "not found in the reference for sure, so not judged"
 
 
-@pytest.fixture
-def song(project):
+def song_of(project):
     project.spec(SPEC)
     for name, audio in (("rough", MIX), ("drums", DRUMS), ("rest", REST)):
         written(project.folder / "spec" / f"{name}.wav", audio, RATE)
+    return project
+
+
+@pytest.fixture
+def song(project):
+    return song_of(project)
+
+
+@pytest.fixture(scope="module")
+def built_once(tmp_path_factory):
+    """Return such a song that has been built, and what doit said."""
+    project = song_of(Project(tmp_path_factory.mktemp("in time") / "song"))
+    return project, project.build()
+
+
+@pytest.fixture
+def built(project, built_once):
+    """Return such a song that has been built."""
+    shutil.copytree(built_once[0].folder, project.folder, dirs_exist_ok=True)
     return project
 
 
@@ -51,8 +71,8 @@ def contents(project):
     return json.loads((project.folder / "build/song/archive.json").read_text())
 
 
-def test_what_is_found_in_the_reference_is_in_the_record_and_another_reference_renders_nothing(song):
-    run = song.build()
+def test_what_is_found_in_the_reference_is_in_the_record_and_another_reference_renders_nothing(built, built_once):
+    song, run = built, built_once[1]
     assert run.done == {"ran": ALL}
     assert run.lines("ran")["sync:song/hum"].startswith(NOT_FOUND)
     assert re.match(r"[+-]0\.0\d ms from the reference  ", run.lines("ran")["sync:song/drums"])
@@ -70,18 +90,17 @@ def test_what_is_found_in_the_reference_is_in_the_record_and_another_reference_r
     assert "sync not judged (none of it is found in the reference)" in run.lines("ran")["archive:song"]
 
 
-def test_another_stem_is_looked_for_alone(song):
-    song.build()
-    song.edit("gain_db = -3", "gain_db = -4")
+def test_another_stem_is_looked_for_alone(built):
+    built.edit("gain_db = -3", "gain_db = -4")
     after = [*tasks_of("song", [], ["archive", "master", "mix", "report"]), "picture:song/drums"]
-    assert song.build().done == {"ran": sorted([*after, "process:song/drums", "sync:song/drums"])}
+    assert built.build().done == {"ran": sorted([*after, "process:song/drums", "sync:song/drums"])}
 
 
-def test_a_song_whose_reference_becomes_a_duration_has_no_such_file_any_more(song):
-    song.build()
-    song.edit('file = "rough.wav"', f"duration = {len(MIX) // RATE}")
-    song.build()
-    assert not (song.folder / "build/song/sync").exists()
+def test_a_song_whose_reference_becomes_a_duration_has_no_such_file_any_more(built):
+    assert (built.folder / "build/song/sync").exists()
+    built.edit('file = "rough.wav"', f"duration = {len(MIX) // RATE}")
+    built.build()
+    assert not (built.folder / "build/song/sync").exists()
 
 
 def test_a_stem_that_is_late_slow_or_inverted_fails_before_anything_is_delivered(song):
@@ -100,10 +119,10 @@ def test_a_stem_that_is_late_slow_or_inverted_fails_before_anything_is_delivered
     assert song.build().tasks("ran") == ["archive:song", "report:song", "sync:song/drums"]
 
 
-def test_a_filter_that_turns_the_phase_of_a_stem_is_no_inversion(song):
-    song.edit('"gain", gain_db = -3', '"highpass", cutoff_hz = 2000, order = 4')
-    song.build()
-    (drums,) = (file for file in contents(song)["files"] if file.get("stem") == "drums")
+def test_a_filter_that_turns_the_phase_of_a_stem_is_no_inversion(built):
+    built.edit('"gain", gain_db = -3', '"highpass", cutoff_hz = 2000, order = 4')
+    built.build()
+    (drums,) = (file for file in contents(built)["files"] if file.get("stem") == "drums")
     assert drums["align"]["sync"]["polarity"] == 1
     assert drums["sync"]["polarity"] == -1
 

@@ -7,8 +7,6 @@ import json
 import re
 from html.parser import HTMLParser
 
-import pytest
-
 from tests.three_stems import ALL, SPEC
 
 
@@ -50,13 +48,6 @@ def page(project, *names):
 def row(project, task):
     (found,) = (cells for cells in page(project, "song/build.html").rows if len(cells) == 6 and cells[0] == task)
     return dict(zip(("task", "key", "how", "now", "seconds", "summary"), found, strict=True))
-
-
-@pytest.fixture
-def built(project):
-    project.spec(SPEC)
-    project.build()
-    return project
 
 
 def test_the_index_has_each_songs_figures_and_leads_to_its_pages(built):
