@@ -173,6 +173,7 @@ def test_a_database_that_is_in_use_is_a_line_and_stays(built):
     other.close()
     assert run.returncode == 3
     assert "the build's records cannot be written there (database is locked)" in run.stderr
+    assert "Traceback" not in run.stderr
     assert built.build().done == {}
     assert not path.with_suffix(".damaged").exists()
 
