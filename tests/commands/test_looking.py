@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import random
 import shutil
@@ -10,7 +11,8 @@ import sys
 
 import pytest
 
-from tests.mounts import UNSHARE, needs_mounts
+from tests import starts
+from tests.mounts import HERE_READ_ONLY, needs_mounts
 from tests.three_stems import ALL, SPEC, after
 
 LOOKING = (["list", "--all", "--status"], ["why"], ["plan"], ["info", "mix:song"], ["check"], ["list"], ["info", "mix"])
@@ -25,9 +27,8 @@ def listing(folder):
     return stamps
 
 
-@pytest.mark.parametrize("command", LOOKING, ids=" ".join)
 @pytest.mark.parametrize("state", ["new", "built", "changed", "killed"])
-def test_who_looks_writes_nothing(project, request, command, state, tmp_path):
+def test_who_looks_writes_nothing(project, request, state, tmp_path):
     place = project if state == "new" else request.getfixturevalue("built")
     place.spec(SPEC)
     if state == "changed":
@@ -37,26 +38,37 @@ def test_who_looks_writes_nothing(project, request, command, state, tmp_path):
     shared = tmp_path / "shared"
     shared.mkdir()
     before = listing(place.folder)
-    run = place.doit(*command, env={"STEMTASKS_CACHE": str(shared)})
-    assert run.code == int(command[0] == "info" and state == "new"), run.err
-    assert run.err == ""
-    assert listing(place.folder) == before
-    assert list(shared.iterdir()) == []
+    for command in LOOKING:
+        run = place.doit(*command, env={"STEMTASKS_CACHE": str(shared)})
+        assert run.code == int(command[0] == "info" and state == "new"), run.err
+        assert run.err == "", command
+        assert listing(place.folder) == before, command
+        assert list(shared.iterdir()) == [], command
 
 
 @needs_mounts
-@pytest.mark.parametrize("command", LOOKING, ids=" ".join)
-def test_who_looks_needs_no_tree_that_can_be_written(built, command):
-    expected = built.doit(*command)
-    mounted = f"mount --bind {built.folder} {built.folder} && mount -o remount,bind,ro {built.folder}"
-    done = subprocess.run(
-        [*UNSHARE, "sh", "-c", f"{mounted} && cd {built.folder} && exec {sys.executable} -m doit {' '.join(command)}"],
+def test_who_looks_needs_no_tree_that_can_be_written(built):
+    for command in LOOKING:
+        expected = built.doit(*command)
+        done = starts.run(
+            [sys.executable, "-c", f"{HERE_READ_ONLY}\nfrom doit.__main__ import main\n\nmain()", *command],
+            cwd=built.folder,
+            capture_output=True,
+            text=True,
+        )
+        assert (done.returncode, done.stderr) == (expected.code, ""), command
+        assert sorted(done.stdout.splitlines()) == sorted(expected.out.splitlines())  # doit keeps dependencies as sets
+
+
+@needs_mounts
+def test_where_who_looks_is_tried_nothing_can_be_written(built):
+    done = starts.run(
+        [sys.executable, "-c", f"{HERE_READ_ONLY}\nopen('spec/song.toml', 'a')"],
+        cwd=built.folder,
         capture_output=True,
         text=True,
-        check=False,
     )
-    assert (done.returncode, done.stderr) == (expected.code, "")
-    assert sorted(done.stdout.splitlines()) == sorted(expected.out.splitlines())  # doit keeps dependencies as sets
+    assert (done.returncode, "Read-only file system" in done.stderr) == (1, True)
 
 
 def test_who_looks_sees_a_build_that_is_at_work(project, hold):
@@ -72,17 +84,41 @@ def test_who_looks_sees_a_build_that_is_at_work(project, hold):
     assert plan.lines("run").keys() == set(after("mix:song"))
 
 
-@pytest.mark.parametrize("command", [*LOOKING, ["help", "run"], ["--help"], ["clean", "-n"], []], ids=" ".join)
+PRINTING = [*LOOKING, ["help", "run"], ["--help"], ["clean", "-n"], []]
+SCRIPT = [sys.executable, "-c", "from stemtasks.commands.start import doit; doit()"]
+
+
+def assert_is_no_traceback(done, code, lines):
+    assert "Traceback" not in done.stderr
+    assert "Exception ignored" not in done.stderr
+    assert done.returncode == code
+    assert len(done.stderr.splitlines()) == lines
+
+
+@pytest.mark.parametrize("command", PRINTING, ids=" ".join)
 def test_an_output_that_nobody_reads_or_that_is_full_is_no_traceback(built, command):
-    script = [sys.executable, "-c", "import sys; from stemtasks.commands.start import doit; doit()", *command]
-    for shell, code in (('"$@" | true; exit ${PIPESTATUS[0]}', 0), ('"$@" > /dev/full', 1 if command else 0)):
-        done = subprocess.run(
-            ["bash", "-c", shell, "bash", *script], cwd=built.folder, capture_output=True, text=True, check=False
-        )
-        assert "Traceback" not in done.stderr
-        assert "Exception ignored" not in done.stderr
-        assert done.returncode == code
-        assert len(done.stderr.splitlines()) == (0 if code == 0 and "full" not in shell else 1)
+    for unread, code, lines in ((True, 0, 0), (False, 1 if command else 0, 1)):
+        with contextlib.ExitStack() as opened:
+            if unread:
+                reading, output = os.pipe()
+                os.close(reading)
+                opened.callback(os.close, output)
+            else:
+                output = opened.enter_context(open("/dev/full", "w"))
+            done = starts.run([*SCRIPT, *command], cwd=built.folder, stdout=output, stderr=subprocess.PIPE, text=True)
+        assert_is_no_traceback(done, code, lines)
+
+
+@pytest.mark.parametrize(
+    ("shell", "command", "code", "lines"),
+    [('"$@" | true; exit ${PIPESTATUS[0]}', LOOKING[0], 0, 0), ('"$@" > /dev/full', ["--help"], 1, 1)],
+    ids=["nobody reads it", "it is full"],
+)
+def test_such_an_output_of_a_shells_is_no_traceback(built, shell, command, code, lines):
+    done = subprocess.run(
+        ["bash", "-c", shell, "bash", *SCRIPT, *command], cwd=built.folder, capture_output=True, text=True, check=False
+    )
+    assert_is_no_traceback(done, code, lines)
 
 
 def test_a_group_is_up_to_date_when_all_of_it_is_and_list_and_info_agree(built):
@@ -105,6 +141,25 @@ def test_a_group_is_up_to_date_when_all_of_it_is_and_list_and_info_agree(built):
     assert info("process:song/pad") == info("stem") == "up-to-date"
 
 
+SMALL = """
+[song]
+bpm = 240
+sample_rate = 8000
+channels = 1
+[reference]
+duration = 1
+[stems.bass]
+generator = "tone"
+note = "A2"
+effects = [{ name = "lowpass", cutoff_hz = 800 }]
+[stems.pad]
+generator = "tone"
+note = "E4"
+duration = 0.7
+align = "crossfade"
+[verify]
+dc_offset = 0.02
+"""
 EDITS = {
     "an effect": lambda built: built.edit("cutoff_hz = 800", "cutoff_hz = 850"),
     "and back": lambda built: built.edit("cutoff_hz = 850", "cutoff_hz = 800"),
@@ -130,17 +185,19 @@ def overwrite(path):
 
 
 @pytest.mark.parametrize("seed", range(2))
-def test_a_build_does_what_plan_has_said(built, seed):
+def test_a_build_does_what_plan_has_said(project, seed):
+    project.spec(SMALL)
+    project.build()
     kinds = sorted(EDITS.keys() - {"an effect", "and back"})
     random.Random(seed).shuffle(kinds)
     for kind in ("an effect", "and back", *kinds):
-        EDITS[kind](built)
-        plan = built.doit("plan")
+        EDITS[kind](project)
+        plan = project.doit("plan")
         assert (plan.code, plan.err) == (0, "")
         if not seed:
-            assert_why_is_written_well(built.doit("why"))
+            assert_why_is_written_well(project.doit("why"))
         said = {task: AFTER[what] for what in AFTER for task in plan.lines(what)}
-        run = built.build()
+        run = project.build()
         done = {task: how for how in AFTER.values() for task in run.tasks(how)}
         # what a stem looks like is known by its sound alone, and another name does not change it
         drawn = {"picture:song/cushion": "restored"} if kind == "a stem renamed" else {}
