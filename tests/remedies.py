@@ -112,7 +112,7 @@ def shaped(*parts: tuple[float, float]) -> np.ndarray:
     return np.concatenate([noise(seconds, level, seed) for seed, (seconds, level) in enumerate(parts)])
 
 
-REFERENCE = noise(30, 0.1, 7)
+REFERENCE = noise(16, 0.1, 7)
 RECORDINGS: dict[str, np.ndarray | Callable[[Path], None]] = {
     "take.wav": noise(2),
     "other.wav": noise(2, seed=9),
@@ -155,9 +155,9 @@ RECORDINGS: dict[str, np.ndarray | Callable[[Path], None]] = {
     "wide.wav": 0.7 * noise(2, seed=3)[:, None] + noise(2, seed=4)[:, None] * [1, -1],
     "ref.wav": REFERENCE,
     "late.wav": np.concatenate([noise(0.04, 0.1, 9), REFERENCE])[: len(REFERENCE)],
-    "drifting.wav": np.interp(np.arange(len(REFERENCE)) * (1 - 2e-4), np.arange(len(REFERENCE)), REFERENCE),
+    "drifting.wav": np.interp(np.arange(len(REFERENCE)) * (1 - 4e-4), np.arange(len(REFERENCE)), REFERENCE),
     "inverted.wav": -REFERENCE,
-    "another.wav": noise(30, 0.1, 8),
+    "another.wav": noise(16, 0.1, 8),
     "at10.wav": lambda path: written(path, bext(10 * 3600 * RATE), frames=RATE),
     "at10_and_a_half.wav": lambda path: written(path, bext(10 * 3600 * RATE + RATE // 2), frames=RATE),
     "at23.wav": lambda path: written(path, bext(23 * 3600 * RATE), frames=RATE),
@@ -401,7 +401,7 @@ IN_TIME = [
         "it is not found in the reference for sure",
         {
             "leave out sync": way(("{ sync = true }", '"none"')),
-            "place it by hand": way(("{ sync = true }", '"none"\nduration_seconds = 29\noffset_seconds = 1')),
+            "place it by hand": way(("{ sync = true }", '"none"\nduration_seconds = 15\noffset_seconds = 1')),
         },
     ),
     Case(

@@ -40,7 +40,7 @@ from tests.test_audit import flipped, poisoned
 def said_of(folder: Path, last: str) -> list[str]:
     """Return what there is to say of the song in this folder: what is wrong with its spec, or else with what it makes.
 
-    As a build does, without its processes, stores and records.
+    As a build does, without its processes, stores and records: what was made of the same before is kept, and made once.
     """
     songs, broken = read_all(folder / "spec")
     said = [mistake for each in broken for mistake in each.mistakes]
@@ -61,9 +61,18 @@ def _made(job: Job) -> list[str]:
     for path in outputs.values():
         path.parent.mkdir(parents=True, exist_ok=True)
     call = {name: plugins.load(parts.stage(job.stage, name)) for name in ("run", "verify", "summary")}
+    digests = {role: hashlib.sha256(path.read_bytes()).hexdigest() for role, path in inputs.items()}
+    key = repr((job.stage, job.params, job.parts, digests, job.inputs))
+    kept = Path("kept", hashlib.sha256(key.encode()).hexdigest())
     try:
-        digests = {role: hashlib.sha256(path.read_bytes()).hexdigest() for role, path in inputs.items()}
-        call["run"](inputs, outputs, {**job.params, "parts": job.parts, "sha256": digests})
+        if kept.is_dir():
+            for role, path in outputs.items():
+                path.hardlink_to(kept / role.replace("/", " "))
+        else:
+            call["run"](inputs, outputs, {**job.params, "parts": job.parts, "sha256": digests})
+            kept.mkdir(parents=True)
+            for role, path in outputs.items():
+                (kept / role.replace("/", " ")).hardlink_to(path)
     except StemtasksError as error:
         found = [str(error)]
     else:
@@ -519,12 +528,12 @@ def texts() -> dict[str, str]:
     for path in sorted(root.rglob("*.py")):
         if "template" in path.parts:
             continue
-        tree = ast.parse(path.read_text())
-        within = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
-        for node in ast.walk(tree):
+        nodes = list(ast.walk(ast.parse(path.read_text())))
+        within = {id(node.value) for node in nodes if isinstance(node, ast.Expr)}
+        for node in nodes:
             if isinstance(node, ast.JoinedStr):
                 within |= {id(part) for part in ast.walk(node) if part is not node}
-        for node in ast.walk(tree):
+        for node in nodes:
             if isinstance(node, ast.JoinedStr) and id(node) not in within:
                 text = "".join(part.value if isinstance(part, ast.Constant) else "{}" for part in node.values)
             elif isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in within:
