@@ -41,45 +41,44 @@ class Storm:
     def __init__(self, folder: Path, seed: int) -> None:
         self.chance = random.Random(seed)
         self.folder = folder
+        self.seed = seed
         self.song = Song(folder, self.chance)
         self.project = self.song.project
         self.damage = Damage(self.project.folder / "build", self.chance)
         self.kinds: Counter[str] = Counter()
-        self.usual_seconds = 1.0
+        self.usual_seconds = 0.5
 
-    def round(self) -> str:
-        """Do one round and return its log line."""
+    def round(self, number: int) -> str:
+        """Do a round and return its log line; its number and the seed decide all of it but where damage falls."""
+        self.chance.seed(f"{self.seed} {number}")
+        command = self.chance.choice(COMMANDS)
+        second = self.chance.choice(COMMANDS) if self.chance.random() < 0.15 else None
+        fate, moment, whole = self.chance.random(), self.chance.uniform(0, 1.2), self.chance.random() < 0.5
+        kill = self.chance.choice(SIGNALS) if fate <= 0.6 else None
         done = [self.song.change() for _ in range(self.chance.choice([0, 1, 1, 2]))]
         done += [self.damage.strike() for _ in range(self.chance.choice([0, 0, 1, 1, 2]))]
-        command = self.chance.choice(COMMANDS)
         done.append(" ".join(["doit", *command]))
         processes = [self.project.start(*command, env=self.song.env)]
-        if self.chance.random() < 0.15:
+        if second is not None:
             done.append("a second doit at once")
-            processes.append(self.project.start(*self.chance.choice(COMMANDS), env=self.song.env))
+            processes.append(self.project.start(*second, env=self.song.env))
         began = time.monotonic()
-        done += self._meanwhile(processes[0])
+        if fate <= 0.7:
+            time.sleep(moment * self.usual_seconds)
+            done.append(self._killed(processes[0], kill, whole) if kill else f"meanwhile {self.song.change()}")
         ends = [self._end(process, "SIGINT" in done and process is processes[0]) for process in processes]
         self.kinds.update(done)
         return f"{', '.join(done)} -> {ends} ({time.monotonic() - began:.1f} s)"
 
-    def _meanwhile(self, process: subprocess.Popen[bytes]) -> list[str]:
-        """Kill the build or change the song at a random moment, or let it be."""
-        fate = self.chance.random()
-        moment = self.chance.uniform(0, 1.2 * self.usual_seconds)
-        if fate > 0.7:
-            return []
-        time.sleep(moment)
-        if fate > 0.6:
-            return [f"meanwhile {self.song.change()}"]
-        number = self.chance.choice(SIGNALS)
+    def _killed(self, process: subprocess.Popen[bytes], number: signal.Signals, whole: bool) -> str:
+        """Send a build, or all of its group, a signal."""
         if process.poll() is not None:
-            return [f"{number.name} too late"]
-        if self.chance.random() < 0.5:
+            return f"{number.name} too late"
+        if whole:
             os.killpg(process.pid, number)
         else:
             process.send_signal(number)
-        return [number.name]
+        return number.name
 
     def _end(self, process: subprocess.Popen[bytes], interrupted: bool) -> int:
         try:
@@ -146,7 +145,7 @@ def storm(rounds: int, seed: int, every: int, folder: Path, log) -> Counter[str]
         signal.signal(signal.SIGINT, signal.default_int_handler)
     weather = Storm(folder, seed)
     for number in range(1, rounds + 1):
-        log(f"seed {seed} round {number}: {weather.round()}")
+        log(f"seed {seed} round {number}: {weather.round(number)}")
         if number % every == 0 or number == rounds:
             weather.compare()
             log(f"seed {seed} round {number}: as a clean build")

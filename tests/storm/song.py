@@ -46,9 +46,7 @@ class Song:
     def __init__(self, folder: Path, chance: random.Random) -> None:
         self.project = Project(folder / "tree")
         self.package = folder / "package" / "stemtasks"
-        ignored = shutil.ignore_patterns("__pycache__", "template")
-        shutil.copytree(Path(stemtasks.__file__).parent, self.package, ignore=ignored)
-        self.env = {"PYTHONPATH": str(self.package.parent)}
+        self.env: dict[str, str] = {}
         self.chance = chance
         self.edited = 0
         self.dodo = (self.project.folder / "dodo.py").read_text()
@@ -224,12 +222,19 @@ class Song:
         if before and self.chance.random() < 0.5:
             os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
 
+    def _own_package(self) -> Path:
+        """Return a copy of the package, which is used from the first change of it on: until then builds are forked."""
+        if not self.package.exists():
+            shutil.copytree(Path(stemtasks.__file__).parent, self.package, ignore=shutil.ignore_patterns("template"))
+            self.env["PYTHONPATH"] = str(self.package.parent)
+        return self.package
+
     def _comment(self) -> None:
-        path = self.package / f"{self.chance.choice(MODULES)}.py"
+        path = self._own_package() / f"{self.chance.choice(MODULES)}.py"
         self._source(path, f"{path.read_text()}\n# {self.chance.randrange(1000)}\n")
 
     def _sound(self) -> None:
-        path = self.package / "effects" / "lowpass.py"
+        path = self._own_package() / "effects" / "lowpass.py"
         text = (Path(stemtasks.__file__).parent / "effects" / "lowpass.py").read_text()
         assert text.count(FILTERED) == 1
         self._source(path, text.replace(FILTERED, f"({self.chance.random()} * block for block in {FILTERED})"))
