@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from tests.faults.song import MOVES, Move, new
+from tests.faults.song import MOVES, SPEC, Move, built, new
 from tests.faults.strace import FAULTS, Call, calls, injected, unusable
 from tests.project import BrokenError, Project
 
@@ -33,9 +33,17 @@ class Faults:
         self.folder = folder
         self.calls: dict[str, list[Call]] = {}
         self._expected: dict[str, dict[str, bytes]] = {}
+        made: dict[Callable[[Project], None], str] = {}
         for move in moves:
-            before = new(folder / "before" / move)
-            MOVES[move].before(before)
+            place, how = folder / "before" / move, MOVES[move].before
+            if how in made:
+                _copy_tree(folder / "before" / made[how], place)
+            else:
+                how(new(place))
+                made[how] = move
+            before = Project(place)
+            if how is built:
+                self._expected[SPEC] = before.products()
             before.spec(MOVES[move].spec)
             project = self._copy(move, "calls")
             _, self.calls[move] = calls(project, *MOVES[move].command)
@@ -79,13 +87,17 @@ class Faults:
 
     def _copy(self, move: str, name: str) -> Project:
         folder = self.folder / name
-        # hard links of the store stay links
-        subprocess.run(["cp", "-a", self.folder / "before" / move, folder], check=True)
+        _copy_tree(self.folder / "before" / move, folder)
         return Project(folder)
 
     def _over(self, project: Project, how: str) -> str:
         shutil.rmtree(project.folder)
         return how
+
+
+def _copy_tree(tree: Path, folder: Path) -> None:
+    # hard links of the store stay links
+    subprocess.run(["cp", "-a", tree, folder], check=True)
 
 
 def tried(
