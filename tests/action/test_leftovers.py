@@ -8,9 +8,15 @@ import pytest
 
 from stemtasks.action.records import Records
 from stemtasks.cache.digest import read_digest
-from tests.three_stems import ALL, SPEC
+from tests.two_stems import ALL, SPEC, built_in
 
 WITHOUT_PAD = SPEC[: SPEC.index("[stems.pad]")] + SPEC[SPEC.index("[verify]") :]
+
+
+@pytest.fixture(scope="module")
+def template(tmp_path_factory):
+    """Return the folder of a song of two stems that has been built."""
+    return built_in(tmp_path_factory.mktemp("template") / "song")
 
 
 def lose_records(project):
@@ -48,7 +54,7 @@ def test_a_changed_title_leaves_one_archive(built, state):
     LOST[state](built)
     built.edit("[song]", '[song]\ntitle = "Another"')
     assert built.doit().code == 0
-    assert [name for name in built.products() if name.endswith(".zip")] == ["song/Another_9k_32float.zip"]
+    assert [name for name in built.products() if name.endswith(".zip")] == ["song/Another_8k_32float.zip"]
 
 
 @pytest.mark.parametrize("state", ["known", "lost"])

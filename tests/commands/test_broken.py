@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import sys
 import time
 
 import pytest
 
+from tests import starts
+from tests.commands.test_note import SETTLED
 from tests.pipeline import tasks_of
 from tests.project import Project
 
@@ -65,8 +68,15 @@ MISTAKES = {
 }
 
 
-@pytest.mark.parametrize("mistake", MISTAKES)
-@pytest.mark.parametrize("arguments", [(), ("-n", "1"), ("-n", "0"), ("--no-continue",)])
+@pytest.mark.parametrize(
+    ("mistake", "arguments"),
+    [
+        *((mistake, ()) for mistake in MISTAKES),
+        ("a key", ("-n", "1")),
+        ("no TOML", ("-n", "0")),
+        ("a stem", ("--no-continue",)),
+    ],
+)
 def test_a_wrong_spec_is_one_line_and_the_other_songs_are_built(album, mistake, arguments):
     change, said = MISTAKES[mistake]
     spec = album.folder / "spec/two.toml"
@@ -92,7 +102,7 @@ def test_once_it_is_mended_it_is_up_to_date(album):
     spec.write_text(text + "[[")
     for _ in range(3):
         assert album.doit().code == 1
-        time.sleep(1)  # so that a note could be left of it, were it right
+        time.sleep(SETTLED)  # so that a note could be left of it, were it right
     assert not (album.folder / "build/.stemtasks/unchanged").exists()
     spec.write_text(text)
     assert album.build().tasks("up to date") == sorted(task for song in ("one", "two", "three") for task in tasks(song))
@@ -167,13 +177,10 @@ def test_why_and_plan_say_it(album):
 
 
 def test_cache_pull_fetches_the_other_songs(album, tmp_path):
-    import subprocess
-    import sys
-
     (album.folder / "stemtasks.toml").write_text(f'[cache]\nshared = "{tmp_path / "shared"}"\n')
     (album.folder / "spec/two.toml").write_text("[[")
     command = [sys.executable, "-m", "stemtasks.cli", "cache", "pull"]
-    done = subprocess.run(command, cwd=album.folder, capture_output=True, text=True, check=False)
+    done = starts.run(command, cwd=album.folder, capture_output=True, text=True, check=False)
     assert done.returncode == 1
     assert "has 28 of 28 tasks" in done.stdout
     assert done.stderr.startswith("ERROR: spec/two.toml: is not TOML")

@@ -13,9 +13,15 @@ import pytest
 
 from tests import starts
 from tests.mounts import HERE_READ_ONLY, needs_mounts
-from tests.three_stems import ALL, SPEC, after
+from tests.two_stems import ALL, SPEC, after, built_in
 
 LOOKING = (["list", "--all", "--status"], ["why"], ["plan"], ["info", "mix:song"], ["check"], ["list"], ["info", "mix"])
+
+
+@pytest.fixture(scope="module")
+def template(tmp_path_factory):
+    """Return the folder of a song of two stems that has been built."""
+    return built_in(tmp_path_factory.mktemp("template") / "song")
 
 
 def listing(folder):
@@ -141,25 +147,6 @@ def test_a_group_is_up_to_date_when_all_of_it_is_and_list_and_info_agree(built):
     assert info("process:song/pad") == info("stem") == "up-to-date"
 
 
-SMALL = """
-[song]
-bpm = 240
-sample_rate = 8000
-channels = 1
-[reference]
-duration = 1
-[stems.bass]
-generator = "tone"
-note = "A2"
-effects = [{ name = "lowpass", cutoff_hz = 800 }]
-[stems.pad]
-generator = "tone"
-note = "E4"
-duration = 0.7
-align = "crossfade"
-[verify]
-dc_offset = 0.02
-"""
 EDITS = {
     "an effect": lambda built: built.edit("cutoff_hz = 800", "cutoff_hz = 850"),
     "and back": lambda built: built.edit("cutoff_hz = 850", "cutoff_hz = 800"),
@@ -185,19 +172,17 @@ def overwrite(path):
 
 
 @pytest.mark.parametrize("seed", range(2))
-def test_a_build_does_what_plan_has_said(project, seed):
-    project.spec(SMALL)
-    project.build()
+def test_a_build_does_what_plan_has_said(built, seed):
     kinds = sorted(EDITS.keys() - {"an effect", "and back"})
     random.Random(seed).shuffle(kinds)
     for kind in ("an effect", "and back", *kinds):
-        EDITS[kind](project)
-        plan = project.doit("plan")
+        EDITS[kind](built)
+        plan = built.doit("plan")
         assert (plan.code, plan.err) == (0, "")
         if not seed:
-            assert_why_is_written_well(project.doit("why"))
+            assert_why_is_written_well(built.doit("why"))
         said = {task: AFTER[what] for what in AFTER for task in plan.lines(what)}
-        run = project.build()
+        run = built.build()
         done = {task: how for how in AFTER.values() for task in run.tasks(how)}
         # what a stem looks like is known by its sound alone, and another name does not change it
         drawn = {"picture:song/cushion": "restored"} if kind == "a stem renamed" else {}

@@ -18,9 +18,15 @@ from markdown_it import MarkdownIt
 from stemtasks.commands import summary
 from stemtasks.commands.reporter import Result
 from stemtasks.commands.results import write_junit
-from tests.three_stems import ALL, SPEC
+from tests.two_stems import ALL, SPEC, built_in
 
 FAILING = f"{SPEC}silence_dbfs = 0\n"
+
+
+@pytest.fixture(scope="module")
+def template(tmp_path_factory):
+    """Return the folder of a song of two stems that has been built."""
+    return built_in(tmp_path_factory.mktemp("template") / "song")
 
 
 def test_json_has_each_task_with_its_measurements_and_how_it_came_to_be(project):
@@ -137,7 +143,7 @@ def page(text):
 
 def test_the_summary_has_a_row_a_song_of_builds_that_succeed_or_have_nothing_to_do(project, tmp_path):
     project.spec(SPEC)
-    project.spec(SPEC.replace("sample_rate = 9000", "sample_rate = 22050"), "other")
+    project.spec(SPEC.replace("sample_rate = 8000", "sample_rate = 22050"), "other")
     file = tmp_path / "page.md"
     for how in ("ran", "up to date", "up to date"):
         file.write_text("of another step\n\n", encoding="utf-8")
@@ -175,7 +181,7 @@ def test_the_summary_counts_what_was_restored_and_only_what_was_asked_for(projec
 
 def test_the_summary_of_a_failed_build_has_each_line_as_the_terminal_has_it(project, tmp_path):
     project.spec(FAILING)
-    project.spec(SPEC.replace("bpm = 120", "bpm = '``` | <b>'"), "wrong")
+    project.spec(SPEC.replace("bpm = 240", "bpm = '``` | <b>'"), "wrong")
     file = tmp_path / "page.md"
     run = project.doit("--summary", str(file), "-n", "1")
     assert run.code == 1
@@ -323,7 +329,7 @@ def test_exit_codes_are_those_of_the_guide(built):
     assert built.doit("plan", "--exit-code").code == 1
     assert built.doit("plan").code == 0
     assert [built.doit("-n", "1").code, built.doit("--continue").code, built.doit("-n", "2").code] == [1, 1, 1]
-    built.spec(SPEC.replace("bpm = 120", "bpm = fast"))
+    built.spec(SPEC.replace("bpm = 240", "bpm = fast"))
     assert [built.doit().code, built.doit("check").code, built.doit("list").code] == [1, 1, 0]
     (built.folder / "dodo.py").write_text("not python")
     assert built.doit().code == 3

@@ -4,7 +4,21 @@ from __future__ import annotations
 
 import pytest
 
-from tests.three_stems import ALL, SPEC
+from tests.project import Project
+from tests.two_stems import ALL, SPEC, built_in
+
+
+@pytest.fixture(scope="module")
+def template(tmp_path_factory):
+    """Return the folder of a song of two stems that has been built."""
+    return built_in(tmp_path_factory.mktemp("template") / "song")
+
+
+@pytest.fixture(scope="module")
+def untouched(template):
+    """Return that song itself: what is wrongly asked for changes nothing."""
+    return Project(template)
+
 
 COMMANDS = ("run", "why", "plan", "info", "list", "clean", "forget", "ignore")
 
@@ -18,42 +32,42 @@ COMMANDS = ("run", "why", "plan", "info", "list", "clean", "forget", "ignore")
         *((command, "maste", "master") for command in ("run", "forget")),
     ],
 )
-def test_a_name_or_a_pattern_of_no_task_is_an_error_with_the_nearest(built, command, asked, near):
-    before = built.products()
-    run = built.doit(command, asked)
+def test_a_name_or_a_pattern_of_no_task_is_an_error_with_the_nearest(untouched, command, asked, near):
+    before = untouched.products()
+    run = untouched.doit(command, asked)
     assert (run.code, run.out) == (3, "")
     (line,) = run.err.splitlines()
     assert line.startswith(f"ERROR: {asked}: no task ")
     assert near in line.partition("; the nearest are ")[2].split(", ")
-    assert built.products() == before
+    assert untouched.products() == before
 
 
 @pytest.mark.parametrize("command", ["run", "why", "plan", "clean", "forget"])
-def test_one_of_several_names_is_enough_for_the_error(built, command):
-    before = built.products()
-    run = built.doit(command, "mix:song", "stem:*/nothing")
+def test_one_of_several_names_is_enough_for_the_error(untouched, command):
+    before = untouched.products()
+    run = untouched.doit(command, "mix:song", "stem:*/nothing")
     assert run.code == 3
     assert run.err.startswith("ERROR: stem:*/nothing: no task is named so")
-    assert built.products() == before
+    assert untouched.products() == before
 
 
-def test_a_task_can_be_named_by_its_file(built):
-    assert built.build("build/song/mix.wav").tasks("up to date") == sorted(
+def test_a_task_can_be_named_by_its_file(untouched):
+    assert untouched.build("build/song/mix.wav").tasks("up to date") == sorted(
         task for task in ALL if not task.startswith(("master", "archive", "picture", "report"))
     )
-    run = built.doit("build/song/mix.wave")
+    run = untouched.doit("build/song/mix.wave")
     assert (run.code, "build/song/mix.wav" in run.err) == (3, True)
 
 
-def test_a_misspelt_command_is_shown_the_nearest(built):
-    run = built.doit("lsit")
+def test_a_misspelt_command_is_shown_the_nearest(untouched):
+    run = untouched.doit("lsit")
     assert run.code == 3
     assert run.err == "ERROR: lsit: no task or file is named so; the nearest are list\n"
 
 
 @pytest.mark.parametrize("command", [*COMMANDS, "check", "dumpdb"])
-def test_a_misspelt_option_is_one_line(built, command):
-    run = built.doit(command, "--nosuch")
+def test_a_misspelt_option_is_one_line(untouched, command):
+    run = untouched.doit(command, "--nosuch")
     assert (run.code, run.out) == (3, "")
     assert run.err == f"ERROR: option --nosuch not recognized; 'doit help {command}' shows what may be said\n"
 
@@ -70,16 +84,16 @@ def test_a_misspelt_option_is_one_line(built, command):
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
-def test_what_is_asked_for_wrongly_is_one_line(built, arguments, said):
-    run = built.doit(*arguments)
+def test_what_is_asked_for_wrongly_is_one_line(untouched, arguments, said):
+    run = untouched.doit(*arguments)
     assert (run.code, run.out) == (3, "")
     (line,) = run.err.splitlines()
     assert line.startswith(f"ERROR: {said}")
 
 
 @pytest.mark.parametrize("command", [*COMMANDS, "check", "dumpdb", "tabcompletion", "help"])
-def test_every_command_has_help(built, command):
-    run = built.doit("help", command)
+def test_every_command_has_help(untouched, command):
+    run = untouched.doit("help", command)
     assert (run.code, run.err) == (0, "")
     assert "PURPOSE" in run.out
 
