@@ -27,7 +27,7 @@ import soundfile
 
 from tests.power.disks import KINDS, Disk, disk, run, unusable
 from tests.project import BrokenError, Project, Run
-from tests.three_stems import SPEC
+from tests.two_stems import SPEC
 
 TAKE = '\n[stems.take]\ngenerator = "file"\nfile = "take.wav"\nalign = "loop"\n'
 AFTER_SECONDS = (0, 1, 2, 4, 7, 11, 16, 22, 25, 26, 27, 28, 29, 30, 31, 33, 36, 45, 52, 60)
@@ -55,7 +55,7 @@ class Outage:
     def recording(self) -> None:
         """Record the take anew, as any program writes a file: it is not yet on the disk when this returns."""
         path = self.project.folder / "spec" / "take.wav"
-        noise = np.random.default_rng(self.chance.randrange(1 << 30)).uniform(-0.3, 0.3, 40000)
+        noise = np.random.default_rng(self.chance.randrange(1 << 30)).uniform(-0.3, 0.3, 10000)
         soundfile.write(path, noise, 16000, subtype="PCM_16")
 
     def edit(self, text: str) -> None:
@@ -82,7 +82,7 @@ class Outage:
         yield "built without it", build
         yield "a stem, back", lambda: self.edit(SPEC + TAKE)
         yield "restored again", build
-        yield "a rest", lambda: time.sleep(3)
+        yield "a rest", lambda: time.sleep(1.5)
         yield "nothing to do", build
 
     def copy(self, moment: str) -> None:
