@@ -6,8 +6,8 @@ import datetime
 
 import pytest
 
-from tests.power.__main__ import outages
 from tests.pipeline import tasks_of
+from tests.power.__main__ import outages
 from tests.power.disks import KINDS, unusable
 from tests.two_stems import STEMS
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import sqlite3
 import sys
+import tempfile
 from contextlib import contextmanager
 from pathlib import Path
 from types import SimpleNamespace
@@ -25,6 +27,9 @@ from tests import examples
 
 EXAMPLES = examples(100)
 """What three times as many find of a store or records that believe what they read, a hundred find."""
+
+
+MEMORY = "/dev/shm"
 
 
 def run(inputs, outputs, params):
@@ -76,9 +81,17 @@ def outputs():
 
 
 @pytest.fixture(scope="module")
-def template(tmp_path_factory):
+def quick():
+    """Return a folder in memory, where there is one: thousands of small files wait for no disk."""
+    with tempfile.TemporaryDirectory(prefix="state-", dir=MEMORY if os.access(MEMORY, os.W_OK) else None) as folder:
+        yield Path(folder)
+
+
+@pytest.fixture(scope="module")
+def template(quick):
     """Return a tree in which a build, and before it another one, are finished."""
-    folder = tmp_path_factory.mktemp("template")
+    folder = quick / "template"
+    folder.mkdir()
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
         made_up = SimpleNamespace(run=run, verify=verify, summary=lambda facts: f"{facts['length']} letters")
@@ -90,9 +103,10 @@ def template(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def copied(template, tmp_path_factory):
+def copied(template, quick):
     """Return a function that puts a fresh copy of the tree in place."""
-    folder = tmp_path_factory.mktemp("copy")
+    folder = quick / "copy"
+    folder.mkdir()
 
     def fresh():
         shutil.rmtree(folder / "build", ignore_errors=True)

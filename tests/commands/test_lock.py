@@ -157,8 +157,10 @@ def stopped(process, number=signal.SIGINT):
     return err.decode().splitlines()
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
-@pytest.mark.parametrize("threads", ["0", "1", "2"])
+@pytest.mark.parametrize(
+    ("threads", "number"),
+    [("0", signal.SIGINT), ("1", signal.SIGINT), ("2", signal.SIGINT), ("0", signal.SIGTERM), ("2", signal.SIGHUP)],
+)
 def test_a_signal_ends_a_running_build_with_a_line_and_what_was_finished_is_kept(project, hold, number, threads):
     project.spec(SPEC)
     hold.mark("mix", how="half")
