@@ -10,8 +10,9 @@ import pytest
 
 from stemtasks.action import room
 from stemtasks.spec.reading import read_song
+from tests import three_stems
 from tests.project import Project
-from tests.three_stems import ALL, SPEC
+from tests.two_stems import ALL, SPEC, built_in
 
 HUGE = """
 [song]
@@ -20,6 +21,12 @@ sample_rate = 384000
 duration = "23:59:59"
 """ + "".join(f'\n[stems.s{number}]\ngenerator = "tone"' for number in range(100))
 USAGE = namedtuple("USAGE", "total used free")
+
+
+@pytest.fixture(scope="module")
+def template(tmp_path_factory):
+    """Return the folder of a song of two stems that has been built."""
+    return built_in(tmp_path_factory.mktemp("template") / "song")
 
 
 def test_a_song_that_does_not_fit_is_one_line_and_the_others_are_built(project):
@@ -65,7 +72,7 @@ def test_what_is_to_be_made_needs_as_much_as_it_will_take(monkeypatch, built):
 
 
 def test_the_estimate_is_what_the_files_take(project, monkeypatch):
-    project.spec(SPEC)
+    project.spec(three_stems.SPEC)
     project.build()
     monkeypatch.chdir(project.folder)
     song = read_song(project.folder / "spec/song.toml")

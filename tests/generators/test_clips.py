@@ -70,7 +70,7 @@ laid = st.tuples(
 
 
 @given(found=st.lists(laid, min_size=1, max_size=6))
-@settings(deadline=None, max_examples=150)
+@settings(deadline=None, max_examples=60)
 def test_without_overlaps_clips_are_painted_one_over_the_other(takes, tmp_path_factory, found):
     canvas = np.zeros((20_000, 2))
     end = 0

@@ -431,8 +431,8 @@ def wait_until_gone(pid):
 def test_too_slow_is_stopped_with_its_children(scratch, tmp_path):
     note = tmp_path / "pid"
     code = FORK_AND_WAIT.replace("{then}", "print('bar 3', flush=True); time.sleep(60)")
-    said = failure(scratch, python(code, str(note), "{output}"), timeout_seconds=2.0)
-    assert "not finished after 2 s and stopped; raise timeout_seconds" in said
+    said = failure(scratch, python(code, str(note), "{output}"), timeout_seconds=1.2)
+    assert "not finished after 1.2 s and stopped; raise timeout_seconds" in said
     assert said.endswith("it said: bar 3")
     wait_until_gone(int(note.read_text()))
 
