@@ -116,8 +116,10 @@ def test_a_song_is_built_without_a_word_of_another(album):
     assert "two" not in run.out
 
 
-@pytest.mark.parametrize("name", ["archive:two", "stem:two/*", "master:two"])
-@pytest.mark.parametrize("single", [(), ("-s",)])
+@pytest.mark.parametrize(
+    ("single", "name"),
+    [((), "archive:two"), ((), "stem:two/*"), (("-s",), "stem:two/*"), (("-s",), "master:two")],
+)
 def test_its_own_tasks_fail_by_name_and_by_pattern(album, name, single):
     (album.folder / "spec/two.toml").write_text("[[")
     run = album.doit(*single, name)

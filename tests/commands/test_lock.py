@@ -17,7 +17,8 @@ import soundfile
 
 from stemtasks.commands import lock
 from stemtasks.errors import CacheError
-from tests.project import DODO
+from tests.held import Hold
+from tests.project import DODO, Project
 
 SPEC = """
 [song]
@@ -36,6 +37,18 @@ ALL = 3 + 2 * 3 + 2
 @pytest.fixture
 def working(project, hold):
     """Return a song whose build is under way, held up in its mix."""
+    yield from held_up(project, hold)
+
+
+@pytest.fixture(scope="module")
+def at_work(tmp_path_factory):
+    """Return such a song, whose build no test may end, nor change what it has made."""
+    folder = tmp_path_factory.mktemp("at work")
+    yield from held_up(Project(folder / "song"), Hold(folder / "markers"))
+
+
+def held_up(project, hold):
+    """Yield a song and the build of it, which is held up in its mix."""
     project.spec(SPEC)
     hold.mark("mix")
     process = project.start("-n", "2", "archive:song", env=hold.env)
@@ -67,8 +80,8 @@ def test_a_second_build_says_for_whom_it_waits_and_then_has_nothing_to_do(workin
 
 
 @pytest.mark.parametrize("command", ["run", "clean", "forget", "ignore"])
-def test_no_wait_fails_at_once_with_a_line_and_changes_nothing(working, command):
-    project, process = working
+def test_no_wait_fails_at_once_with_a_line_and_changes_nothing(at_work, command):
+    project, process = at_work
     before = project.products()
     arguments = ["mix:song"] if command == "ignore" else []
     run = project.doit(command, "--no-wait", *arguments)
@@ -80,8 +93,8 @@ def test_no_wait_fails_at_once_with_a_line_and_changes_nothing(working, command)
     assert process.poll() is None
 
 
-def test_what_only_reads_does_not_wait(working):
-    project, _ = working
+def test_what_only_reads_does_not_wait(at_work):
+    project, _ = at_work
     assert project.doit("list", "--all").code == 0
     assert project.doit("help").code == 0
 
@@ -173,8 +186,8 @@ def test_a_signal_ends_a_running_build_with_a_line_and_what_was_finished_is_kept
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
-def test_a_signal_ends_the_wait_for_another_build(working, number):
-    project, process = working
+def test_a_signal_ends_the_wait_for_another_build(at_work, number):
+    project, process = at_work
     second = project.start()
     second.stderr.readline()
     assert stopped(second, number) == ["stopped before any task was run: run doit again"]
