@@ -57,7 +57,7 @@ def test_who_looks_needs_no_tree_that_can_be_written(built):
     for command in LOOKING:
         expected = built.doit(*command)
         done = starts.run(
-            [sys.executable, "-c", f"{HERE_READ_ONLY}\nfrom doit.__main__ import main\n\nmain()", *command],
+            [sys.executable, "-c", f"{HERE_READ_ONLY}\ndoit(*sys.argv[1:])", *command],
             cwd=built.folder,
             capture_output=True,
             text=True,
