@@ -83,7 +83,7 @@ def write(results: list[Result], builds: dict[str, Build]) -> None:
         return
     done = {_song(result.task) for result in results if result.how != "up to date"}
     known = {spec.name: spec for spec in specs()}
-    if INDEX.exists() and not done:
+    if INDEX.is_file() and not done:
         return
     done |= {name for name in known if not os.path.exists(BUILD / name / PAGE)}
     try:
@@ -221,6 +221,10 @@ def _replace(path: Path, page: str) -> None:
     """Give a page its name when it is whole; read-only, as all that is made here."""
     path.parent.mkdir(parents=True, exist_ok=True)
     new = path.with_name(f".{path.name}.new")
-    new.write_text(page, encoding="utf-8", newline="\n")
-    new.chmod(0o444)
-    os.replace(new, path)
+    try:
+        new.write_text(page, encoding="utf-8", newline="\n")
+        new.chmod(0o444)
+        os.replace(new, path)
+    except OSError:
+        new.unlink(missing_ok=True)
+        raise

@@ -121,3 +121,14 @@ def test_pages_that_are_lost_come_again_and_go_with_what_they_tell_of(built):
     built.build()
     assert not (built.folder / "build/song").exists()
     assert [link for link in page(built, "index.html").links if "song/" in link] == []
+
+
+def test_a_page_that_cannot_have_its_name_is_a_warning_and_leaves_nothing(built):
+    index = built.folder / "build/index.html"
+    index.unlink()
+    (index / "in the way").mkdir(parents=True)
+    run = built.doit()
+    assert run.code == 0
+    assert run.err == "WARNING: build/index.html: cannot be written (Is a directory); what was built is right\n"
+    assert sorted(path.name for path in (built.folder / "build").iterdir()) == [".stemtasks", "index.html", "song"]
+    assert not [path for path in (built.folder / "build/song").iterdir() if path.name.endswith(".new")]
