@@ -70,6 +70,7 @@ def import_all() -> None:
         if module.name not in LEFT_TO_RUNS and not module.name.startswith("stemtasks.template"):
             importlib.import_module(module.name)
     look_at_sources()
+    work_out_tables()
     insist_on_one_thread()
     if imported := sys.modules.keys() & set(LEFT_TO_RUNS):
         raise RuntimeError(f"other modules import {sorted(imported)}: leave those to the runs too")
@@ -92,6 +93,16 @@ def look_at_sources() -> None:
     # what is so in this folder, and with what is installed beside it
     for found in (parts._of_project, parts._installed, parts.names, sources._is_local, sources._home):
         found.cache_clear()
+
+
+def work_out_tables() -> None:
+    """Work out tables that follow from nothing, or from the sample rate of the tests' songs."""
+    from stemtasks.audio import true_peak
+    from stemtasks.dsp import notes
+
+    true_peak._meters()
+    for sample_rate in (8_000, 9_000):
+        notes._atoms(sample_rate)
 
 
 def serve(orders: socket.socket) -> dict[str, Any] | None:
