@@ -62,12 +62,12 @@ def sounds(package, change=True):
 
 
 def short_demo(project):
-    """Write the demo with one bar in each of its sections, as much of its reference, and half as many frames."""
+    """Write the demo with one bar in each of its sections, as much of its reference, and a third as many frames."""
     guide, rate = soundfile.read(DEMO / "audio/guide.ogg", round(DEMO_SECTIONS * 4 * 60 / 112 * 48000))
     text, sections = re.subn(r"(?m)^bars = \d+", "bars = 1", (DEMO / "demo.toml").read_text(encoding="utf-8"))
     assert (sections, rate) == (DEMO_SECTIONS, 48000)
     for old, new in {
-        "[song]\n": "[song]\nsample_rate = 24000\n",
+        "[song]\n": "[song]\nsample_rate = 16000\n",
         "audio/guide.ogg": "guide.wav",
         "min_duration = 130.0": "min_duration = 17.0",
         '"61 bars"': f'"{DEMO_SECTIONS - 3} bars"',
