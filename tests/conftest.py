@@ -129,14 +129,6 @@ def slow_built(slow: Project, slow_template: Project) -> Project:
     return slow
 
 
-@pytest.fixture(scope="module")
-def unsynced() -> Iterator[None]:
-    """Have no build of a file's tests wait until what it has written is on the disk, which only a power loss shows."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(starts, "waits_for_disks", False)
-        yield
-
-
 @pytest.fixture
 def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Return a copy of the package that doit uses in this test, to be edited."""

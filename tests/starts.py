@@ -38,8 +38,8 @@ STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 PIPES = ("p2cread", "p2cwrite", "c2pread", "c2pwrite", "errread", "errwrite")
 
 
-waits_for_disks = True
-"""Whether what is forked off waits until files are on the disk, as it must where power is lost."""
+waits_for_disks = False
+"""Whether what is forked off waits until files are on the disk, which only a power loss shows (``tests/power``)."""
 
 
 class Server:
@@ -92,6 +92,17 @@ def importing(*names: str) -> Iterator[None]:
         yield
     finally:
         end_server()
+
+
+@contextlib.contextmanager
+def waiting_for_disks() -> Iterator[None]:
+    """Have what is forked off wait until what it has written is on the disk."""
+    global waits_for_disks  # noqa: PLW0603 - as it is for all that starts something
+    waits_for_disks = True
+    try:
+        yield
+    finally:
+        waits_for_disks = False
 
 
 def run(command: list[str], **options: Any) -> subprocess.CompletedProcess[Any]:

@@ -18,8 +18,6 @@ from tests.project import Project
 from tests.test_own_parts import TREMOLO, own
 from tests.three_stems import ALL, after
 
-pytestmark = pytest.mark.usefixtures("unsynced")
-
 DEMO = Path(__file__).parents[1] / "spec"
 DEMO_SECTIONS = 8
 FILTERED = "filtered(blocks, stream, sos, phase)"

@@ -14,8 +14,6 @@ from tests import starts
 from tests.project import Project
 from tests.three_stems import ALL, after
 
-pytestmark = pytest.mark.usefixtures("unsynced")
-
 TREMOLO = '''"""Tremolo: the level goes up and down."""
 
 import numpy as np

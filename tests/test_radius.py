@@ -12,8 +12,6 @@ from tests.project import Project
 from tests.test_own_parts import TREMOLO, own
 from tests.three_stems import ALL, SPEC, STEMS, after
 
-pytestmark = pytest.mark.usefixtures("unsynced")
-
 NOTHING = (
     "audio/__init__.py",
     "cli.py",

@@ -30,8 +30,6 @@ LONGEST_SECONDS = 30
 """What a build may take whose store is spoilt."""
 PLACES = ("folder", "rclone", "moto")
 
-pytestmark = pytest.mark.usefixtures("unsynced")
-
 
 @pytest.fixture
 def server(tmp_path):

@@ -20,8 +20,6 @@ from stemtasks.cache.store import Store, checked
 from tests import starts
 from tests.project import Project
 
-pytestmark = pytest.mark.usefixtures("unsynced")
-
 EXTRA = {"limits": "0" * 64, "summary": "3 frames", "seconds": 1.5}
 
 

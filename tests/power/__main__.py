@@ -25,6 +25,7 @@ from pathlib import Path
 import numpy as np
 import soundfile
 
+from tests import starts
 from tests.power.disks import KINDS, Disk, disk, run, unusable
 from tests.project import BrokenError, Project, Run
 from tests.two_stems import SPEC
@@ -164,7 +165,7 @@ def outages(
     """Lose the power at all moments on one kind of file system; return what the next builds did, and what was wrong."""
     told: Counter[str] = Counter()
     wrong = []
-    with disk(kind) as on:
+    with disk(kind) as on, starts.waiting_for_disks():
         outage = Outage(on, seed, records_first)
         outage.build(during, after, moves)
         for copy, moment in outage.copies:
