@@ -66,11 +66,11 @@ class Server:
             command = [command_of("moto_server"), "-H", "127.0.0.1", "-p", str(self.port)]
         with open(self.folder.parent / "server.log", "ab") as log:
             self.process = subprocess.Popen(command, stdout=log, stderr=log)
-        for _ in range(600):
+        for _ in range(3000):
             with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", self.port), 1):
                 break
             assert self.process.poll() is None, (self.folder.parent / "server.log").read_text()
-            time.sleep(0.1)
+            time.sleep(0.02)
         if self.kind == "moto":
             with urllib.request.urlopen(
                 urllib.request.Request(f"http://{address}/{BUCKET}", method="PUT", data=b"")
@@ -145,7 +145,7 @@ class Proxy:
 
         self.server = Quiet(("127.0.0.1", 0), Handler)
         self.port = int(self.server.server_address[1])
-        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+        threading.Thread(target=self.server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
 
     def close(self) -> None:
         self.server.shutdown()

@@ -98,6 +98,7 @@ class Shared:
         self._writers: list[threading.Thread] = []
         self._waiting: SimpleQueue[Upload] = SimpleQueue()
         self._uploads: list[Upload] = []
+        self._overdue = False
         self._bad: set[str] = set()
         self._untrusted = 0
         self._lock = threading.Lock()
@@ -177,11 +178,12 @@ class Shared:
 
     def arrived(self, upload: Upload) -> bool:
         """Wait for an upload, and return whether all of it arrived; the first that is overdue ends the writing."""
-        while (arrived := upload.arrived(OVERDUE_SECONDS)) is None:
-            if any(each.overdue for each in self._uploads):
+        while (arrived := upload.arrived(0.0 if self._overdue else OVERDUE_SECONDS)) is None:
+            self._overdue = self._overdue or any(each.overdue for each in self._uploads)
+            if self._overdue:
                 self.writing.failure("it is too slow")
                 self.writing.off = True
-                return upload.arrived() or False
+                return False
         return arrived
 
     def counted(self) -> tuple[int, int, int] | None:

@@ -26,6 +26,8 @@ KEY = "0123456789abcdef0123456789abcdef-signing"
 QUICK = "[cache]\ntimeout_seconds = 1\n"
 AT_ONCE = "[cache]\ntimeout_seconds = 0.3\n"
 """For a store that is given up: even one that answers may then be too slow now and again."""
+SHORTEST = "[cache]\ntimeout_seconds = 0.1\n"
+"""Likewise, where it does not matter how it is found out."""
 LONGEST_SECONDS = 30
 """What a build may take whose store is spoilt."""
 PLACES = ("folder", "rclone", "moto")
@@ -293,7 +295,7 @@ LIES = {
 
 @pytest.mark.parametrize("name", LIES)
 def test_a_lying_store_is_never_believed_and_the_build_goes_on(spoilt, name):
-    run, requests = spoilt(of_blobs(LIES[name]), settings=QUICK if name == "not found" else AT_ONCE)
+    run, requests = spoilt(of_blobs(LIES[name]), settings=QUICK if name == "not found" else SHORTEST)
     assert run.tasks("ran") == SMALL
     if name == "not found":
         assert run.err == ""
@@ -416,7 +418,8 @@ def test_forbidden_writing_makes_it_read_only_with_one_line(spoilt):
     assert warned(run).endswith("it refuses writing, so it was only read")
 
 
-def test_wrong_credentials_are_one_line_that_says_so(project, server):
+def test_wrong_credentials_are_one_line_that_says_so(project, sent):
+    _, server = sent
     small(project)
     line = warned(project.doit(env=server.environment(secret="wrong" * 8)))
     assert "refuses" in line
@@ -612,7 +615,8 @@ def master_key(project):
     return done.stdout.strip()
 
 
-def test_ctrl_c_while_it_waits_for_the_store_ends_at_once(project, server):
+def test_ctrl_c_while_it_waits_for_the_store_ends_at_once(project, sent):
+    _, server = sent
     small(project)
 
     def silent(method, path, status, body):
