@@ -48,10 +48,10 @@ def run(command: str, *arguments: str | Path, allowed: int = 0) -> None:
 
 def unmount(folder: Path) -> None:
     """Unmount a folder; who has just read a file of it may keep it for a moment."""
-    for _ in range(50):
+    for _ in range(250):
         with contextlib.suppress(RuntimeError):
             return run("umount", folder)
-        time.sleep(0.1)
+        time.sleep(0.02)
     return run("umount", folder)
 
 

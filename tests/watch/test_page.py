@@ -96,7 +96,7 @@ def wait(page, asked):
     end = time.monotonic() + 90
     while not (found := asked()):
         assert time.monotonic() < end
-        page.wait_for_timeout(50)
+        page.wait_for_timeout(20)
     return found
 
 

@@ -63,7 +63,7 @@ class Watch:
         while not (found := asked()):
             assert self.process.poll() is None, self.said
             assert time.monotonic() < end, self.said
-            time.sleep(0.05)
+            time.sleep(0.02)
         return found
 
     def until_wrong(self, words: str, song: str = "song") -> str:
