@@ -27,7 +27,7 @@ QUICK = "[cache]\ntimeout_seconds = 1\n"
 AT_ONCE = "[cache]\ntimeout_seconds = 0.3\n"
 """For a store that is given up: even one that answers may then be too slow now and again."""
 SHORTEST = "[cache]\ntimeout_seconds = 0.1\n"
-"""Likewise, where it does not matter how it is found out."""
+"""Likewise, where a broken answer is asked for again for as long."""
 LONGEST_SECONDS = 30
 """What a build may take whose store is spoilt."""
 PLACES = ("folder", "rclone", "moto")
@@ -293,9 +293,12 @@ LIES = {
 }
 
 
+TIMES = {"not found": QUICK, "broken off": SHORTEST, "error 500": SHORTEST, "error 503": SHORTEST}
+
+
 @pytest.mark.parametrize("name", LIES)
 def test_a_lying_store_is_never_believed_and_the_build_goes_on(spoilt, name):
-    run, requests = spoilt(of_blobs(LIES[name]), settings=QUICK if name == "not found" else SHORTEST)
+    run, requests = spoilt(of_blobs(LIES[name]), settings=TIMES.get(name, AT_ONCE))
     assert run.tasks("ran") == SMALL
     if name == "not found":
         assert run.err == ""
