@@ -46,8 +46,6 @@ sys.exit(code)
 """
 SETTLED = FINE_NS / 1e9 + 0.03
 
-pytestmark = pytest.mark.usefixtures("unsynced")
-
 
 def ask(project, *arguments, env=None):
     """Run doit and return what it did, and whether a note was enough for it."""
