@@ -51,19 +51,20 @@ def test_a_reader_that_goes_away_is_no_traceback_and_stops_nothing(project):
     project.spec(SPEC)
     reader, writer = os.pipe()
     os.close(reader)
-    done = running(project, stdout=writer, stderr=subprocess.PIPE)
+    done = running(project, "mix:song", stdout=writer, stderr=subprocess.PIPE)
     os.close(writer)
     assert (done.returncode, done.stderr) == (0, b"")
-    assert project.build().done == {}
+    assert project.build("mix:song").done == {}
 
 
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="no device that is always full")
 def test_output_that_cannot_be_written_is_one_line_and_stops_nothing(project):
     project.spec(SPEC)
     with open("/dev/full", "w") as full:
-        done = running(project, stdout=full, stderr=subprocess.PIPE)
+        done = running(project, "mix:song", stdout=full, stderr=subprocess.PIPE)
     assert done.returncode == 0
     assert done.stderr == b"the output of doit cannot be written (No space left on device); what it does goes on\n"
+    assert project.build("mix:song").done == {}
 
 
 @pytest.mark.parametrize("arguments", [[], ["list", "--all"]])
@@ -79,7 +80,7 @@ def test_the_process_runner_is_one_line_a_task_and_no_hang(project):
     assert run.lines("FAILED")["reference:song"] == (
         "doit's process runner cannot share the records; use threads ('doit -P thread')"
     )
-    project.build()
+    project.build("align:*")
 
 
 @pytest.mark.parametrize("reporter", ["json", "console", "executed-only", "zero"])

@@ -175,7 +175,7 @@ def overwrite(path):
 def test_a_build_does_what_plan_has_said(built, seed):
     kinds = sorted(EDITS.keys() - {"an effect", "and back"})
     random.Random(seed).shuffle(kinds)
-    for kind in ("an effect", "and back", *kinds):
+    for kind in [*([] if seed else ["an effect", "and back"]), *kinds]:
         EDITS[kind](built)
         plan = built.doit("plan")
         assert (plan.code, plan.err) == (0, "")

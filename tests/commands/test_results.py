@@ -160,9 +160,8 @@ def test_the_summary_has_a_row_a_song_of_builds_that_succeed_or_have_nothing_to_
             assert (float(seconds) > 0.0) == (how == "ran")
 
 
-def test_the_summary_counts_what_was_restored_and_only_what_was_asked_for(project, tmp_path):
-    project.spec(SPEC)
-    project.build()
+def test_the_summary_counts_what_was_restored_and_only_what_was_asked_for(built, tmp_path):
+    project = built
     (project.folder / "build/song/mix.wav").unlink()
     file = tmp_path / "page.md"
     project.build("--summary", str(file), "mix:song")
@@ -286,7 +285,7 @@ def test_what_a_reporter_of_doits_own_does_not_write_is_refused(project, option,
     assert not (project.folder / "build/song").exists()
     for reporter in (["-r", "json"], []):
         (tmp_path / "file").unlink()
-        project.build(*reporter, option, str(tmp_path / "file"))
+        project.build(*reporter, option, str(tmp_path / "file"), "align:song/bass")
         assert "has not ended" not in (tmp_path / "file").read_text(encoding="utf-8")
 
 
