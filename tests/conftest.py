@@ -22,26 +22,14 @@ from tests.three_stems import ALL, SPEC
 RECORDINGS = Path(os.environ.get("STEMTASKS_RECORDINGS", Path(__file__).parents[2] / "shared" / "audio"))
 
 
-LONGEST = (
-    "test_shared.py",
-    "test_failures.py",
-    "test_cluster.py",
-    "test_songs.py",
-    "test_command_inputs.py",
-    "test_scenarios.py",
-    "test_source.py",
-    "test_looking.py",
-    "test_radius.py",
-    "test_build.py",
-    "test_note.py",
-    "test_doit.py",
-    "test_leftovers.py",
-    "test_page.py",
-    "test_filtering.py",
-    "test_sync.py",
-    "test_storm.py",
-)
-"""A file's tests run in one process, which makes its costly fixtures once; the longest begin first."""
+LONGEST = """
+    shared songs cluster scenarios examples browser failures deliveries remedies page build builds note watching
+    looking stretch folder radius command_inputs doit faults storm match master loop results groups power
+    own_parts albums sync broken start store stem lock loudness convert laws in_time leftovers forecast
+    as_written auto cli selection
+"""
+"""A file's tests run in one process, which makes its costly fixtures once. The longest begin first, those that wait for
+browsers and servers apart from one another."""
 
 
 gc.disable()  # thousands of tests are collected in each process, and live to the end
@@ -60,7 +48,7 @@ def pytest_xdist_auto_num_workers() -> int:
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Begin with the longest files."""
-    order = {name: place for place, name in enumerate(LONGEST)}
+    order = {f"test_{name}.py": place for place, name in enumerate(LONGEST.split())}
     items.sort(key=lambda item: order.get(item.path.name, len(order)))
 
 
