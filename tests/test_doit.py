@@ -14,8 +14,8 @@ import pytest
 
 from tests import starts
 from tests.pipeline import tasks_of
-from tests.project import Project
 from tests.slow_song import SLOW, failed, renders, started
+from tests.two_stems import built_in
 
 SPEC = """
 [song]
@@ -35,10 +35,7 @@ PROCESSES = "from stemtasks.executors import processes\nfrom stemtasks.graph imp
 @pytest.fixture(scope="module")
 def template(tmp_path_factory):
     """Return the folder of a song that has been built."""
-    project = Project(tmp_path_factory.mktemp("template") / "song")
-    project.spec(SPEC)
-    project.build()
-    return project.folder
+    return built_in(tmp_path_factory.mktemp("template") / "song", SPEC)
 
 
 def running(project, *arguments, **options):

@@ -12,8 +12,7 @@ import soundfile
 import stemtasks
 from tests import two_stems
 from tests.pipeline import tasks_of
-from tests.project import Project
-from tests.two_stems import after
+from tests.two_stems import after, built_in
 
 DRUMS = """
 [stems.drums]
@@ -29,10 +28,7 @@ ALL = tasks_of("song", [*two_stems.STEMS, "drums"])
 @pytest.fixture(scope="module")
 def template(tmp_path_factory):
     """Return the folder of a song of three short stems that has been built."""
-    project = Project(tmp_path_factory.mktemp("template") / "song")
-    project.spec(SPEC)
-    project.build()
-    return project.folder
+    return built_in(tmp_path_factory.mktemp("template") / "song", SPEC)
 
 
 def why(project, *tasks, env=None):

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.project import Project
+from tests.two_stems import built_in
 
 SPEC = """
 [song]
@@ -43,10 +44,7 @@ sys.meta_path.insert(0, Slow)
 @pytest.fixture(scope="module")
 def template(tmp_path_factory):
     """Return the folder of a short song that has been built."""
-    project = Project(tmp_path_factory.mktemp("template") / "song")
-    project.spec(SPEC)
-    project.build()
-    return project.folder
+    return built_in(tmp_path_factory.mktemp("template") / "song", SPEC)
 
 
 @pytest.mark.parametrize("script", ["doit", "stemtasks"])
