@@ -12,6 +12,9 @@ from tests.faults.song import MOVES
 from tests.faults.strace import FAULTS, unusable
 from tests.project import BrokenError
 
+DRAWS = 8
+"""Calls that are tried of each kind of fault until one is hit."""
+
 
 @pytest.fixture(scope="module")
 def faults(tmp_path_factory):
@@ -26,12 +29,17 @@ def test_after_a_fault_of_any_kind_at_some_system_call_the_next_build_is_right(t
         pytest.skip(reason)
     chance = random.Random(seed := datetime.date.today().toordinal())
     faults = Faults(tmp_path, [sorted(MOVES)[seed % len(MOVES)]])
-    kinds = [[each for each in faults.all() if each[2] == kind] for kind in FAULTS]
-    chosen = [chance.choice(kind) for kind in kinds if kind]
-    counts, broken = tried(faults, chosen, 2, lambda _: None)
-    assert broken == [], f"seed {seed}"
-    assert sum(counts.values()) == len(chosen) >= 3
-    assert sum(count for (_, _, how), count in counts.items() if how == "missed") <= 1
+    drawn = {kind: [each for each in faults.all() if each[2] == kind] for kind in FAULTS}
+    left = {kind: chance.sample(of_kind, min(DRAWS, len(of_kind))) for kind, of_kind in drawn.items() if of_kind}
+    assert len(left) >= 3
+    # where the calls of two threads come in another order than before, it was another call, and the next is tried
+    for _ in range(DRAWS):
+        counts, broken = tried(faults, [of_kind.pop() for of_kind in left.values() if of_kind], 2, lambda _: None)
+        assert broken == [], f"seed {seed}"
+        for _, kind, how in counts:
+            if how != "missed":
+                del left[kind]
+    assert left == {}, f"seed {seed}"
 
 
 def test_a_file_that_cannot_be_cleaned_away_is_one_line(faults):
