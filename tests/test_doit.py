@@ -209,7 +209,7 @@ def test_jobs_in_processes_end_with_the_build(slow, number):
     # as a terminal does: to all of them; a kill reaches only the one that is killed
     os.killpg(process.pid, number) if number == signal.SIGINT else process.kill()
     _, err = process.communicate(timeout=20)
-    for _ in range(50):  # what is killed is gone when the kernel comes to it
+    for _ in range(500):  # what is killed is gone when the kernel comes to it
         if not (left := left_of(process, slow.folder)):
             break
         time.sleep(0.02)
