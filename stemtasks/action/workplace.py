@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import json
 import os
 import shutil
@@ -31,8 +30,7 @@ def working(job: Job, tree: Tree) -> Iterator[dict[str, Path]]:
 
     What runs elsewhere may be late, and write when its job was long done by another: it finds no folder of its own.
     """
-    name = f"{os.getpid()}-{hashlib.sha256(job.task.encode()).hexdigest()[:12]}-{os.urandom(8).hex()}"
-    folder = tree.state / "work" / name
+    folder = tree.state / "work" / f"{os.getpid()}-{os.urandom(8).hex()}"
     with _beginning:
         folder.mkdir(parents=True)
     try:

@@ -42,9 +42,10 @@ def timeline(song: Material) -> str:
 
 def _stem(song: Material, stem: StemMaterial, place: int) -> str:
     picture, rate = song.read(f"picture/{stem.name}"), song.axis.sample_rate
-    seams, joins = stem.align.get("seam_list", []), stem.joins.get("list", [])
+    seams = stem.align.get("seam_list", [])
+    joins = [each for each in stem.joins.get("list", []) if each["frame"] < song.axis.frames]
     listed = [("Seam", each) for each in seams] + [("Join", each) for each in joins]
-    marks = [(each["frame"], _said(what, each, rate)) for what, each in listed if each["frame"] < song.axis.frames]
+    marks = [(each["frame"], _said(what, each, rate)) for what, each in listed]
     gain = song.mix["gains"].get(stem.name)
     data = f'data-track="part" data-stem="{text(stem.name)}"'
     if gain is not None:  # what is in a group is heard in it
