@@ -5,6 +5,8 @@ A few windows are looked at, spread over the file, so that neither time nor memo
 
 from __future__ import annotations
 
+import os
+import threading
 from pathlib import Path
 from typing import Any, Self
 
@@ -28,16 +30,34 @@ _AGREE_SECONDS = 0.0007
 _STRAIGHT = 3e-6
 """Drift that smears nothing within a window."""
 _SILENT = 1e-4
+_MOST_KEPT = 2
+"""References whose windows are kept for other files of the same song, 11 MB of each at most."""
+
+
+class _Windows(dict[int, Prepared]):
+    """The windows of a reference that are prepared by now, by their place; one thread at a time adds to them."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.adding = threading.Lock()
+
+
+_kept: dict[tuple[str, tuple[int, ...]], _Windows] = {}
+_keeping = threading.Lock()
 
 
 class InReference:
-    """A reference that files are looked for in; windows of it are read and transformed once."""
+    """A reference that files are looked for in; windows of it are read and transformed once.
 
-    def __init__(self, path: str | Path) -> None:
+    With the ``sha256`` of its content that is once a process: each stem of a song is looked for by a task of its own.
+    """
+
+    def __init__(self, path: str | Path, sha256: str = "") -> None:
+        self._stamp = _stamp(path)  # before it is opened
         self._source = Source(path)
         seconds = self._source.frames / self._source.sample_rate
         self._window = int(min(WINDOW_SECONDS, max(1, seconds // FEW)))
-        self._known: dict[int, Prepared] = {}
+        self._known = _windows_of(sha256, self._stamp)
         last = max(0.0, seconds - self._window)
         count = min(PLACES, 1 + int(last / (self._window / 2)))
         self._starts = [round(place * last / max(1, count - 1) * self._source.sample_rate) for place in range(count)]
@@ -70,9 +90,13 @@ class InReference:
     def window(self, place: int) -> tuple[float, Prepared]:
         """Return when a window of the reference starts, in seconds, and the window."""
         start, rate = self._starts[place], self._source.sample_rate
-        if place not in self._known:
-            self._known[place] = prepared(_mono(self._source, start, self._window * rate), rate, self._window)
-        return start / rate, self._known[place]
+        with self._known.adding:
+            window = self._known.get(place)
+            if window is None:
+                window = prepared(_mono(self._source, start, self._window * rate), rate, self._window)
+                if _stamp(self._source.path) == self._stamp:  # else the task that asks is about to fail
+                    self._known[place] = window
+        return start / rate, window
 
 
 class _Points:
@@ -147,6 +171,27 @@ class _Points:
         middle = seconds / 2
         lag = first / rate - (start + found.seconds) + slope * middle
         self._found.append((start + found.seconds + middle, lag, found))
+
+
+def _stamp(path: str | Path) -> tuple[int, ...]:
+    """Return what changes with a file; nothing where there is none."""
+    try:
+        status = os.stat(path)
+    except OSError:
+        return ()
+    return status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns
+
+
+def _windows_of(sha256: str, stamp: tuple[int, ...]) -> _Windows:
+    """Return the windows of a reference that are kept, or none yet; the reference asked for longest ago is dropped."""
+    if not sha256:
+        return _Windows()
+    with _keeping:
+        found = _kept.pop((sha256, stamp), None) or _Windows()
+        _kept[sha256, stamp] = found
+        while len(_kept) > _MOST_KEPT:
+            del _kept[next(iter(_kept))]
+        return found
 
 
 def _spread(count: int) -> list[int]:

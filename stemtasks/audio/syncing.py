@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import soxr
@@ -24,15 +25,17 @@ LEAST_DRIFT_MS = 0.1
 """Over the whole length; a smaller one is not resampled away, which would change each sample for nothing."""
 
 
-def bring_in_time(inputs: dict[str, Path], outputs: dict[str, Path]) -> None:
+def bring_in_time(inputs: dict[str, Path], outputs: dict[str, Path], params: dict[str, Any]) -> None:
     """Correct ``outputs["audio"]`` against ``inputs["reference"]``, at the same length, and its facts.
+
+    ``params["sha256"]["reference"]`` is the digest of that.
 
     ``align`` of the facts gets ``corrected`` (the offset, drift and polarity that it had) and ``sync`` (what is
     measured afterwards). The offset is corrected to the nearest frame. AudioError where the stem is not found for sure.
     """
     audio, facts = outputs["audio"], read_facts(outputs["facts"])
     corrected = audio.with_name(f"{audio.stem}.corrected.wav")
-    with InReference(inputs["reference"]) as reference:
+    with InReference(inputs["reference"], params["sha256"]["reference"]) as reference:
         sync = reference.measure(audio)
         if not is_found(sync):
             raise AudioError(

@@ -68,7 +68,7 @@ def write_archive(inputs: dict[str, Path], outputs: dict[str, Path], params: dic
     }
     handed = contents_of(facts, master, mix, delivered, params, names, digests, delivered_mix, preview, summed)
     if "reference" in inputs:
-        _look_in_reference(handed, inputs)
+        _look_in_reference(handed, inputs, params["sha256"]["reference"])
     _listen(handed, inputs, timeline, params)
     folder = folder_name(params)
     sources = {name: inputs[role] for name, role in roles.items()}
@@ -90,12 +90,12 @@ def write_archive(inputs: dict[str, Path], outputs: dict[str, Path], params: dic
     write_facts(outputs["facts"], handed)
 
 
-def _look_in_reference(handed: dict[str, Any], inputs: dict[str, Path]) -> None:
+def _look_in_reference(handed: dict[str, Any], inputs: dict[str, Path], sha256: str) -> None:
     """Add ``sync`` to what is said of each file, of each aligned stem (in ``align``) and of the mix.
 
     Of the stems it is known by now; the mix and the master are looked for here.
     """
-    with InReference(inputs["reference"]) as reference:
+    with InReference(inputs["reference"], sha256) as reference:
         for file in handed["files"]:
             if file["role"] == "stem" and f"sync/{file['stem']}" in inputs:
                 found = read_facts(inputs[f"sync/{file['stem']}"])
@@ -106,12 +106,18 @@ def _look_in_reference(handed: dict[str, Any], inputs: dict[str, Path]) -> None:
 
 
 def _listen(handed: dict[str, Any], inputs: dict[str, Path], timeline: Timeline, params: dict[str, Any]) -> None:
-    """Add ``sections`` to what is said of each stem and of the mix: what is heard against the keys and the tempo."""
+    """Add ``sections`` to what is said of each stem and of the mix: what is heard against the keys and the tempo.
+
+    Of a stem that is delivered as it was made it is known by now.
+    """
     for file in handed["files"]:
         if file["role"] == "stem":
-            has_notes = params["stems"][file["stem"]].get("kind") not in WITHOUT_NOTES
-            path = inputs[f"stems/{file['stem']}"]
-            file["sections"] = measure_music(path, at_rate(timeline, params["sample_rate"]), OF_A_STEM, has_notes)
+            heard = file["measurements"].pop("sections", None)
+            if heard is None:
+                has_notes = params["stems"][file["stem"]].get("kind") not in WITHOUT_NOTES
+                path = inputs[f"stems/{file['stem']}"]
+                heard = measure_music(path, at_rate(timeline, params["sample_rate"]), OF_A_STEM, has_notes)
+            file["sections"] = heard
     handed["mix"]["sections"] = measure_music(inputs["mix"], timeline, OF_A_MIX)
 
 

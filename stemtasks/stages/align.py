@@ -89,7 +89,7 @@ def run(inputs: dict[str, Path], outputs: dict[str, Path], params: dict[str, Any
 
     fit_to_timeline(inputs, outputs, params)
     if "reference" in inputs:
-        load(params["parts"]["sync"])(inputs, outputs)
+        load(params["parts"]["sync"])(inputs, outputs, params)
 
 
 def verify(facts: dict[str, Any], limits: dict[str, Any]) -> list[str]:

@@ -37,12 +37,12 @@ def job(song: Song, compared: Stem) -> Job:
     )
 
 
-def run(inputs: dict[str, Path], outputs: dict[str, Path], params: dict[str, Any]) -> None:  # noqa: ARG001 - a stage's form
+def run(inputs: dict[str, Path], outputs: dict[str, Path], params: dict[str, Any]) -> None:
     """Write where both files lie in the reference (``audio/sync.py``)."""
     from stemtasks.audio.facts import write_facts
     from stemtasks.audio.sync import InReference
 
-    with InReference(inputs["reference"]) as reference:
+    with InReference(inputs["reference"], params["sha256"]["reference"]) as reference:
         write_facts(outputs["facts"], {role: reference.measure(inputs[role]) for role in ("aligned", "processed")})
 
 

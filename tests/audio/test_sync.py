@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import tracemalloc
 
 import numpy as np
@@ -12,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.fft import next_fast_len
 
+from stemtasks.audio import sync as windows
 from stemtasks.audio.in_time import is_found
 from stemtasks.audio.sync import InReference
 from tests.made_stems import written
@@ -144,6 +146,57 @@ def test_memory_and_time_are_those_of_the_windows_not_of_the_file(tmp_path):
         peaks.append(tracemalloc.get_traced_memory()[1])
         tracemalloc.stop()
     assert peaks[1] < peaks[0] * 1.3 + 1e6
+
+
+@pytest.fixture
+def prepared_windows(monkeypatch):
+    """The windows of references that are transformed in a test."""
+    transformed, real = [], windows.prepared
+    monkeypatch.setattr(windows, "prepared", lambda *window: transformed.append(window[0]) or real(*window))
+    monkeypatch.setattr(windows, "_kept", {})
+    return transformed
+
+
+def in_reference(reference, path, sha256):
+    with InReference(reference, sha256) as looked:
+        return looked.measure(path)
+
+
+def test_files_looked_for_in_one_reference_share_its_windows(tmp_path, prepared_windows):
+    reference = written(tmp_path / "reference.wav", DRUMS, RATE)
+    for late_ms in (0.0, 12.0, 25.0):
+        found = in_reference(reference, written(tmp_path / "stem.wav", late(DRUMS, late_ms), RATE), "a" * 64)
+        assert found["offset_ms"] == pytest.approx(late_ms, abs=0.02)
+        assert found["windows"] == windows.FEW
+    assert len(prepared_windows) == windows.FEW
+
+
+def test_a_reference_with_another_stamp_or_digest_is_read_anew(tmp_path, prepared_windows):
+    reference = written(tmp_path / "reference.wav", DRUMS, RATE)
+    assert in_reference(reference, reference, "a" * 64)["offset_ms"] == 0.0
+    assert in_reference(reference, reference, "b" * 64)["offset_ms"] == 0.0
+    stem = written(tmp_path / "stem.wav", DRUMS, RATE)
+    written(reference, late(DRUMS, 12.0), RATE)
+    assert in_reference(reference, stem, "a" * 64)["offset_ms"] == pytest.approx(-12.0, abs=0.02)
+    assert len(prepared_windows) == 3 * windows.FEW
+
+
+def test_windows_of_a_reference_that_changes_while_it_is_read_are_not_kept(tmp_path, prepared_windows):
+    reference = written(tmp_path / "reference.wav", DRUMS, RATE)
+    was = reference.stat()
+    with InReference(reference, "a" * 64) as looked:  # has looked at one window
+        os.utime(reference, ns=(was.st_atime_ns, was.st_mtime_ns + 1))
+        assert looked.measure(reference)["windows"] == windows.FEW
+    (kept,) = windows._kept.values()
+    assert len(kept) == 1
+
+
+def test_the_references_asked_for_last_are_kept(tmp_path, prepared_windows):
+    references = [written(tmp_path / f"{name}.wav", DRUMS, RATE) for name in "abc"]
+    for reference in [*references, references[2], references[1], references[0]]:
+        in_reference(reference, references[0], reference.stem * 64)
+    assert len(prepared_windows) == 4 * windows.FEW
+    assert [sha256 for sha256, _ in windows._kept] == ["b" * 64, "a" * 64]
 
 
 @pytest.fixture(scope="module")

@@ -14,6 +14,7 @@ from tests.audio.test_sync import RATE, hits
 from tests.made_stems import written
 
 SECONDS = 30
+DIGESTS = {"sha256": {"reference": ""}}
 
 
 def noise(seed, seconds=SECONDS):
@@ -23,7 +24,7 @@ def noise(seed, seconds=SECONDS):
 def corrected(tmp_path, reference, stem):
     outputs = {"audio": written(tmp_path / "stem.wav", stem, RATE), "facts": tmp_path / "stem.json"}
     write_facts(outputs["facts"], measure_levels(outputs["audio"]) | {"align": {"strategy": "none"}})
-    bring_in_time({"reference": written(tmp_path / "reference.wav", reference, RATE)}, outputs)
+    bring_in_time({"reference": written(tmp_path / "reference.wav", reference, RATE)}, outputs, DIGESTS)
     return soundfile.read(outputs["audio"])[0], read_facts(outputs["facts"])
 
 
@@ -63,7 +64,7 @@ def test_memory_does_not_grow_with_the_stem(tmp_path):
         outputs = {"audio": written(path / "stem.wav", audio, RATE), "facts": path / "stem.json"}
         write_facts(outputs["facts"], measure_levels(outputs["audio"]) | {"align": {}})
         tracemalloc.start()
-        bring_in_time({"reference": path / "reference.wav"}, outputs)
+        bring_in_time({"reference": path / "reference.wav"}, outputs, DIGESTS)
         peaks.append(tracemalloc.get_traced_memory()[1])
         tracemalloc.stop()
     assert peaks[1] < peaks[0] * 1.2 + 1e6
