@@ -40,6 +40,7 @@ AUDIO = [
 ]
 DECODING = [*AUDIO, "dsp/channels.py", "errors.py"]
 WRITING = ["audio/wav.py", "dsp/noise_shaping.py", "dsp/quantiser.py", "progress.py"]
+HEARING = ["audio/musical.py", "dsp/attacks.py", "dsp/notes.py", "music/pitch.py", "music/tonality.py"]
 RADIUS = {
     "reference": [*DECODING, "positions.py", "timeline.py"],
     "timing": ["audio/facts.py", "errors.py", "positions.py", "timeline.py"],
@@ -62,6 +63,7 @@ RADIUS = {
     "process": [
         *DECODING,
         *WRITING,
+        *HEARING,
         "audio/chain.py",
         "audio/curves.py",
         "audio/effecting.py",
@@ -77,6 +79,7 @@ RADIUS = {
     "group": [
         *DECODING,
         *WRITING,
+        *HEARING,
         "audio/adding.py",
         "audio/chain.py",
         "audio/curves.py",
@@ -210,7 +213,7 @@ RADIUS = {
         *(name for name in DECODING if name != "audio/levels.py"),
         "audio/limits.py",
         "audio/matched.py",
-        "audio/musical.py",
+        *HEARING,
         "audio/sync.py",
         "delivery/checks.py",
         "delivery/contents.py",
@@ -224,11 +227,7 @@ RADIUS = {
         "delivery/wav_chunks.py",
         "delivery/zip_entry.py",
         "delivery/zipped.py",
-        "dsp/attacks.py",
-        "dsp/notes.py",
         "dsp/sync.py",
-        "music/pitch.py",
-        "music/tonality.py",
         "plugins.py",
         "progress.py",
         "positions.py",

@@ -14,6 +14,7 @@ from stemtasks.audio.curves import Curve, Values, along, curve_of
 from stemtasks.audio.effecting import Chain, files_of, through
 from stemtasks.audio.facts import decibels, write_facts
 from stemtasks.audio.levels import measure_levels
+from stemtasks.audio.musical import OF_A_STEM, measure_music
 from stemtasks.audio.source import Source
 from stemtasks.audio.spill import Spill
 from stemtasks.audio.wav import write_wav
@@ -46,6 +47,8 @@ def process(inputs: dict[str, Path], outputs: dict[str, Path], params: dict[str,
 
     With ``tail`` 'keep' what rings past the timeline goes into the song's tail; with 'cut' it ends with
     the timeline. Where the end takes away anything above -90 dBFS, the last 10 ms before it fade out.
+
+    The facts have ``sections``, what is heard in each of them (``musical.py``); a draft is not judged by that.
     """
     with Source(inputs["audio"]) as source:
         blocks, channels = _folded(source, params["channels"])
@@ -109,6 +112,8 @@ def through_strip(
         "tail_frames": heard.tail_frames,
         "tail_cut": heard.tail_cut,
     }
+    if "draft" not in params and not facts["invalid_samples"]:
+        facts["sections"] = measure_music(outputs["audio"], timeline, OF_A_STEM, params["has_notes"])
     write_facts(outputs["facts"], facts)
 
 

@@ -36,7 +36,7 @@ _LESS_UNEVEN = 0.5
 
 
 def measure_music(path: str | Path, timeline: Timeline, pieces: int, has_notes: bool = True) -> list[dict[str, Any]]:
-    """Return for each section its ``name``, ``key``, and what is heard in so many ``pieces`` of it.
+    """Return for each section its ``name``, ``start_s``, ``key``, and what is heard in so many ``pieces`` of it.
 
     ``in_key`` is the share of the notes' energy on the scale; ``margin`` is the correlation with the key less that
     with the best other tonic's, whose name is ``best_key`` where that is better. ``onsets`` were heard;
@@ -56,6 +56,7 @@ def _measured(source: Source, section: Section, bpm: float | None, count: int, h
         pieces = [(start, _mono(source, start, frames)) for start, frames in places]
     return {
         "name": section.name,
+        "start_s": round(section.start_frame / source.sample_rate, 6),
         "key": section.key,
         **_of_key([piece for _, piece in pieces], key, source.sample_rate),
         **_of_grid(pieces, bpm, source.sample_rate),

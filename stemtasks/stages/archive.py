@@ -159,7 +159,7 @@ def verify(facts: dict[str, Any], limits: dict[str, Any]) -> list[str]:
         name, held = _held(file, limits)
         phrases = failures(file["measurements"], held)
         if file["role"] == "stem":
-            phrases += stem_failures(file.get("sections", []), facts["sections"], held)
+            phrases += stem_failures(file.get("sections", []), held)
         if file["role"] == "master":
             phrases += sync_failures(file.get("sync"), held, CORRECT_STEMS)
         if file["role"] in ("master", "preview"):
@@ -167,7 +167,7 @@ def verify(facts: dict[str, Any], limits: dict[str, Any]) -> list[str]:
         found += [f"{name}: {phrase}" for phrase in phrases]
     mix = failures(facts["mix"]["measurements"], limits["mix"])
     mix += sync_failures(facts["mix"].get("sync"), limits["mix"], CORRECT_STEMS)
-    mix += mix_failures(facts["mix"]["sections"], facts["sections"], limits["mix"])
+    mix += mix_failures(facts["mix"]["sections"], limits["mix"])
     return found + [f"mix: {phrase}" for phrase in mix] + _sum_failures(facts.get("delivered_sum"))
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from stemtasks.audio.facts import level
 from stemtasks.job import Job
 from stemtasks.spec.chains import chain
-from stemtasks.stages.process import verify
+from stemtasks.stages.process import WITHOUT_NOTES, verify
 
 if TYPE_CHECKING:
     from stemtasks.spec.groups import Group
@@ -47,6 +47,7 @@ def job(song: Song, group: Group) -> Job:
             "subtype": song.song.subtype,
             "dither": song.dither,
             "tail": group.table.tail,
+            "has_notes": group.kind not in WITHOUT_NOTES,
             "seed": song.seed("group", group.name),
             **chained.mistakes,
         },

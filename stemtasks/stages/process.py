@@ -6,6 +6,7 @@ from math import ceil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from stemtasks.audio.as_written import stem_failures
 from stemtasks.audio.facts import level
 from stemtasks.audio.limits import failures
 from stemtasks.job import Job
@@ -14,6 +15,8 @@ from stemtasks.spec.chains import chain
 if TYPE_CHECKING:
     from stemtasks.spec.song import Song, Stem
 
+WITHOUT_NOTES = ("drums", "fx")
+"""Kinds of stems whose key is not judged: real drums ring on some pitch or other."""
 LOUDNESS = "stemtasks.audio.loud:to_loudness"
 """A part, so that a loudness meter is in the keys of those stems alone that are brought to a loudness."""
 
@@ -39,6 +42,7 @@ def job(song: Song, stem: Stem) -> Job:
             "subtype": song.song.subtype,
             "dither": song.dither,
             "tail": stem.table.tail,
+            "has_notes": stem.kind not in WITHOUT_NOTES,
             **({} if loudness is None else {"loudness_lufs": loudness}),
             "seed": song.seed("process", stem.name),
             **chained.mistakes,
@@ -58,7 +62,7 @@ def run(inputs: dict[str, Path], outputs: dict[str, Path], params: dict[str, Any
 
 def verify(facts: dict[str, Any], limits: dict[str, Any]) -> list[str]:
     """Return what is outside the limits, a phrase each; PCM that clips is always outside."""
-    found = failures(facts, limits)
+    found = failures(facts, limits) + stem_failures(facts.get("sections", []), limits)
     if facts["overs"]:
         over_db, fader = facts["peak_before_dbfs"], "loudness_lufs" if "loudness" in facts else "gain_db"
         found.append(

@@ -73,7 +73,7 @@ def test_each_section_is_held_against_its_own_key_and_tells_nothing_of_others(me
     assert found[2]["best_key"] == "Db major"
     again = measured(np.concatenate([progression(0), np.zeros(8 * RATE), progression(5)]), timeline(*keys))
     assert again[0] == found[0]
-    assert again[1] == {"name": "s1", "key": "C# major", **NOTHING, "onsets": 0, **NO_ONSETS}
+    assert again[1] == {"name": "s1", "start_s": 8.0, "key": "C# major", **NOTHING, "onsets": 0, **NO_ONSETS}
 
 
 @pytest.mark.parametrize("late_ms", [0.0, 20.0, 40.0])
@@ -89,7 +89,7 @@ def test_strokes_that_are_late_are_found_late(measured, late_ms):
 
 def test_without_a_key_or_a_tempo_nothing_is_said(measured):
     (found,) = measured(progression(0), timeline(None, bpm=None))
-    assert found == {"name": "s0", "key": None, **NOTHING, "onsets": None, **NO_ONSETS}
+    assert found == {"name": "s0", "start_s": 0.0, "key": None, **NOTHING, "onsets": None, **NO_ONSETS}
     (keyless,) = measured(progression(0), timeline(None))
     assert (keyless["in_key"], keyless["onsets"] > 0) == (None, True)
     (timeless,) = measured(progression(0), timeline("C major", bpm=None))

@@ -108,6 +108,17 @@ def delivery(tmp_path):
     return Delivery(tmp_path)
 
 
+def test_what_was_heard_in_a_stem_when_it_was_made_is_not_listened_to_again(delivery):
+    heard = [{"name": name, "start_s": 0.0, "key": "C major", "in_key": 0.5} for name in ("intro", "bridge")]
+    delivery.change_facts("facts/bass", sections=heard)
+    with zipfile.ZipFile(delivery.build()) as made:
+        manifest = json.loads(made.read(f"{TOP}/manifest.json"))
+    files = {file.get("stem", file["role"]): file for file in manifest["files"]}
+    assert files["bass"]["sections"] == heard
+    assert "sections" not in files["bass"]["measurements"]
+    assert [each["key"] for each in files["drums"]["sections"]] == [None, "Ab major"]
+
+
 def read(path: Path, name: str) -> bytes:
     with zipfile.ZipFile(path) as opened:
         folder = opened.namelist()[0].partition("/")[0]

@@ -45,6 +45,7 @@ def stage(tmp_path):
             "subtype": "FLOAT",
             "dither": "tpdf",
             "tail": "keep",
+            "has_notes": True,
             "seed": 9,
         }
         outputs = {"audio": out / "x.wav", "facts": out / "x.json"}
