@@ -35,6 +35,7 @@ AUDIO = [
     "audio/levels.py",
     "audio/mpeg.py",
     "audio/ogg.py",
+    "audio/pcm24.py",
     "audio/source.py",
     "audio/tags.py",
 ]

@@ -47,6 +47,8 @@ class AudioData:
     """The true frames of a coding in blocks, and a contradiction in the header or behind the audio."""
     stated: int = 0
     """The frames that an AIFF states beside its bytes, or packets of them: no more than are there."""
+    start: int = 0
+    """The byte at which the audio begins, in a file of chunks."""
 
     @property
     def is_cut(self) -> bool:
@@ -95,7 +97,8 @@ def _chunked(file: BinaryIO, file_bytes: int, family: Family) -> AudioData | Non
             if chunk.size and not fault:
                 fault = _behind(file, chunk.start + chunk.size, file_bytes, family)
             frames = None if coding is None else coding.true_frames(fact, chunk.size)
-            return AudioData(chunk.size, present, fault=fault, frames=frames, stated=int.from_bytes(common[2:6], "big"))
+            stated = int.from_bytes(common[2:6], "big")
+            return AudioData(chunk.size, present, fault=fault, frames=frames, stated=stated, start=chunk.start)
     return None
 
 

@@ -15,6 +15,7 @@ from stemtasks.audio.chunks import UNKNOWN_64
 from stemtasks.audio.headers import AudioData, audio_data
 from stemtasks.audio.layout import Layout, read_layout
 from stemtasks.audio.mpeg import mp3_length
+from stemtasks.audio.pcm24 import WIDTH_BYTES, Pcm24
 from stemtasks.dsp.channels import VORBIS_TO_WAV
 from stemtasks.errors import AudioError
 
@@ -26,6 +27,7 @@ CLEARER = {
 """What libsndfile says of a file that is there, in words that fit."""
 MOST_VORBIS_FRAMES = 8192
 """The longest block of Vorbis (Vorbis I, 4.2.2): an encoder's last position may be beyond its audio by less."""
+WAVS = ("WAV", "WAVEX", "RF64")
 # float32 holds every sample of these, and libsndfile reads it four times as fast as float64
 _EXACT_IN_FLOAT32 = {"FLOAT", "PCM_S8", "PCM_U8", "PCM_16", "PCM_24"}
 
@@ -52,6 +54,7 @@ class Source:
         self.layout, self._order = _ordered(read_layout(self.path, self.channels), self.channels, self.format)
         self._position = 0
         self._length_is_known = True
+        self._plain: Pcm24 | None = None
         self._slack_frames = MOST_VORBIS_FRAMES - 1 if self.subtype == "VORBIS" else 0
         # a block of a file with very many channels is shorter, so that its bytes are bounded too
         self._most_frames = max(1, BLOCK_FRAMES * 16 // max(16, self.channels))
@@ -73,6 +76,7 @@ class Source:
                 )
             if data is not None and data.frames is not None:
                 self.frames = min(self.frames, data.frames)
+            self._plain = self._as_pcm24(data)
         except BaseException:
             self._close()
             raise
@@ -85,6 +89,8 @@ class Source:
 
     def _close(self) -> None:
         self._file.close()
+        if self._plain is not None:
+            self._plain.close()
         if self._beginning is not None:
             self._beginning.close()
 
@@ -98,6 +104,8 @@ class Source:
         if not frames:
             return np.empty((0, self.channels))
         try:
+            if self._plain is not None:
+                return self._plain.read(start, frames)
             if self._position != start:
                 if self.format in ("OGG", "MP3") or self.subtype.startswith("MPEG"):
                     # libsndfile 1.2 lands elsewhere when it seeks in Vorbis or MP3 from the middle, but not from 0
@@ -105,8 +113,9 @@ class Source:
                 self._position = self._file.seek(start)
             block: Narrow = np.empty((frames, self.channels), dtype=self._dtype)
             block = block[: self._file.buffer_read_into(block, dtype=self._dtype)]
-        except soundfile.LibsndfileError as error:
-            reason = error.error_string.rstrip(".") or "it is damaged or cut short"
+        except (soundfile.LibsndfileError, OSError) as error:
+            said = error.strerror if isinstance(error, OSError) else error.error_string.rstrip(".")
+            reason = said or "it is damaged or cut short"
             raise AudioError(
                 f"{self.path}: cannot be decoded near frame {start} ({start / self.sample_rate:.3f} s): {reason}; "
                 "copy or export it again"
@@ -137,6 +146,15 @@ class Source:
                 f"{self.path}: cut short: it claims {self.frames} frames ({self.frames / self.sample_rate:.3f} s), "
                 f"{position} could be decoded ({position / self.sample_rate:.3f} s); copy or export it again"
             )
+
+    def _as_pcm24(self, data: AudioData | None) -> Pcm24 | None:
+        """Return what reads this file in place of libsndfile, where all of its audio is samples of 24 bits in a WAV."""
+        if data is None or self.subtype != "PCM_24" or self.format not in WAVS or self._file.endian == "BIG":
+            return None
+        if data.claimed != self.frames * self.channels * WIDTH_BYTES:
+            return None
+        self._file.close()
+        return Pcm24(self.path, data.start, self.channels)
 
     def _check_mp3(self) -> None:
         """Refuse an MP3 whose frames contradict its header, and give one to an MP3 that states no length."""
