@@ -37,9 +37,9 @@ LIMITERS = (Limiter("clean", CLEAN, 12.0), Limiter("hard", HARD, 24.0))
 """The next one is for targets that one cannot reach."""
 TOLERANCE_LU = 0.05
 _MAX_RENDERS = 4
-# so much more may other meters read at the Nyquist frequency
-_OTHERS_DB = 5.0
-# and so much more a meter of yet other long filters than those that are tried, of noise up to there
+# a limiter mostly needs no more gain than this beyond what a mix that is not limited does
+_LIFTED_DB = 3.0
+# so much more may a meter of yet other long filters than those that are tried read, of noise up to the Nyquist frequency
 _YET_OTHERS_DB = 0.03
 # dither may lift a peak by as much, in 16 bits at the lowest ceiling that makes sense
 _CLEAR_DB = 0.01
@@ -89,7 +89,7 @@ def master(inputs: dict[str, Path], outputs: dict[str, Path], params: dict[str, 
                     link(inputs[role], outputs[role])
         if facts is None:
             for limiter in LIMITERS:
-                floor = _floor(mix_facts["peak_dbfs"], limiter.reduction_db, target, ceiling)
+                floor = _floor(mix_facts["peak_dbfs"] - limiter.reduction_db, gain_db, ceiling)
                 with Programme(mix, limiter.manner, floor, Path(outputs["audio"]).parent) as programme:
                     limited = _limited(programme, limiter, write, highest_dbtp, target, gain_db, ceiling)
                 if limited is not None:
@@ -117,14 +117,14 @@ def _highest_dbtp(path: Path, facts: Facts, ceiling: float) -> float:
     return float(max(facts["true_peak_dbtp"], decibels(others.finish()) + _YET_OTHERS_DB))
 
 
-def _floor(peak_dbfs: float, reduction_db: float, target: float | None, ceiling: float) -> float:
-    """Return a true peak that no gain of this master lifts to the limiter's threshold: what is below is not computed.
+def _floor(lowest_dbfs: float, gain_db: float, ceiling: float) -> float:
+    """Return a true peak that hardly a gain of this master lifts to the limiter's threshold; lower ones may wait.
 
-    With a target no peak matters that is further below the highest than the limiter may reduce. Without one the
-    gain is 0 dB, and a peak is what the ceiling turns down, however high another is; a few renders may lower the
-    threshold, each by what the one before was over.
+    The limiter takes back some of the gain, and renders may lower the threshold, each by what the one before was over.
+    With a loudness asked, what is further below the highest than the limiter may reduce, ``lowest_dbfs``, is never
+    lifted to it.
     """
-    return 10 ** ((ceiling - MARGIN_DB - _OTHERS_DB if target is None else peak_dbfs - reduction_db - 0.1) / 20)
+    return 10 ** (max(lowest_dbfs - 0.1, ceiling - MARGIN_DB - gain_db - _LIFTED_DB) / 20)
 
 
 def _limited(

@@ -19,21 +19,18 @@ from stemtasks.dsp.true_peak import TruePeaks
 
 _MODEL_TOLERANCE_LU = 0.01
 _MAX_TRIALS = 12
+# where a threshold is below what was listened for, it is listened for peaks so much lower, and not again and again
+_DEEPER = 10 ** (-24 / 20)
 
 
 class Programme:
     """What a limiter has to know of the mix, kept on disk: two numbers a segment of about 1/6 ms."""
 
     def __init__(self, mix: Source, manner: Manner, floor: float, scratch: Path) -> None:
-        """``floor`` is a true peak below which none is computed, because no gain lifts it to the threshold."""
-        self._mix = mix
-        self._floor = floor
-        self._manner = manner
+        """``floor`` is a true peak below which none is computed, until a gain lifts it to the threshold."""
+        self._mix, self._manner, self._scratch = mix, manner, scratch
         self.true_peak = 0.0
-        self._detector = TruePeaks(mix.sample_rate, mix.channels)
-        self._segment = self._detector.segment
-        self._energies = _SegmentEnergies(mix, self._segment)
-        self._spill = Spill((block for block in self._segments() if len(block)), 2, scratch)
+        self._listen(floor)
 
     def __enter__(self) -> Programme:
         return self
@@ -41,15 +38,22 @@ class Programme:
     def __exit__(self, *_: object) -> None:
         self._spill.__exit__()
 
+    def _listen(self, floor: float) -> None:
+        self._floor = floor
+        self._detector = TruePeaks(self._mix.sample_rate, self._mix.channels)
+        self._segment = self._detector.segment
+        self._energies = _SegmentEnergies(self._mix, self._segment)
+        self._spill = Spill((block for block in self._segments() if len(block)), 2, self._scratch)
+
     def _segments(self) -> Iterator[Block]:
         """Yield blocks of (true peak, K-weighted energy) a segment."""
         held = np.zeros(0)
         for block in self._mix.blocks():
-            peaks = self._detector(block, self._floor)
+            peaks = self._detector(block, min(self._floor, self.true_peak))  # so that the highest is found
             held = np.concatenate((held, self._energies(block)))
             yield self._joined(peaks, held)
             held = held[len(peaks) :]
-        yield self._joined(self._detector.finish(self._floor), held)
+        yield self._joined(self._detector.finish(min(self._floor, self.true_peak)), held)
 
     def _joined(self, peaks: Block, energies: Block) -> Block:
         self.true_peak = float(peaks.max(initial=self.true_peak))
@@ -60,7 +64,11 @@ class Programme:
 
     def _curve(self, gain_db: float, limit_dbtp: float) -> Iterator[Block]:
         """Yield the limiter's gains for the mix times ``gain_db``."""
-        curve = GainCurve(self._mix.sample_rate, 10 ** ((limit_dbtp - gain_db) / 20), self._manner)
+        threshold = 10 ** ((limit_dbtp - gain_db) / 20)
+        if threshold < self._floor:
+            self._spill.__exit__()
+            self._listen(threshold * _DEEPER)
+        curve = GainCurve(self._mix.sample_rate, threshold, self._manner)
         count = BLOCK_FRAMES // self._segment  # so that the audio it is for comes in blocks too
         for start in range(0, self._spill.frames, count):
             yield curve(self._spill.read(start, count)[:, 0])

@@ -69,7 +69,7 @@ class OtherMeters:
         self._held = np.concatenate((self._held, block.T), axis=1, dtype=np.float32, casting="same_kind")
         while self._held.shape[1] >= _WINDOW:
             for channel in self._held:
-                self._take(channel[:_WINDOW])
+                self._highest = max(self._highest, self._read(channel[:_WINDOW]))
             self._held = self._held[:, _WINDOW - 2 * _HALF :]
 
     def finish(self) -> float:
@@ -77,18 +77,22 @@ class OtherMeters:
         self(np.zeros((_WINDOW, len(self._held))))
         return self._highest
 
-    def _take(self, frames: NDArray[np.float32]) -> None:
-        """Read a window of one channel, but for half a filter at each of its ends."""
+    def _read(self, frames: NDArray[np.float32]) -> float:
+        """Return the highest of a window of one channel but for half a filter at each of its ends, 0 if low enough."""
         own = self._own * (1 + _RIPPLE)
-        if own + self._most * np.abs(np.diff(frames, _STEPS)).max() <= self._enough:
-            return
-        spectrum = np.fft.rfft(frames).astype(np.complex64, copy=False)
+        differs = self._most * np.abs(np.diff(frames, _STEPS)).max()
+        if own + differs <= self._enough:
+            return 0.0
         bounds = self._bounds(columns_of(frames[_HALF - TAPS // 2 + 1 :], _PART))[:_PARTS] * (1 + _RIPPLE)
+        if bounds.max() + differs <= self._enough:
+            return 0.0
+        spectrum = np.fft.rfft(frames).astype(np.complex64, copy=False)
         highest = np.minimum(own, bounds) + _highest(_upside_down(spectrum) * self._differ)
         too_much = self._filters[highest.max(axis=1) > self._enough]
-        if len(too_much):
-            waves = np.fft.irfft(spectrum * too_much)[:, _HALF : _WINDOW - _HALF]
-            self._highest = max(self._highest, float(waves.max()), -float(waves.min()))
+        if not len(too_much):
+            return 0.0
+        waves = np.fft.irfft(spectrum * too_much)[:, _HALF : _WINDOW - _HALF]
+        return max(float(waves.max()), -float(waves.min()))
 
 
 @cache

@@ -11,6 +11,7 @@ import pytest
 import scipy.signal
 import soundfile
 
+from stemtasks.audio import mastering
 from stemtasks.audio.facts import write_facts
 from stemtasks.audio.loudness import measure_loudness
 from stemtasks.audio.wav import write_wav
@@ -245,6 +246,17 @@ def test_the_same_mix_masters_to_the_same_bytes(mastered, tmp_path):
     assert (tmp_path / "master.wav").read_bytes() == before
     names = [f"{name}.{ending}" for name in ("master", "mix") for ending in ("json", "loudness.json", "wav")]
     assert sorted(path.name for path in tmp_path.iterdir()) == names
+
+
+@pytest.mark.parametrize("lufs", [None, -11.0, -6.0])
+def test_peaks_that_were_not_listened_for_are_once_a_gain_lifts_them(mastered, tmp_path, monkeypatch, lufs):
+    samples = 2.0 * drums(seconds=2)
+    mastered(samples, loudness_lufs=lufs)
+    made = {path.name: path.read_bytes() for path in tmp_path.glob("master.*")}
+    for floor in (0.0, 0.5, 1e9):
+        monkeypatch.setattr(mastering, "_floor", lambda *_, floor=floor: floor)
+        mastered(samples, loudness_lufs=lufs)
+        assert {path.name: path.read_bytes() for path in tmp_path.glob("master.*")} == made
 
 
 @pytest.mark.parametrize(("name", "lufs"), [("song", -14.0), ("guitar", -14.0), ("song", -10.0)])
