@@ -39,7 +39,7 @@ TOLERANCE_LU = 0.05
 _MAX_RENDERS = 4
 # a limiter mostly needs no more gain than this beyond what a mix that is not limited does
 _LIFTED_DB = 3.0
-# so much more may a meter of yet other long filters than those that are tried read, of noise up to the Nyquist frequency
+# of noise up to the Nyquist frequency, yet other long meters than those that are tried may read so much more
 _YET_OTHERS_DB = 0.03
 # dither may lift a peak by as much, in 16 bits at the lowest ceiling that makes sense
 _CLEAR_DB = 0.01

@@ -20,7 +20,7 @@ class Pcm24:
     """The samples of a file from ``start_byte`` on, little-endian, the channels of a frame side by side."""
 
     def __init__(self, path: Path, start_byte: int, channels: int) -> None:
-        self._file = open(path, "rb", buffering=0)
+        self._file = open(path, "rb", buffering=0)  # noqa: SIM115 - open as long as this is
         self._start_byte, self._channels = start_byte, channels
         self._bytes = np.zeros(1 + WIDTH_BYTES * _PIECE_SAMPLES, dtype=np.uint8)
         # each sample as the upper bytes of 32 bits, whose lowest is of the one before it
@@ -48,7 +48,7 @@ class Pcm24:
 
     def _take(self, samples: int) -> int:
         """Fill the bytes with so many samples and return how many there are before the end of the file."""
-        wanted = memoryview(self._bytes)[1 : 1 + WIDTH_BYTES * samples]
+        wanted = self._bytes[1 : 1 + WIDTH_BYTES * samples].data
         filled = 0
         while filled < len(wanted) and (count := self._file.readinto(wanted[filled:])):
             filled += count
