@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import gc
+import importlib
 import os
 import shutil
 import sys
@@ -30,6 +31,23 @@ LONGEST = """
 """
 """A file's tests run in one process, which makes its costly fixtures once. The longest begin first, those that wait for
 browsers and servers apart from one another."""
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection(session: pytest.Session) -> None:
+    """Import all tests, each process of the run beginning at another place, before they are collected.
+
+    What one writes for Python's cache serves the others then: all of them would rewrite each file's assertions.
+    """
+    process = os.environ.get("PYTEST_XDIST_WORKER", "")
+    if not process or session.config.args_source is not pytest.Config.ArgsSource.TESTPATHS:
+        return
+    root = session.config.rootpath
+    names = [".".join(file.relative_to(root).with_suffix("").parts) for file in sorted(root.glob("tests/**/test_*.py"))]
+    begin = len(names) * int(process[2:]) // int(os.environ["PYTEST_XDIST_WORKER_COUNT"])
+    for name in names[begin:] + names[:begin]:
+        with contextlib.suppress(Exception, pytest.skip.Exception):  # said when it is collected
+            importlib.import_module(name)
 
 
 gc.disable()  # thousands of tests are collected in each process, and live to the end

@@ -106,6 +106,7 @@ def test_without_a_limit_a_wrong_key_is_in_the_record_alone_and_a_limit_renders_
     assert "stems.riff: in 2 of 2 sections, most in 's" in said
     assert "at least 60% is asked" in said
     assert "allow it with verify.in_key" in said
+    assert song.build("draft=true").lines("ran")["draft-process:song/riff"]  # which is there to be listened to
     song.edit(RIFF, f"{RIFF}verify = {{ in_key = 0.0 }}\n")
     done = song.build().done
     assert (done["ran"], done["restored"]) == (["report:song"], ["process:song/riff"])

@@ -44,7 +44,7 @@ def test_a_chord_is_its_notes_at_every_sample_rate(rate):
     assert chroma[[0, 4, 7]].sum() > 0.95
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(up=st.integers(1, 11), root=st.integers(48, 60))
 def test_transposed_sound_has_the_chroma_turned(up, root):
     def chroma(by):

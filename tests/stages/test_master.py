@@ -248,12 +248,13 @@ def test_the_same_mix_masters_to_the_same_bytes(mastered, tmp_path):
     assert sorted(path.name for path in tmp_path.iterdir()) == names
 
 
-@pytest.mark.parametrize("lufs", [None, -11.0, -6.0])
+@pytest.mark.parametrize("lufs", [None, -10.0])
 def test_peaks_that_were_not_listened_for_are_once_a_gain_lifts_them(mastered, tmp_path, monkeypatch, lufs):
-    samples = 2.0 * drums(seconds=2)
+    samples = 2.0 * drums(seconds=2, channels=1)
+    samples[3_000] = 1.2  # the highest is long before the end
     mastered(samples, loudness_lufs=lufs)
     made = {path.name: path.read_bytes() for path in tmp_path.glob("master.*")}
-    for floor in (0.0, 0.5, 1e9):
+    for floor in (0.0, 1e9):
         monkeypatch.setattr(mastering, "_floor", lambda *_, floor=floor: floor)
         mastered(samples, loudness_lufs=lufs)
         assert {path.name: path.read_bytes() for path in tmp_path.glob("master.*")} == made

@@ -28,12 +28,12 @@ def stage(tmp_path):
     """Return stage(x, effects=[], **params) -> (samples as written, facts)."""
     count = iter(range(1000))
 
-    def run(x, effects=(), tail_frames=0, rate=RATE, frames=None, **params):
+    def run(x, effects=(), tail_frames=0, rate=RATE, frames=None, key=None, **params):
         folder = tmp_path / str(next(count))
         out = folder / "out"
         out.mkdir(parents=True)
         frames = len(x) if frames is None else frames
-        sections = (Section("all", 0, frames, 0.0, 0.0),)
+        sections = (Section("all", 0, frames, 0.0, 0.0, key),)
         timeline = Timeline(rate, frames, tail_frames, 120.0, 4.0, "4/4", None, sections)
         (folder / "timing.json").write_text(json.dumps(timeline.to_json()))
         write_wav(folder / "in.wav", iter([x]), rate, x.shape[1])
@@ -296,10 +296,10 @@ def test_an_aligned_stem_of_a_single_frame(stage):
 
 
 def test_invalid_samples_reach_the_verification(stage):
-    x = noise()
-    x[7] = np.nan
-    _, facts = stage(x)
-    assert process.verify(facts, {})[0].startswith("1 samples are NaN or infinite, the first at frame 7")
+    x = noise(RATE // 2)
+    x[7], x[9_000] = np.nan, np.inf
+    _, facts = stage(x, key="C major")
+    assert process.verify(facts, {})[0].startswith("2 samples are NaN or infinite, the first at frame 7")
 
 
 @pytest.mark.parametrize("name", ["melodic/guit_em9.flac", "melodic/latin_guitar02.ogg", "vocals/vocadito_10.wav"])

@@ -147,7 +147,7 @@ def test_memory_does_not_grow_with_duration(tmp_path):
 # what the limits ask
 
 
-@settings(max_examples=examples(80), deadline=None)
+@settings(max_examples=examples(40), deadline=None)
 @given(
     frames=st.integers(RATE // 20, RATE),
     dc=st.floats(0.021, 0.5),
