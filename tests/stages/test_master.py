@@ -14,8 +14,11 @@ import soundfile
 from stemtasks.audio import mastering
 from stemtasks.audio.facts import write_facts
 from stemtasks.audio.loudness import measure_loudness
+from stemtasks.audio.programme import Programme
+from stemtasks.audio.source import Source
 from stemtasks.audio.wav import write_wav
 from stemtasks.cache.digest import Ahead, read_digest
+from stemtasks.dsp.gain_stages import CLEAN
 from stemtasks.progress import on_final
 from stemtasks.stages import master
 from tests import loudness_oracle
@@ -251,13 +254,21 @@ def test_the_same_mix_masters_to_the_same_bytes(mastered, tmp_path):
 @pytest.mark.parametrize("lufs", [None, -10.0])
 def test_peaks_that_were_not_listened_for_are_once_a_gain_lifts_them(mastered, tmp_path, monkeypatch, lufs):
     samples = 2.0 * drums(seconds=2, channels=1)
-    samples[3_000] = 1.2  # the highest is long before the end
     mastered(samples, loudness_lufs=lufs)
     made = {path.name: path.read_bytes() for path in tmp_path.glob("master.*")}
     for floor in (0.0, 1e9):
         monkeypatch.setattr(mastering, "_floor", lambda *_, floor=floor: floor)
         mastered(samples, loudness_lufs=lufs)
         assert {path.name: path.read_bytes() for path in tmp_path.glob("master.*")} == made
+
+
+@pytest.mark.parametrize("loudest_s", [0.5, 1.9])
+def test_the_highest_peak_of_a_mix_is_known_though_nothing_is_listened_for(tmp_path, loudest_s):
+    samples = drums(seconds=2, channels=1)
+    samples[round(loudest_s * RATE)] = 1.2
+    write_wav(tmp_path / "mix.wav", iter([samples]), RATE, 1)
+    with Source(tmp_path / "mix.wav") as mix, Programme(mix, CLEAN, 1e9, tmp_path) as programme:
+        assert 1.2 <= programme.true_peak < 1.3
 
 
 @pytest.mark.parametrize(("name", "lufs"), [("song", -14.0), ("guitar", -14.0), ("song", -10.0)])
