@@ -120,7 +120,7 @@ def test_strokes_off_the_grid_fail_by_how_late_they_are(song):
     late = re.search(r"stems.riff: in 2 of 2 sections, .* its onsets are ([\d.]+) ms off the grid .* late\)", said)
     assert float(late[1]) == pytest.approx(40.0, abs=5.0)
     riff(song)
-    assert song.build().done["ran"][0] == "align:song/riff"
+    assert "process:song/riff" in song.build().done["ran"]
 
 
 def test_a_song_whose_stems_are_all_in_another_key_fails_by_the_mixs_margin(project):
