@@ -89,7 +89,7 @@ def folder(tmp_path_factory):
     return folder
 
 
-@settings(max_examples=examples(200), deadline=None)
+@settings(max_examples=examples(120), deadline=None)
 @given(
     stem=tables("generators", "generator"),
     align=tables("strategies", "strategy"),

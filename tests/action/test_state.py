@@ -25,7 +25,7 @@ from stemtasks.errors import CacheError
 from stemtasks.job import Job
 from tests import examples
 
-EXAMPLES = examples(100)
+EXAMPLES = examples(60)
 """What three times as many find of a store or records that believe what they read, a hundred find."""
 
 

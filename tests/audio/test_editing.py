@@ -12,6 +12,7 @@ from stemtasks.errors import SpecError
 from stemtasks.generators.edited import check, edited, joins
 from stemtasks.spec import binding, schema
 from stemtasks.spec.clip_tables import EditTable
+from tests import examples
 from tests.audio_files import RATE, noise, one_line, written
 
 FRAMES = 4800
@@ -106,7 +107,7 @@ def take(tmp_path_factory):
 
 
 @given(edits=edit_lists())
-@settings(deadline=None, max_examples=100)
+@settings(deadline=None, max_examples=examples(60))
 def test_without_overlaps_edits_are_what_numpy_makes_of_them(take, tmp_path_factory, edits):
     samples, path = take
     expected = oracle(samples, edits)
@@ -120,7 +121,7 @@ def test_without_overlaps_edits_are_what_numpy_makes_of_them(take, tmp_path_fact
 
 
 @given(edits=edit_lists(), overlap_ms=st.sampled_from([0.5, 2.0, 5.0]))
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=examples(40))
 def test_overlaps_keep_the_length_and_all_that_is_away_from_joins(take, tmp_path_factory, edits, overlap_ms):
     samples, path = take
     expected = oracle(samples, edits)

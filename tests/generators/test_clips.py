@@ -18,6 +18,7 @@ from stemtasks.generators.clips import check, clips, joins, remarks
 from stemtasks.spec import binding, schema
 from stemtasks.spec.clip_tables import ClipTable
 from stemtasks.timeline import Section, Timeline
+from tests import examples
 from tests.audio_files import RATE, noise, one_line, written
 
 CUT = {"fade_in": 0.0, "fade_out": 0.0}
@@ -70,7 +71,7 @@ laid = st.tuples(
 
 
 @given(found=st.lists(laid, min_size=1, max_size=6))
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=examples(40))
 def test_without_overlaps_clips_are_painted_one_over_the_other(takes, tmp_path_factory, found):
     canvas = np.zeros((20_000, 2))
     end = 0

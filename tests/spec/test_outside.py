@@ -187,7 +187,7 @@ PATTERNS = st.lists(
 
 
 @given(trees=st.lists(st.lists(NAMES, min_size=1, max_size=4), max_size=12), pattern=PATTERNS)
-@settings(max_examples=examples(200), deadline=None)
+@settings(max_examples=examples(120), deadline=None)
 def test_a_pattern_matches_what_pythons_glob_does(trees, pattern):
     text = "/".join(pattern)
     if not outside.MAGIC.search(text):
