@@ -22,10 +22,6 @@ class Pcm24:
     def __init__(self, path: Path, start_byte: int, channels: int) -> None:
         self._file = open(path, "rb", buffering=0)  # noqa: SIM115 - open as long as this is
         self._start_byte, self._channels = start_byte, channels
-        self._bytes = np.zeros(1 + WIDTH_BYTES * _PIECE_SAMPLES, dtype=np.uint8)
-        # each sample as the upper bytes of 32 bits, whose lowest is of the one before it
-        self._wide = as_strided(self._bytes[:4].view("<i4"), (_PIECE_SAMPLES,), (WIDTH_BYTES,))
-        self._steps = np.empty(_PIECE_SAMPLES, dtype=np.int32)
 
     def close(self) -> None:
         """Close the file."""
@@ -35,21 +31,24 @@ class Pcm24:
         """Return frames from ``start`` on, shape (frames, channels), full scale 1; fewer where the file ends."""
         samples = np.empty(frames * self._channels, dtype=np.float32)
         self._file.seek(self._start_byte + start * self._channels * WIDTH_BYTES)
+        held = np.zeros(1 + WIDTH_BYTES * min(_PIECE_SAMPLES, len(samples)), dtype=np.uint8)
+        # each sample as the upper bytes of 32 bits, whose lowest is of the one before it
+        wide = as_strided(held[:4].view("<i4"), (len(held) // WIDTH_BYTES,), (WIDTH_BYTES,))
+        steps = np.empty(len(wide), dtype=np.int32)
         done = 0
         while done < len(samples):
-            asked = min(_PIECE_SAMPLES, len(samples) - done)
-            count = self._take(asked)
-            steps = np.bitwise_and(self._wide[:count], -256, out=self._steps[:count])
-            np.multiply(steps, _STEP, out=samples[done : done + count], dtype=np.float32, casting="unsafe")
+            asked = min(len(wide), len(samples) - done)
+            count = self._fill(held[1 : 1 + WIDTH_BYTES * asked].data) // WIDTH_BYTES
+            np.bitwise_and(wide[:count], -256, out=steps[:count])
+            np.multiply(steps[:count], _STEP, out=samples[done : done + count], dtype=np.float32, casting="unsafe")
             done += count
             if count < asked:
                 break
         return samples[: done - done % self._channels].reshape(-1, self._channels)
 
-    def _take(self, samples: int) -> int:
-        """Fill the bytes with so many samples and return how many there are before the end of the file."""
-        wanted = self._bytes[1 : 1 + WIDTH_BYTES * samples].data
+    def _fill(self, buffer: memoryview) -> int:
+        """Read on until a buffer is full or the file ends, and return how many bytes were read."""
         filled = 0
-        while filled < len(wanted) and (count := self._file.readinto(wanted[filled:])):
+        while filled < len(buffer) and (count := self._file.readinto(buffer[filled:])):
             filled += count
-        return filled // WIDTH_BYTES
+        return filled

@@ -24,9 +24,6 @@ from stemtasks.errors import VerificationError
 from stemtasks.plugins import call
 from stemtasks.timeline import Timeline
 
-WITHOUT_NOTES = ("drums", "fx")
-"""Kinds of stems whose key is not judged: real drums ring on some pitch or other."""
-
 
 def write_archive(inputs: dict[str, Path], outputs: dict[str, Path], params: dict[str, Any]) -> None:
     """Check that the files belong together, then write ``outputs["archive"]``, and its contents as its facts.
@@ -114,8 +111,7 @@ def _listen(handed: dict[str, Any], inputs: dict[str, Path], timeline: Timeline,
         if file["role"] == "stem":
             heard = file["measurements"].pop("sections", None)
             if heard is None:
-                has_notes = params["stems"][file["stem"]].get("kind") not in WITHOUT_NOTES
-                path = inputs[f"stems/{file['stem']}"]
+                path, has_notes = inputs[f"stems/{file['stem']}"], params["has_notes"][file["stem"]]
                 heard = measure_music(path, at_rate(timeline, params["sample_rate"]), OF_A_STEM, has_notes)
             file["sections"] = heard
     handed["mix"]["sections"] = measure_music(inputs["mix"], timeline, OF_A_MIX)

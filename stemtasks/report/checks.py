@@ -83,9 +83,17 @@ def of_aligned(facts: Facts, limits: Limits) -> Iterator[Check]:
 
 
 def of_processed(facts: Facts, limits: Limits) -> Iterator[Check]:
-    """Yield what a processed stem is held to."""
+    """Yield what a processed stem is held to; its notes and its onsets only where that is asked."""
     yield from of_file(facts, limits)
     yield Check("Samples cut off at full scale", f"{facts['overs']}", "0", not facts["overs"])
+    shares, errors = (
+        [each[name] for each in facts.get("sections", []) if each[name] is not None]
+        for name in ("in_key", "onset_error_ms")
+    )
+    if shares and limits.get("in_key") is not None:
+        yield _at_least("Least share of notes in a section's key", min(shares), limits["in_key"])
+    if errors and limits.get("onset_error_ms") is not None:
+        yield _at_most("Onsets off the grid in a section", max(errors), limits["onset_error_ms"], "ms")
 
 
 def of_sync(sync: Facts, limits: Limits, polarity: bool) -> Iterator[Check]:

@@ -15,6 +15,7 @@ from stemtasks.job import Job
 from stemtasks.spec import parts
 from stemtasks.spec.deliveries import delivered_file, is_converted
 from stemtasks.spec.groups import Group, outside_of
+from stemtasks.stages.process import WITHOUT_NOTES
 
 if TYPE_CHECKING:
     from stemtasks.spec.deliveries import Delivery
@@ -68,6 +69,7 @@ def job(song: Song, delivery: Delivery) -> Job:
         **song.archive_params(delivery),
         "channels": song.song.channels,
         "stems": {stem.name: stem.described for stem in stems},
+        "has_notes": {stem.name: stem.kind not in WITHOUT_NOTES for stem in stems},
         "gains_db": song.handed_gains_db(delivery.groups),
         "loudness_lufs": song.loudness_lufs if own else song.loudness_of(delivery),
         "ceiling_dbtp": song.master.ceiling_dbtp if own else song.ceiling_of(delivery),

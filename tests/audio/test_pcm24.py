@@ -91,7 +91,7 @@ def test_a_disk_that_fails_is_one_line(tmp_path, monkeypatch):
         raise OSError(5, "Input/output error")
 
     with Source(path) as source:
-        monkeypatch.setattr(source._plain, "_take", fails)
+        monkeypatch.setattr(source._plain, "_fill", fails)
         with pytest.raises(AudioError, match=r"a\.wav: cannot be decoded near frame 1000 .*: Input/output error; copy"):
             source.read_narrow(1000, 10)
 

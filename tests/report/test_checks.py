@@ -41,6 +41,10 @@ def in_align(**changed):
     return {"align": {**ALIGNED["align"], **changed}}
 
 
+SECTION = {"name": "a", "start_s": 0.0, "key": "C major", "in_key": 0.9, "best_key": None,
+           "onset_error_ms": 3.0, "onset_offset_ms": 1.0}  # fmt: skip
+UNHEARD = SECTION | dict.fromkeys(("in_key", "onset_error_ms"))
+
 STAGES = {
     "stem": (FILE, {"duration_s": 1.0}, stem.verify, checks.of_rendered, [{"duration_s": 2.0}]),
     "align": (
@@ -51,11 +55,14 @@ STAGES = {
         [*(in_align(worst_seam=SEAM | seam) for seam in SEAMS), in_align(tempo=TEMPO | {"share": 0.1})],
     ),
     "process": (
-        FILE | {"overs": 0, "peak_before_dbfs": 1.0},
-        {},
+        FILE | {"overs": 0, "peak_before_dbfs": 1.0, "sections": [SECTION, UNHEARD]},
+        {"in_key": 0.6, "onset_error_ms": 12.0},
         process.verify,
         checks.of_processed,
-        [{"overs": 3}],
+        [
+            {"overs": 3},
+            *({"sections": [UNHEARD, SECTION | each]} for each in ({"in_key": 0.5}, {"onset_error_ms": 20})),
+        ],
     ),
     "mix": (FILE | {"sum_residual_dbfs": -150.0}, {}, mix.verify, checks.of_mix, [{"sum_residual_dbfs": -90.0}]),
     "master": (

@@ -47,6 +47,7 @@ class Delivery:
             "sample_rate": RATE,
             "channels": 2,
             "stems": {},
+            "has_notes": dict.fromkeys(stems, True),
             "gains_db": {},
             "loudness_lufs": -14.0,
             "ceiling_dbtp": -1.0,
