@@ -99,6 +99,7 @@ RADIUS = {
     "sync": [
         *(name for name in DECODING if name != "audio/levels.py"),
         "audio/sync.py",
+        "dsp/smooth.py",
         "dsp/sync.py",
     ],
     "mix": [
@@ -228,6 +229,7 @@ RADIUS = {
         "delivery/wav_chunks.py",
         "delivery/zip_entry.py",
         "delivery/zipped.py",
+        "dsp/smooth.py",
         "dsp/sync.py",
         "plugins.py",
         "progress.py",

@@ -16,7 +16,7 @@ LOOK_SECONDS = 30.0
 USUAL_BPM = 110.0
 """From half an octave below to half an octave above it lies every tempo, or its half or double."""
 CLEAR_FIT, CLEAR_CONFIDENCE = 2.5, 0.45
-OWN_FIT, OWN_CONFIDENCE = 2.0, 0.4
+OWN_FIT, OWN_CONFIDENCE = 2.0, 0.39
 FEWEST = 4
 """Onsets of which a tempo can be told."""
 ALSO_FITS, WHOLE_BEATS, WHOLE_COUNTS = 0.55, 0.1, 0.25

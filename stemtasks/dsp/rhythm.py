@@ -12,6 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from stemtasks.dsp.smooth import smooth_length
+
 Array = NDArray[np.float64]
 
 HOP_SECONDS = 0.005
@@ -32,7 +34,7 @@ class Novelty:
 
     def __init__(self, sample_rate: int) -> None:
         self.sample_rate = sample_rate
-        self.window = max(16, round(WINDOW_SECONDS * sample_rate))
+        self.window = smooth_length(max(16, round(WINDOW_SECONDS * sample_rate)))
         self.hop = HOP_SECONDS * sample_rate
         self._bins = 1 + max(4, round(min(HIGHEST_HZ, sample_rate / 2) * self.window / sample_rate))
         self._shape = np.hanning(self.window + 2)[1:-1]

@@ -15,6 +15,8 @@ from itertools import combinations
 import numpy as np
 from numpy.typing import NDArray
 
+from stemtasks.dsp.smooth import smooth_length
+
 Samples = NDArray[np.float32] | NDArray[np.float64]
 Spectrum = NDArray[np.complexfloating]
 
@@ -99,7 +101,7 @@ def look(piece: Samples, sample_rate: int, within: Prepared) -> Look:
     found = _in_band(piece, sample_rate, within.seconds)
     bins = min(len(found), len(within.spectrum))
     first = round(BAND_HZ[0] * within.seconds)
-    points = _smooth_length(2 * (first + bins))
+    points = 2 * smooth_length(first + bins)
     cross = np.zeros(points // 2 + 1, dtype=np.complex64)
     cross[first : first + bins] = np.conj(found[:bins]) * within.spectrum[:bins]
     per_second = points / within.seconds
@@ -170,16 +172,3 @@ def _smoothed(power: NDArray[np.floating], reach: int) -> NDArray[np.float64]:
     low, high = np.maximum(index - reach, 0), np.minimum(index + reach + 1, len(power))
     mean: NDArray[np.float64] = (sums[high] - sums[low]) / (high - low)
     return mean
-
-
-def _smooth_length(least: int) -> int:
-    """Return an even number of at least ``least`` that is quick to transform: 2, 3 and 5 alone divide it."""
-    length = least + least % 2
-    while True:
-        rest = length
-        for prime in (2, 3, 5):
-            while rest % prime == 0:
-                rest //= prime
-        if rest == 1:
-            return length
-        length += 2
