@@ -39,6 +39,7 @@ class Programme:
         self._spill.__exit__()
 
     def _listen(self, floor: float) -> None:
+        """Read the mix, and keep what a limiter has to know of peaks above ``floor``."""
         self._floor = floor
         self._detector = TruePeaks(self._mix.sample_rate, self._mix.channels)
         self._segment = self._detector.segment

@@ -174,7 +174,10 @@ class _Points:
 
 
 def _stamp(path: str | Path) -> tuple[int, ...]:
-    """Return what changes with a file; nothing where there is none."""
+    """Return what changes with a file; nothing where there is none.
+
+    ``seen.py`` has the like, for what decides what there is to build; it would be in the keys of what is compared here.
+    """
     try:
         status = os.stat(path)
     except OSError:

@@ -18,6 +18,7 @@ Array = NDArray[np.float64]
 
 HOP_SECONDS = 0.005
 WINDOW_SECONDS = 0.0213
+"""At least: the next length that is quick to transform."""
 HIGHEST_HZ = 12000.0
 FLOOR = 1e-3
 """Magnitudes below it, full scale being 1, count as silence."""

@@ -1,4 +1,7 @@
-"""Lengths that are quick to transform."""
+"""Lengths that are quick to transform.
+
+``scipy.fft.next_fast_len`` does the like; importing it takes longer than listening to a recording.
+"""
 
 from __future__ import annotations
 
