@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import shutil
 from pathlib import Path
 
 FICLONE = 0x40049409
 READ_ONLY = 0o444
+
+_clone_nothing: set[int] = set()
+"""The devices whose file system has said that it cannot: not asked again, since asking makes and removes a file."""
 
 
 def link(source: Path, target: Path) -> None:
@@ -35,12 +39,17 @@ def _cloned(source: Path, target: Path) -> bool:
         import fcntl  # noqa: PLC0415 - not on Windows
     except ImportError:
         return False
-    with open(source, "rb") as reader, open(target, "xb") as writer:
-        try:
-            fcntl.ioctl(writer.fileno(), FICLONE, reader.fileno())
-        except OSError:
-            pass
-        else:
-            return True
+    with open(source, "rb") as reader:
+        device = os.fstat(reader.fileno()).st_dev
+        if device in _clone_nothing:
+            return False
+        with open(target, "xb") as writer:
+            try:
+                fcntl.ioctl(writer.fileno(), FICLONE, reader.fileno())
+            except OSError as error:
+                if error.errno == errno.EOPNOTSUPP and os.fstat(writer.fileno()).st_dev == device:
+                    _clone_nothing.add(device)
+            else:
+                return True
     os.unlink(target)
     return False

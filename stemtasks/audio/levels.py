@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from stemtasks.audio.blocks import Block, Narrow
 from stemtasks.audio.facts import Facts, decibels
@@ -104,16 +105,19 @@ class Tally:
             highest, lowest = float(block.max()), float(block.min())
         self.frames += len(block)
         channels_first = np.array(block.T, dtype=np.float64, order="C")
-        # BLAS takes half the time of adding up
-        for start in range(0, len(block), _PIECE_FRAMES):
-            piece = channels_first[:, start : start + _PIECE_FRAMES]
-            self.sums += np.vecdot(piece, _ONES[: piece.shape[1]])
-            self.squares += np.vecdot(piece, piece)
-            if len(piece) == 2:
-                self.product += float(np.vecdot(piece[0], piece[1]))
+        whole = len(block) // _PIECE_FRAMES * _PIECE_FRAMES
+        self._sum(channels_first[:, :whole].reshape(len(channels_first), -1, _PIECE_FRAMES))
+        self._sum(channels_first[:, None, whole:])
         self._top.add(block, highest, 1.0)
         self._bottom.add(block, -lowest, -1.0)
         return channels_first.T
+
+    def _sum(self, pieces: NDArray[np.float64]) -> None:
+        """Add up pieces, shape (channels, pieces, frames): BLAS takes half the time that numpy's own sum does."""
+        self.sums += np.vecdot(pieces, _ONES[: pieces.shape[2]]).sum(axis=1)
+        self.squares += np.vecdot(pieces, pieces).sum(axis=1)
+        if len(pieces) == 2:
+            self.product += float(np.vecdot(pieces[0], pieces[1]).sum())
 
 
 class _FlatTops:

@@ -55,9 +55,13 @@ class Novelty:
             return
         starts = np.floor(self._at + np.arange(count) * self.hop).astype(int)
         frames = np.lib.stride_tricks.sliding_window_view(self._held, self.window)[starts]
-        spectrum = np.log1p(self._scale * np.abs(np.fft.rfft(frames * self._shape))[:, : self._bins])
+        frames *= self._shape
+        spectrum: Array = np.abs(np.fft.rfft(frames)[:, : self._bins])
+        spectrum *= self._scale
+        np.log1p(spectrum, out=spectrum)
         before = spectrum[:1] if self._last is None else self._last
-        rises = np.maximum(np.diff(spectrum, axis=0, prepend=before), 0.0).sum(axis=1)
+        steps = np.diff(spectrum, axis=0, prepend=before)
+        rises = np.maximum(steps, 0.0, out=steps).sum(axis=1)
         if self._last is None and count:
             rises[0] = spectrum[0].sum()  # what begins with the recording has an onset there
         self._last = spectrum[-1:]
