@@ -5,6 +5,8 @@ from pathlib import Path
 SPEC = Path("spec")
 BUILD = Path("build")
 STATE = BUILD / ".stemtasks"
+LAST_BUILDS = STATE / "builds"
+"""A page a song, of what its last build changed: it tells of one build, so it is state and no product."""
 DRAFTS = BUILD / "draft"
 """A tree of its own: its records, its note, its lock and its store know nothing of the real build's."""
 STATE_OF_DRAFTS = DRAFTS / STATE.name

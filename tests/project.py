@@ -117,11 +117,15 @@ class Project:
         work = self.folder / "build" / ".stemtasks" / "work"
         assert not work.exists() or not list(work.iterdir())
 
+    def made(self) -> dict[str, bytes]:
+        """Return the products of tasks: not the index, which says what failed."""
+        return {name: held for name, held in self.products().items() if name != "index.html"}
+
     def products(self) -> dict[str, bytes]:
-        """Return every file of ``build/`` but the state and what is said of the last build, by path."""
+        """Return every file of ``build/`` but the state, by path."""
         build = self.folder / "build"
         return {
             path.relative_to(build).as_posix(): path.read_bytes()
             for path in sorted(build.rglob("*"))
-            if path.is_file() and ".stemtasks" not in path.parts and path.name not in ("index.html", "build.html")
+            if path.is_file() and ".stemtasks" not in path.parts
         }

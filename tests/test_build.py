@@ -267,12 +267,12 @@ def test_a_single_task_is_made_of_what_is_there(built):
 
 def test_a_single_archive_is_not_made_of_stems_that_the_spec_makes_otherwise_now(built):
     built.edit("cutoff_hz = 800", "cutoff_hz = 900")
-    before = built.products()
+    before = built.made()
     run = built.doit("-s", "-a", "archive:song")
     assert run.code != 0
     (line,) = run.lines("FAILED").values()
     assert "is not what its task makes now; run doit without -s to mend it" in line
-    assert built.products() == before
+    assert built.made() == before
 
 
 def test_forgetting_a_task_restores_it(built):

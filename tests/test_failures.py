@@ -256,13 +256,13 @@ def test_a_section_that_fills_nothing_is_told_so(project):
 
 
 def test_a_spec_that_is_wrong_builds_nothing_and_loses_nothing(slow_built):
-    before = slow_built.products()
+    before = slow_built.made()
     slow_built.edit("bpm = 120", "bpm = 0")
     run = slow_built.doit()
     assert (run.code, run.err) == (1, "")
     assert run.out.splitlines()[0] == "FAILED      spec/song.toml: song.bpm: 0 is outside 10 to 1000 beats/min"
     assert run.done == {"FAILED": ["spec/song.toml:"]}
-    assert slow_built.products() == before
+    assert slow_built.made() == before
 
 
 def test_a_build_folder_that_cannot_be_written_is_one_line(project):

@@ -414,14 +414,14 @@ def test_more_than_one_mistake_is_said_by_the_command_that_is_named(project):
 
 def test_what_was_kept_and_is_wrong_is_made_anew_and_sent(one, tmp_path):
     shared = {"STEMTASKS_CACHE": str(tmp_path / "shared")}
-    right = one.products()
+    right = one.made()
     poisoned(one, "stems/a.wav", flipped(94 + 4 * 1000))
     assert typed(one, "stemtasks cache push", **shared).code == 0
     run = typed(one, "doit --audit 1 stem:song/a", **shared)
     assert run.code != 0
     assert typed(one, told(run, "'(doit -s -a stem:song/a)' makes it anew"), **shared).code == 0
     assert typed(one, told(run, "'(stemtasks cache replace [^']+)' sends it"), **shared).code == 0
-    assert one.products() == right
+    assert one.made() == right
     assert typed(one, "doit --audit 1 stem:song/a", **shared).code == 0
     other = clone(one, tmp_path / "clone")
     assert "stem:song/a" in typed(other, "doit stem:song/a", **shared).tasks("restored")

@@ -22,7 +22,7 @@ def begin(tasks: list[Any]) -> tuple[list[str], list[str]]:
     """Begin a build of a project with these tasks; return what was removed, and what is there of no task."""
     seen.stop()
     products = {target for task in tasks for target in task.targets}
-    tree().targets = frozenset(products | pages.pages_of(spec.name for spec in specs()))
+    tree().targets = frozenset(products)
     pages.remove_of_gone({each.name for each in (*specs(), *broken())})
     removed, foreign = remove_leftovers(tree(), task_names(specs()), {each.name for each in broken()})
     for path in foreign:

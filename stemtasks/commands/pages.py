@@ -1,7 +1,8 @@
-"""What a build leaves for a person who looks: ``index.html`` over all songs, ``SONG/build.html`` of its last changes.
+"""What a build leaves for a person who looks: ``index.html`` over all songs, and a page a song of its last build.
 
-They are made of records and facts, at the end of a build that did anything. Nothing is built from them. A draft has
-none, and leaves those of the real build as they are.
+They are made of records and facts at the end of a build, and nothing is built from them. The index is the same for the
+same songs, however they were built; a page of a last build is state. A draft has none, and leaves those of the real
+build as they are.
 """
 
 from __future__ import annotations
@@ -10,7 +11,6 @@ import contextlib
 import json
 import os
 import sys
-from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, TypeVar
@@ -24,13 +24,11 @@ from stemtasks.commands.reporter import Result
 from stemtasks.commands.task import Build
 from stemtasks.errors import CacheError, one_line
 from stemtasks.job import Job
-from stemtasks.paths import BUILD
+from stemtasks.paths import BUILD, LAST_BUILDS
 from stemtasks.spec.song import Song
 
 Of = TypeVar("Of")
-INDEX, PAGE = BUILD / "index.html", "build.html"
-PAGES = "stemtasks.report.history"
-"""Loaded where a build did anything: it needs numpy."""
+INDEX = BUILD / "index.html"
 ROWS = "songs"
 """The table of records that has each song's row of the index."""
 EMPTY: dict[str, Any] = {
@@ -42,17 +40,12 @@ EMPTY: dict[str, Any] = {
     "checks": 0,
     "passed": 0,
     "report": False,
-    "failed": [],
-    "counts": {},
-    "took_s": 0.0,
+    "failed": {},
     "archives": [],
+    "was_built": False,
 }
-"""A row of which nothing is known; ``lufs`` and ``true_peak_dbtp`` are those of a master, or of an album."""
-
-
-def pages_of(named: Iterable[str]) -> set[str]:
-    """Return the paths of the pages of some songs."""
-    return set() if variables.is_draft() else {(BUILD / name / PAGE).as_posix() for name in named}
+"""A row of which nothing is known; ``failed`` has lines by task, ``lufs`` and ``true_peak_dbtp`` are those of a master,
+or of an album."""
 
 
 def index() -> list[str]:
@@ -62,7 +55,7 @@ def index() -> list[str]:
 
 def remove(named: Iterable[str]) -> None:
     """Remove the index, and the pages of some songs, which would say what is not so any more."""
-    for path in (*index(), *pages_of(named)):
+    for path in (*index(), *(map(_page, named) if index() else ())):
         with contextlib.suppress(OSError):
             os.unlink(path)
 
@@ -78,21 +71,21 @@ def remove_of_gone(kept: set[str]) -> None:
 
 
 def write(results: list[Result], builds: dict[str, Build]) -> None:
-    """Write the pages of the songs and albums that a build did anything for, and the index."""
+    """Write the pages of the songs and albums that a build did anything for, and the index where it is another."""
     if variables.is_draft():
         return
-    done = {_song(result.task) for result in results if result.how != "up to date"}
     known = {spec.name: spec for spec in specs()}
-    if INDEX.is_file() and not done:
-        return
-    done |= {name for name in known if not os.path.exists(BUILD / name / PAGE)}
+    done = {_song(result.task) for result in results if result.how != "up to date"} & known.keys()
+    done |= {name for name in known if not (_page(name).exists() and _is_row(tree().records.get(ROWS, name)))}
     try:
         own_builds, own_results = _by_song(builds), _by_song({each.task: each for each in results})
-        for name in sorted(done & known.keys()):
+        for name in sorted(done):
             _write_page(known[name], own_results.get(name, {}), own_builds.get(name, {}))
-        rows = [row for name in known if _is_row(row := tree().records.get(ROWS, name))]
+        rows = [tree().records.get(ROWS, name) for name in known]
         rows += [_broken_row(each.name, each.line) for each in broken()]
-        _replace(INDEX, plugins.load(f"{PAGES}:index_page")(sorted(rows, key=lambda row: row["name"])))
+        index = plugins.load("stemtasks.report.index:index_page")(sorted(rows, key=lambda row: row["name"]))
+        if _read(INDEX) != index:
+            _replace(INDEX, index)
     except (OSError, CacheError) as error:
         remove(done)
         said = error.strerror if isinstance(error, OSError) else one_line(str(error))
@@ -124,9 +117,13 @@ def _write_page(spec: Spec, results: dict[str, Result], builds: dict[str, Build]
                 "after": _facts(_read(build.job.outputs["facts"])) if reasons else {},
             }
         )
-    row = _row(spec, builds, list(results.values()))
+    row = {**_row(spec, builds), "failed": _failed(spec.name, results, builds)}
     tree().records.put(ROWS, spec.name, row)
-    _replace(BUILD / spec.name / PAGE, plugins.load(f"{PAGES}:song_page")(row, made, *reports))
+    _replace(_page(spec.name), plugins.load("stemtasks.report.history:song_page")(row, made, *reports))
+
+
+def _page(name: str) -> Path:
+    return LAST_BUILDS / f"{name}.html"
 
 
 def _reasons(job: Job, before: Any, record: Any, makers: dict[str, str]) -> tuple[str, ...]:
@@ -138,8 +135,17 @@ def _reasons(job: Job, before: Any, record: Any, makers: dict[str, str]) -> tupl
         return ()
 
 
-def _row(spec: Spec, builds: dict[str, Build], results: list[Result]) -> dict[str, Any]:
-    """Return what the index says of a song or an album: its figures, what failed, and how its tasks came out."""
+def _failed(name: str, results: dict[str, Result], builds: dict[str, Build]) -> dict[str, str]:
+    """Return what failed: in this build, or in one before and was not made since."""
+    row = tree().records.get(ROWS, name)
+    before = row["failed"] if _is_row(row) else {}
+    left = [task for task in before if task in builds and task not in results]
+    failed = {task: before[task] for task in left if tree().records.get("tasks", task) is None}
+    return failed | {task: each.said for task, each in results.items() if each.how in ("failed", "error")}
+
+
+def _row(spec: Spec, builds: dict[str, Build]) -> dict[str, Any]:
+    """Return what the index says of what is there of a song or an album."""
     jobs: dict[str, Job] = {name: build.job for name, build in builds.items()}
 
     def facts(stage: str) -> dict[str, Any]:
@@ -168,20 +174,18 @@ def _row(spec: Spec, builds: dict[str, Build], results: list[Result]) -> dict[st
         "name": spec.name,
         "title": spec.title,
         **{name: whole[name] for name in ("lufs", "true_peak_dbtp") if name in whole},
-        "failed": [result.said for result in results if result.how in ("failed", "error")],
-        "counts": dict(Counter(result.how for result in results)),
-        "took_s": round(sum(result.seconds for result in results), 3),
         "archives": [Path(path).name for path in archives if os.path.exists(path)],
+        "was_built": True,
     }
 
 
 def _broken_row(name: str, line: str) -> dict[str, Any]:
-    return {**EMPTY, "name": name, "title": name, "failed": [line]}
+    return {**EMPTY, "name": name, "title": name, "failed": {"": line}}
 
 
 def _is_row(row: Any) -> bool:
     """Return whether a record's row is one: another version may have written it."""
-    return isinstance(row, dict) and row.keys() >= EMPTY.keys()
+    return isinstance(row, dict) and row.keys() >= EMPTY.keys() and isinstance(row["failed"], dict)
 
 
 def _kept(record: Any, role: str) -> str | None:

@@ -12,7 +12,6 @@ _FIGURE = re.compile(
     r'<figure><figcaption>(?P<what>[^<]*): <a href="(?P<place>[^"]*)">[^<]*</a></figcaption>'
     r'<audio (?P<rest>[^>]*?) src="[^"]*"(?P<together>[^>]*)></audio></figure>\n?'
 )
-_OF_THE_BUILD = re.compile(r" What the last build changed[^<]*<a [^>]*>[^<]*</a>[^<]*")
 
 
 def enclosed(page: str, files: list[dict[str, Any]]) -> str:
@@ -39,4 +38,4 @@ def enclosed(page: str, files: list[dict[str, Any]]) -> str:
             f'<audio {figure["rest"]} src="{href}"{figure["together"]}></audio></figure>\n'
         )
 
-    return _OF_THE_BUILD.sub("", _FIGURE.sub(placed, page))
+    return _FIGURE.sub(placed, page)

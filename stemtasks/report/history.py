@@ -1,6 +1,6 @@
-"""Pages of a build as a whole: all songs at a glance, and how each file of one came to be and what changed in it.
+"""The page of a song's last build: what it changed, and how each file came to be.
 
-They are of no key: what they say of seconds, and of what was restored, is of one build on one machine.
+It is of no key: what it says of seconds, and of what was restored, is of one build on one machine.
 """
 
 from __future__ import annotations
@@ -13,14 +13,12 @@ from html import unescape
 from typing import Any
 from urllib.parse import quote
 
-from stemtasks.report.markup import level, table, text
+from stemtasks.paths import BUILD, LAST_BUILDS
+from stemtasks.report.index import leaf
+from stemtasks.report.markup import table, text
 from stemtasks.report.png import difference
-from stemtasks.report.style import STYLE
-from stemtasks.timeline import clock
 
-POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
-MORE_STYLE = """
-a { color: var(--rms); }
+STYLE = """
 td code { white-space: nowrap; }
 .before { display: grid; gap: .5rem; margin: .5rem 0 1rem; }
 .before img { width: 100%; height: 8rem; image-rendering: pixelated; background: #0a091c; display: block; }
@@ -32,6 +30,11 @@ _ROW = re.compile(
     re.DOTALL,
 )
 _MADE_BY = re.compile(r"input .* changed \(made by (.*)\)")
+TO_BUILD = "../" * len(LAST_BUILDS.relative_to(BUILD).parts)
+FOOTER = (
+    "Written by stemtasks at the end of the last build. In a difference a step of colour is 6 dB: orange is more, blue "
+    "is less."
+)
 FIGURES = {
     "lufs": "LUFS",
     "true_peak_dbtp": "dBTP",
@@ -73,11 +76,11 @@ def song_page(
     made = [Made(**each) for each in tasks]
     changed = [each for each in made if each.reasons]
     pictures = "".join(_pictures(images(report_before), images(report_now))) if report_before and report_now else ""
-    link = '<a href="report.html">The report</a>, ' if row["report"] else ""
-    return _page(
+    link = f'<a href="{TO_BUILD}{quote(row["name"])}/report.html">The report</a>, ' if row["report"] else ""
+    return leaf(
         f"{row['title']} - last build",
         row["title"],
-        f'<p class="soft">{link}<a href="../index.html">all songs</a></p>\n'
+        f'<p class="soft">{link}<a href="{TO_BUILD}index.html">all songs</a></p>\n'
         '<section aria-labelledby="changes">\n<h2 id="changes">What the last build changed</h2>\n'
         + (_changes(changed) + pictures if changed else '<p class="note">Nothing that was there before.</p>\n')
         + '</section>\n<section aria-labelledby="made">\n<h2 id="made">How each file came to be</h2>\n'
@@ -98,48 +101,8 @@ def song_page(
             (3, 4),
         )
         + "</section>\n",
-    )
-
-
-def index_page(rows: Iterable[dict[str, Any]]) -> str:
-    """Return the page over all songs; each row is of the last build that did anything for it."""
-    rows = list(rows)
-    failed = [row for row in rows if row["failed"]]
-    said = "".join(
-        f"<li><strong>{text(row['title'])}</strong>: {text(line)}</li>\n" for row in failed for line in row["failed"]
-    )
-    problems = (
-        '<section aria-labelledby="failed">\n<h2 id="failed" class="bad">What failed</h2>\n'
-        f"<ul>\n{said}</ul></section>\n"
-        if said
-        else ""
-    )
-    drawn = table(
-        "What each song measures, and its last build",
-        ("Song", "Duration", "Tempo", "Key", "Loudness", "True peak", "Checks", "Last build", "Seconds", "Archives"),
-        map(_index_row, rows),
-        (1, 2, 4, 5, 8),
-    )
-    return _page("Songs", "Songs", problems + drawn)
-
-
-def _index_row(row: dict[str, Any]) -> tuple[str, ...]:
-    place = quote(row["name"])
-    title = f'<a href="{place}/report.html">{text(row["title"])}</a>' if row["report"] else text(row["title"])
-    good = "bad" if row["failed"] or row["passed"] != row["checks"] else "good"
-    checks = f"{row['passed']} of {row['checks']}" if row["checks"] else ""
-    counts = ", ".join(f"{count} {how}" for how, count in row["counts"].items())
-    return (
-        title,
-        "" if row["seconds"] is None else clock(row["seconds"] * 1000),
-        "" if row["bpm"] is None else f"{row['bpm']:g}",
-        text(row["key"] or ""),
-        level(row["lufs"], "LUFS") if "lufs" in row else "",
-        level(row["true_peak_dbtp"], "dBTP") if "true_peak_dbtp" in row else "",
-        f'<span class="{good}">{"failed" if row["failed"] else checks}</span>',
-        f'<a href="{place}/build.html">{text(counts)}</a>',
-        f"{row['took_s']:.1f}",
-        ", ".join(f'<a href="{place}/{quote(name)}">{text(name)}</a>' for name in row["archives"]),
+        FOOTER,
+        STYLE,
     )
 
 
@@ -188,15 +151,3 @@ def _pictures(before: dict[str, bytes], after: dict[str, bytes]) -> Iterator[str
             for what, picture in shown
         )
         yield f'<div class="before">\n{figures}</div>\n'
-
-
-def _page(title: str, heading: str, body: str) -> str:
-    return (
-        '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
-        f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">\n'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        f'<title>{text(title)}</title>\n<link rel="icon" href="data:,">\n<style>{STYLE}{MORE_STYLE}</style>\n</head>\n'
-        f"<body>\n<header>\n<h1>{text(heading)}</h1>\n</header>\n<main>\n{body}</main>\n"
-        '<footer class="note"><p>Written by stemtasks at the end of the last build. In a difference a step of colour '
-        "is 6 dB: orange is more, blue is less.</p></footer>\n</body>\n</html>\n"
-    )

@@ -34,9 +34,8 @@ KEYS = (
 )
 FORMATS = {"FLOAT": "32-bit float", "PCM_24": "24 bit", "PCM_16": "16 bit"}
 FOOTER = (
-    "Written by stemtasks. The players take the audio files that lie beside this page. What the last build changed, "
-    'and how long each file took, is on <a href="build.html">a page of its own</a>: the same song gives the same '
-    "report."
+    "Written by stemtasks: the same song gives the same report. The players take the audio files that lie beside this "
+    "page."
 )
 
 

@@ -9,7 +9,7 @@ import threading
 from collections.abc import Callable
 from typing import BinaryIO
 
-from stemtasks.paths import BUILD
+from stemtasks.paths import BUILD, LAST_BUILDS
 from stemtasks.watch.kinds import Kind
 
 MOST_KEPT = 128
@@ -28,7 +28,7 @@ class Files:
     def open(self, names: list[str]) -> BinaryIO | None:
         """Return a file, by the names on the way to it, or None where there is none; it is read by ``os.pread``."""
         is_shown = all(map(is_name, names)) and names[-1].startswith(self._prefix)
-        found = opened([*self._within, *names]) if is_shown else None
+        found = opened([*self._within, *names]) if is_shown or is_of_last_build(names) else None
         with self._lock:
             before = self._kept.pop(tuple(names), None)
             if found is None and before is not None and self._is_building():
@@ -46,6 +46,12 @@ class Files:
 def is_name(name: str) -> bool:
     """Return whether a name of an address is one of a file or a folder that may be seen."""
     return bool(name) and not name.startswith(".") and not any(each in name for each in "/\\\0")
+
+
+def is_of_last_build(names: list[str]) -> bool:
+    """Return whether an address is that of a page of a last build: all of the state that may be seen."""
+    *folders, name = names
+    return tuple(folders) == LAST_BUILDS.relative_to(BUILD).parts and is_name(name)
 
 
 def opened(names: list[str]) -> int | None:

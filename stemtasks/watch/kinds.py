@@ -16,13 +16,13 @@ class Kind(NamedTuple):
     """Of the list of songs."""
     folder: Path
     """What is served lies in it: ``SONG/FILE``."""
-    pages: tuple[str, ...]
-    """A song's pages, first the one that the list leads to."""
+    page: str
+    """A song's page, which the list leads to."""
     prefix: str
     """How the name of a file begins that is served."""
     variables: tuple[str, ...]
     """Of doit's command line."""
 
 
-REPORTS = Kind("Songs", BUILD, ("report.html", "build.html"), "", ())
-DRAFTS = Kind("Drafts", DRAFTS_FOLDER, ("draft.html",), DRAFT_PREFIX, ("draft=true",))
+REPORTS = Kind("Songs", BUILD, "report.html", "", ())
+DRAFTS = Kind("Drafts", DRAFTS_FOLDER, "draft.html", DRAFT_PREFIX, ("draft=true",))

@@ -16,7 +16,7 @@ import xxhash
 from stemtasks.paths import SPEC
 from stemtasks.report import markup, style
 from stemtasks.report.markup import text
-from stemtasks.watch.beneath import Files, is_name
+from stemtasks.watch.beneath import Files, is_name, is_of_last_build
 from stemtasks.watch.board import Board
 from stemtasks.watch.kinds import DRAFTS
 from stemtasks.watch.live import SCRIPT, STYLE
@@ -36,12 +36,17 @@ class Page(NamedTuple):
 
 
 def page_of(names: list[str], files: Files, board: Board) -> Page | None:
-    """Return the page of an address, by the names on the way to it: the list of songs, or one's report; else None."""
+    """Return the page of an address, by the names on the way to it: the list of songs, or one's report; else None.
+
+    The page of a last build is as it lies on the disk, without a script.
+    """
+    if is_of_last_build(names):
+        return None if (read := _read(names, files)) is None else Page(read, "")
     if not all(map(is_name, names)):
         return None
     if names == ["index.html"]:
         return _on_disk(names, files, board) or _own(board.kind.title, _listed(board))
-    if len(names) == 2 and names[1] in board.kind.pages:
+    if len(names) == 2 and names[1] == board.kind.page:
         return _on_disk(names, files, board) or (
             _not_on_disk(names[0], board) if (SPEC / f"{names[0]}.toml").is_file() else None
         )
@@ -70,17 +75,21 @@ def _stem(file: str) -> str:
 
 def _on_disk(names: list[str], files: Files, board: Board) -> Page | None:
     version = board.version(board.kind.folder.joinpath(*names).as_posix())
+    read = _read(names, files)
+    return None if read is None else _live(read, version)
+
+
+def _read(names: list[str], files: Files) -> str | None:
     file = files.open(names)
     if file is None:
         return None
     with file:
-        read = os.pread(file.fileno(), os.fstat(file.fileno()).st_size, 0)
-    return _live(read.decode("utf-8", errors="replace"), version)
+        return os.pread(file.fileno(), os.fstat(file.fileno()).st_size, 0).decode("utf-8", errors="replace")
 
 
 def _listed(board: Board) -> str:
     """Return a list of all songs, also of those that have no page yet."""
-    page, folder = board.kind.pages[0], board.kind.folder
+    page, folder = board.kind.page, board.kind.folder
     songs = {path.stem for path in SPEC.glob("*.toml")} | {path.parent.name for path in folder.glob(f"*/{page}")}
     rows = "".join(
         f'<li><a href="{quote(name)}/{page}">{text(name)}</a></li>\n' for name in sorted(songs) if is_name(name)

@@ -164,7 +164,7 @@ class Handler(BaseHTTPRequestHandler):
         if folder and not is_name(folder):
             return self._refuse(HTTPStatus.NOT_FOUND)
         shown = self.server.board.shown(folder)
-        names = [folder, self.server.board.kind.pages[0]] if folder else ["index.html"]
+        names = [folder, self.server.board.kind.page] if folder else ["index.html"]
         page = page_of(names, self.server.files, self.server.board)
         return self._send(json.dumps({**shown, "page": page.version if page else ""}).encode(), TYPES[".json"])
 

@@ -31,7 +31,7 @@ def store_of(project):
 
 def test_stats_counts_both_stores(built, folder):
     run = command(built, "stats", env={})
-    blobs = len(set(built.products().values()))
+    blobs = len(set(built.made().values()))
     assert run.out.splitlines()[0].startswith(f"local   build/.stemtasks/store: {blobs} blobs, 10 entries, ")
     assert run.out.splitlines()[1] == "shared  none"
     command(built, "push", env=folder)

@@ -293,8 +293,8 @@ def test_it_is_no_wider_than_any_screen_and_axe_finds_no_fault_by_day_and_by_nig
 
 
 def test_the_pages_of_a_build_are_no_wider_either_and_have_no_fault(opened, song):
-    for name in ("build.html", "../index.html"):
-        page = opened(f"file://{song}/{name}")
+    for name in (".stemtasks/builds/song.html", "index.html"):
+        page = opened(f"file://{song.parent}/{name}")
         insist_on_widths(page)
         for scheme in ("light", "dark"):
             page.emulate_media(color_scheme=scheme)

@@ -33,6 +33,8 @@ def server(tmp_path_factory):
             "build/song/empty.wav": b"",
             "build/song/a b%.wav": b"odd name",
             "build/.stemtasks/records.db": b"secret",
+            "build/.stemtasks/builds/song.html": REPORT.encode(),
+            "build/.stemtasks/builds/.hidden": b"secret",
             "build/song/.hidden": b"secret",
             "spec/song.toml": b"secret",
             "spec/other.toml": b"secret",
@@ -43,6 +45,7 @@ def server(tmp_path_factory):
                 file.write(content)
         os.symlink("../../outside/secret.wav", "build/song/link.wav")
         os.symlink("../outside", "build/linked")
+        os.symlink("../records.db", "build/.stemtasks/builds/link.html")
         os.mkfifo("build/song/pipe.wav")
         made = serving.Server(Board(), 0)
         thread = threading.Thread(target=made.serve_forever, kwargs={"poll_interval": 0.02})
@@ -93,6 +96,12 @@ def test_a_report_is_served_as_it_is_with_what_keeps_it_up_to_date(server):
     assert (before + after.partition("</script>\n")[2]).replace("; connect-src 'self'", "") == REPORT
     assert ours
     assert answer.headers["Cache-Control"] == "no-store"
+
+
+def test_what_the_last_build_changed_is_served_as_it_is(server):
+    answer = ask(server, ".stemtasks/builds/song.html")
+    assert answer.body.decode() == REPORT
+    assert answer.headers["Content-Type"] == "text/html; charset=utf-8"
 
 
 def test_a_list_of_songs_that_a_build_made_takes_the_place_of_ours(server):
@@ -188,6 +197,14 @@ def test_nothing_but_reading_is_answered(server, method):
         "../.state",
         "%2e%2e/.state",
         ".stemtasks/.state",
+        ".stemtasks/builds/.state",
+        ".stemtasks/builds/.hidden",
+        ".stemtasks/builds/link.html",
+        ".stemtasks/builds/missing.html",
+        ".stemtasks/builds/",
+        ".stemtasks/builds/../records.db",
+        ".stemtasks/builds/..",
+        "song/.stemtasks/builds/song.html",
         "a/b/.state",
     ],
 )

@@ -46,8 +46,9 @@ class Watch:
         return state
 
     def files(self, song: str = "song") -> dict[str, str]:
-        """Return the versions of a song's files, when no build is at work; not of the page that tells of builds."""
-        return {name: version for name, version in self.settled(song)["files"].items() if name != "build.html"}
+        """Return the versions of a song's files, when no build is at work."""
+        files: dict[str, str] = self.settled(song)["files"]
+        return files
 
     def wrong(self, song: str = "song") -> str:
         """Return what is wrong as one text, when no build is at work any more."""
