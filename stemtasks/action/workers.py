@@ -48,7 +48,14 @@ def processes() -> Executor:
     from concurrent.futures import ProcessPoolExecutor  # noqa: PLC0415 - 50 ms that a build without it does not need
 
     context = multiprocessing.get_context("spawn")  # a fork of a process with threads may hang
-    return ProcessPoolExecutor(1, mp_context=context, initializer=_follow_parent)
+    executor = ProcessPoolExecutor(1, mp_context=context, initializer=_follow_parent)
+    if os.name == "posix":  # Ctrl-C waits until the process can leave it to its parent
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGINT,))
+        try:
+            executor.submit(os.getpid)
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
+    return executor
 
 
 def attempt(order: str) -> str | Exception:
@@ -123,6 +130,8 @@ def _differences(here: dict[str, str], there: dict[str, str]) -> str:
 def _follow_parent() -> None:
     """End a worker when its parent ends, however that comes; Ctrl-C is the parent's to answer."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    if os.name == "posix":
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, (signal.SIGINT,))
     threading.Thread(target=_end_with_parent, daemon=True).start()
 
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import os
 import platform
+import signal
 import subprocess
 import sys
+import time
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
@@ -186,3 +188,15 @@ def test_numpy_that_is_there_before_stemtasks_has_threads_of_its_own(first, late
     env = {name: value for name, value in os.environ.items() if name != "OPENBLAS_NUM_THREADS"}
     done = subprocess.run([sys.executable, "-c", code], env=env, capture_output=True, text=True, check=True)
     assert done.stdout == f"{late}\n"
+
+
+def test_ctrl_c_while_a_worker_begins_is_not_the_workers_to_answer(capfd):
+    with workers.processes() as executor:
+        (process,) = executor._processes
+        asked = executor.submit(pow, 2, 3)
+        while not asked.done():
+            os.kill(process, signal.SIGINT)
+            time.sleep(0.001)
+        assert asked.result() == 8
+        assert executor.submit(signal.pthread_sigmask, signal.SIG_BLOCK, ()).result() == set()
+    assert capfd.readouterr().err == ""
