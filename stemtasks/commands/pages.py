@@ -15,7 +15,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, TypeVar
 
-from stemtasks import plugins
+from stemtasks import durable, plugins
 from stemtasks.action.forecast import changes
 from stemtasks.action.pipeline import Spec
 from stemtasks.commands import variables
@@ -86,6 +86,7 @@ def write(results: list[Result], builds: dict[str, Build]) -> None:
         index = plugins.load("stemtasks.report.index:index_page")(sorted(rows, key=lambda row: row["name"]))
         if _read(INDEX) != index:
             _replace(INDEX, index)
+            durable.sync(BUILD)
     except (OSError, CacheError) as error:
         remove(done)
         said = error.strerror if isinstance(error, OSError) else one_line(str(error))
@@ -222,12 +223,14 @@ def _song(task: str) -> str:
 
 
 def _replace(path: Path, page: str) -> None:
-    """Give a page its name when it is whole; read-only, as all that is made here."""
+    """Give a page its name when it is whole and on the disk; read-only, as all that is made here."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    new = path.with_name(f".{path.name}.new")
+    LAST_BUILDS.mkdir(parents=True, exist_ok=True)
+    new = LAST_BUILDS / f"{path.name}.new"
     try:
         new.write_text(page, encoding="utf-8", newline="\n")
         new.chmod(0o444)
+        durable.sync(new)
         os.replace(new, path)
     except OSError:
         new.unlink(missing_ok=True)

@@ -134,7 +134,7 @@ class Outage:
             done = self.project.doit("--continue")
             if done.code != code:
                 raise BrokenError(f"exit code {done.code}, a clean build's is {code}:\n{done.out}{done.err}")
-            self.project.insist(expected, f"{done.out}{done.err}", others=code != 0)
+            self.project.insist(expected, f"{done.out}{done.err}", others=code != 0, index=code == 0)
             if code == 0 and self.project.doit().done:
                 raise BrokenError("the next build with nothing to do did something")
         copy.unlink()

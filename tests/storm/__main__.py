@@ -112,7 +112,7 @@ class Storm:
         for path in re.findall(r"(?m)^WARNING: (build/.+): was not made here", run.err):
             (self.project.folder / path).unlink()  # a product that was damaged and then given up: left, and named
             self.kinds["left and named"] += 1
-        self.project.insist(clean.products(), f"{run.out}{run.err}", others=run.code != 0)
+        self.project.insist(clean.products(), f"{run.out}{run.err}", others=run.code != 0, index=run.code == 0)
         if left := self.project.half_made():
             raise BrokenError(f"left half-made: {left}")
         if run.code == 0:
