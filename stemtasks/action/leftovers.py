@@ -55,8 +55,9 @@ def remove_leftovers(tree: Tree, wanted: Collection[str], spared: Collection[str
         elif not PurePosixPath(path).name.startswith("."):
             foreign.append(path)
     if foreign:  # or a task had made it that makes its files elsewhere now
-        had = {path for task in wanted for path in _recorded(tree.records.get("tasks", task)).values()}
-        gone = [path for path in foreign if path in had and _is_read_only(path) and _remove(tree, path)]
+        had = {path: held for task in wanted for path, held in _held(tree.records.get("tasks", task)).items()}
+        ours = [path for path in foreign if path in had and (_is_read_only(path) or _holds(tree, path, had[path]))]
+        gone = [path for path in ours if _remove(tree, path)]
         removed, foreign = removed + gone, [path for path in foreign if path not in gone]
     return removed, foreign
 
@@ -73,18 +74,30 @@ def discard_unchanged(tree: Tree, record: Any, keep: Collection[str]) -> None:
 
     A title names the archive, so a changed one would leave the old archive beside the new.
     """
-    for role, path in _recorded(record).items():
-        if path not in keep and path not in tree.targets:
-            with contextlib.suppress(StemtasksError, OSError):
-                digest = tree.digests.of(path)
-                if digest is not None and list(digest) == record["outputs"].get(role) and _remove(tree, path):
-                    _remove(tree, rejected_path(Path(path)).as_posix())
+    for path, held in _held(record).items():
+        if path not in keep and path not in tree.targets and _holds(tree, path, held) and _remove(tree, path):
+            _remove(tree, rejected_path(Path(path)).as_posix())
 
 
 def _recorded(record: Any) -> dict[str, str]:
     """Return the paths of a record, whatever it holds."""
     paths = record.get("paths") if isinstance(record, dict) else None
     return {role: path for role, path in paths.items() if isinstance(path, str)} if isinstance(paths, dict) else {}
+
+
+def _held(record: Any) -> dict[str, Any]:
+    """Return what each path of a record held when it was written, as far as that says so."""
+    outputs = record.get("outputs") if isinstance(record, dict) else None
+    return {path: outputs.get(role) if isinstance(outputs, dict) else None for role, path in _recorded(record).items()}
+
+
+def _holds(tree: Tree, path: str, held: Any) -> bool:
+    """Return whether a file is what a record says of it."""
+    try:
+        digest = tree.digests.of(path)
+    except (StemtasksError, OSError):
+        return False
+    return digest is not None and list(digest) == held
 
 
 def rejected_path(target: Path) -> Path:

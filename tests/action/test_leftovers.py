@@ -57,6 +57,18 @@ def test_a_changed_title_leaves_one_archive(built, state):
     assert [name for name in built.products() if name.endswith(".zip")] == ["song/Another_8k_32float.zip"]
 
 
+@pytest.mark.parametrize("is_as_it_was", [True, False])
+def test_an_archive_that_may_be_written_is_left_and_named_only_if_somebody_has_changed_it(built, is_as_it_was):
+    (old,) = built.folder.glob("build/song/*.zip")
+    old.chmod(0o644)
+    if not is_as_it_was:
+        old.write_bytes(old.read_bytes() + b"?")
+    built.edit("[song]", '[song]\ntitle = "Another"')
+    run = built.doit()
+    assert (run.code, "was not made here" in run.err, old.exists()) == (0, not is_as_it_was, not is_as_it_was)
+    assert (built.folder / "build/song/Another_8k_32float.zip").exists()
+
+
 @pytest.mark.parametrize("state", ["known", "lost"])
 def test_a_song_that_was_taken_out_leaves_no_folder(built, state):
     built.spec(SPEC, "other")
