@@ -72,13 +72,13 @@ class Storm:
 
     def _killed(self, process: subprocess.Popen[bytes], number: signal.Signals, whole: bool) -> str:
         """Send a build, or all of its group, a signal."""
-        if process.poll() is not None:
-            return f"{number.name} too late"
-        if whole:
-            os.killpg(process.pid, number)
-        else:
-            process.send_signal(number)
-        return number.name
+        try:
+            if process.poll() is None:
+                (os.killpg if whole else os.kill)(process.pid, number)
+                return number.name
+        except ProcessLookupError:  # it has just ended
+            pass
+        return f"{number.name} too late"
 
     def _end(self, process: subprocess.Popen[bytes], interrupted: bool) -> int:
         try:
