@@ -24,11 +24,8 @@ td code { white-space: nowrap; }
 .before img { width: 100%; height: 8rem; image-rendering: pixelated; background: #0a091c; display: block; }
 @media (min-width: 50rem) { .before { grid-template-columns: repeat(3, 1fr); } }
 """
-_ROW = re.compile(
-    r'data-track="(?:(?:stem|part)" data-stem="(?P<stem>[^"]*)|(?P<whole>mix|master))"(?:(?!data-track=).)*?'
-    r'src="data:image/png;base64,(?P<image>[^"]*)"',
-    re.DOTALL,
-)
+STEM, IMAGE = 'data-stem="', 'src="data:image/png;base64,'
+"""What stands in a report's row before the stem's name, and before its spectrogram."""
 _MADE_BY = re.compile(r"input .* changed \(made by (.*)\)")
 TO_BUILD = "../" * len(LAST_BUILDS.relative_to(BUILD).parts)
 FOOTER = (
@@ -108,10 +105,18 @@ def song_page(
 
 def images(page: str) -> dict[str, bytes]:
     """Return the spectrograms of a report by what they show: stems by their names in the spec, ``mix``, ``master``."""
-    return {
-        f"stem {unescape(row['stem'])}" if row["stem"] is not None else row["whole"]: base64.b64decode(row["image"])
-        for row in _ROW.finditer(page)
-    }
+    found = {}
+    for row in page.split('data-track="')[1:]:
+        kind, image = row.partition('"')[0], _quoted(row, IMAGE)
+        if image:
+            name = f"stem {unescape(_quoted(row, STEM))}" if kind in ("stem", "part") else kind
+            found[name] = base64.b64decode(image)
+    return found
+
+
+def _quoted(row: str, before: str) -> str:
+    """Return what stands after ``before`` up to the next quotation mark."""
+    return row.partition(before)[2].partition('"')[0]
 
 
 def _changes(changed: list[Made]) -> str:
