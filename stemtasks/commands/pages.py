@@ -29,8 +29,8 @@ from stemtasks.spec.song import Song
 
 Of = TypeVar("Of")
 INDEX = BUILD / "index.html"
-ROWS = "songs"
-"""The table of records that has each song's row of the index."""
+FAILED = "failed"
+"""The table of records that has what failed of each song and album, lines by task."""
 EMPTY: dict[str, Any] = {
     "name": "",
     "title": "",
@@ -62,10 +62,10 @@ def remove(named: Iterable[str]) -> None:
 
 def remove_of_gone(kept: set[str]) -> None:
     """Remove the pages of songs and albums that are not there any more, and the index, which has them."""
-    gone = [name for name in tree().records.names(ROWS) if name not in kept]
+    gone = [name for name in tree().records.names(FAILED) if name not in kept]
     with contextlib.suppress(CacheError):
         for name in gone:
-            tree().records.drop(ROWS, name)
+            tree().records.drop(FAILED, name)
     if gone:
         remove(gone)
 
@@ -76,13 +76,14 @@ def write(results: list[Result], builds: dict[str, Build]) -> None:
         return
     known = {spec.name: spec for spec in specs()}
     done = {_song(result.task) for result in results if result.how != "up to date"} & known.keys()
-    done |= {name for name in known if not (_page(name).exists() and _is_row(tree().records.get(ROWS, name)))}
+    own_builds, own_results = _by_song(builds), _by_song({each.task: each for each in results})
+    rows = [_broken_row(each.name, each.line) for each in broken()]
     try:
-        own_builds, own_results = _by_song(builds), _by_song({each.task: each for each in results})
-        for name in sorted(done):
-            _write_page(known[name], own_results.get(name, {}), own_builds.get(name, {}))
-        rows = [tree().records.get(ROWS, name) for name in known]
-        rows += [_broken_row(each.name, each.line) for each in broken()]
+        for name, spec in known.items():
+            own = own_results.get(name, {}), own_builds.get(name, {})
+            rows.append({**_row(spec, own[1]), "failed": _failed(name, *own)})
+            if name in done or not _page(name).exists():
+                _write_page(spec, rows[-1], *own)
         index = plugins.load("stemtasks.report.index:index_page")(sorted(rows, key=lambda row: row["name"]))
         if _read(INDEX) != index:
             _replace(INDEX, index)
@@ -93,7 +94,7 @@ def write(results: list[Result], builds: dict[str, Build]) -> None:
         sys.stderr.write(f"WARNING: {INDEX}: cannot be written ({said}); what was built is right\n")
 
 
-def _write_page(spec: Spec, results: dict[str, Result], builds: dict[str, Build]) -> None:
+def _write_page(spec: Spec, row: dict[str, Any], results: dict[str, Result], builds: dict[str, Build]) -> None:
     makers = {path: name for name, build in builds.items() for path in build.job.outputs.values()}
     made: list[dict[str, Any]] = []
     reports: tuple[str | None, str | None] = None, None
@@ -118,8 +119,6 @@ def _write_page(spec: Spec, results: dict[str, Result], builds: dict[str, Build]
                 "after": _facts(_read(build.job.outputs["facts"])) if reasons else {},
             }
         )
-    row = {**_row(spec, builds), "failed": _failed(spec.name, results, builds)}
-    tree().records.put(ROWS, spec.name, row)
     _replace(_page(spec.name), plugins.load("stemtasks.report.history:song_page")(row, made, *reports))
 
 
@@ -137,12 +136,15 @@ def _reasons(job: Job, before: Any, record: Any, makers: dict[str, str]) -> tupl
 
 
 def _failed(name: str, results: dict[str, Result], builds: dict[str, Build]) -> dict[str, str]:
-    """Return what failed: in this build, or in one before and was not made since."""
-    row = tree().records.get(ROWS, name)
-    before = row["failed"] if _is_row(row) else {}
+    """Return what failed, in this build or in one before and was not made since, and write it down."""
+    kept = tree().records.get(FAILED, name)
+    before = kept if isinstance(kept, dict) else {}
     left = [task for task in before if task in builds and task not in results]
     failed = {task: before[task] for task in left if tree().records.get("tasks", task) is None}
-    return failed | {task: each.said for task, each in results.items() if each.how in ("failed", "error")}
+    failed |= {task: each.said for task, each in results.items() if each.how in ("failed", "error")}
+    if kept != failed:
+        tree().records.put(FAILED, name, failed)
+    return failed
 
 
 def _row(spec: Spec, builds: dict[str, Build]) -> dict[str, Any]:
@@ -182,11 +184,6 @@ def _row(spec: Spec, builds: dict[str, Build]) -> dict[str, Any]:
 
 def _broken_row(name: str, line: str) -> dict[str, Any]:
     return {**EMPTY, "name": name, "title": name, "failed": {"": line}}
-
-
-def _is_row(row: Any) -> bool:
-    """Return whether a record's row is one: another version may have written it."""
-    return isinstance(row, dict) and row.keys() >= EMPTY.keys() and isinstance(row["failed"], dict)
 
 
 def _kept(record: Any, role: str) -> str | None:

@@ -7,6 +7,7 @@ import json
 import re
 from html.parser import HTMLParser
 
+from stemtasks.action.records import Records
 from tests.project import Project
 from tests.three_stems import ALL, SPEC
 
@@ -115,6 +116,15 @@ def test_a_build_that_failed_or_cannot_begin_says_so_on_the_index_until_it_is_me
     built.spec(SPEC)
     built.build()
     assert "What failed" not in (built.folder / "build/index.html").read_text()
+
+
+def test_what_failed_and_is_up_to_date_after_all_is_on_the_index_no_more(built):
+    state, before = built.folder / "build/.stemtasks", built.products()
+    # of a task whose record could not be dropped, because the disk was full, and which is right as it was
+    Records(state).put("failed", "song", {"master:song": "the disk is full"})
+    (state / "unchanged").unlink(missing_ok=True)
+    assert built.build().done == {}
+    assert built.products() == before
 
 
 def test_pages_that_are_lost_come_again_and_go_with_what_they_tell_of(built):
