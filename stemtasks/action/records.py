@@ -26,7 +26,7 @@ import xxhash
 from stemtasks.errors import CacheError
 from stemtasks.plain import is_deep
 
-TABLES = ("tasks", "files", "ignored", "sources", "failed")
+TABLES = ("tasks", "files", "ignored", "sources", "songs")
 MOST_BYTES = 16 << 20
 """Of a row: one that is longer is damage."""
 FORMAT = "2"

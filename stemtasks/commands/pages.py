@@ -29,8 +29,8 @@ from stemtasks.spec.song import Song
 
 Of = TypeVar("Of")
 INDEX = BUILD / "index.html"
-FAILED = "failed"
-"""The table of records that has what failed of each song and album, lines by task."""
+ROWS = "songs"
+"""The table of records that has each song's and album's row of the index."""
 EMPTY: dict[str, Any] = {
     "name": "",
     "title": "",
@@ -62,10 +62,10 @@ def remove(named: Iterable[str]) -> None:
 
 def remove_of_gone(kept: set[str]) -> None:
     """Remove the pages of songs and albums that are not there any more, and the index, which has them."""
-    gone = [name for name in tree().records.names(FAILED) if name not in kept]
+    gone = [name for name in tree().records.names(ROWS) if name not in kept]
     with contextlib.suppress(CacheError):
         for name in gone:
-            tree().records.drop(FAILED, name)
+            tree().records.drop(ROWS, name)
     if gone:
         remove(gone)
 
@@ -81,9 +81,13 @@ def write(results: list[Result], builds: dict[str, Build]) -> None:
     try:
         for name, spec in known.items():
             own = own_results.get(name, {}), own_builds.get(name, {})
-            rows.append({**_row(spec, own[1]), "failed": _failed(name, *own)})
+            row = tree().records.get(ROWS, name)
+            if name in done or not _is_row(row) or row["failed"]:
+                row = {**_row(spec, own[1]), "failed": _failed(row, *own)}
+                tree().records.put(ROWS, name, row)
+            rows.append(row)
             if name in done or not _page(name).exists():
-                _write_page(spec, rows[-1], *own)
+                _write_page(spec, row, *own)
         index = plugins.load("stemtasks.report.index:index_page")(sorted(rows, key=lambda row: row["name"]))
         if _read(INDEX) != index:
             _replace(INDEX, index)
@@ -135,16 +139,12 @@ def _reasons(job: Job, before: Any, record: Any, makers: dict[str, str]) -> tupl
         return ()
 
 
-def _failed(name: str, results: dict[str, Result], builds: dict[str, Build]) -> dict[str, str]:
-    """Return what failed, in this build or in one before and was not made since, and write it down."""
-    kept = tree().records.get(FAILED, name)
-    before = kept if isinstance(kept, dict) else {}
+def _failed(row: Any, results: dict[str, Result], builds: dict[str, Build]) -> dict[str, str]:
+    """Return what failed: in this build, or as a row has it in one before, and was not made since."""
+    before = row["failed"] if _is_row(row) else {}
     left = [task for task in before if task in builds and task not in results]
     failed = {task: before[task] for task in left if tree().records.get("tasks", task) is None}
-    failed |= {task: each.said for task, each in results.items() if each.how in ("failed", "error")}
-    if kept != failed:
-        tree().records.put(FAILED, name, failed)
-    return failed
+    return failed | {task: each.said for task, each in results.items() if each.how in ("failed", "error")}
 
 
 def _row(spec: Spec, builds: dict[str, Build]) -> dict[str, Any]:
@@ -184,6 +184,11 @@ def _row(spec: Spec, builds: dict[str, Build]) -> dict[str, Any]:
 
 def _broken_row(name: str, line: str) -> dict[str, Any]:
     return {**EMPTY, "name": name, "title": name, "failed": {"": line}}
+
+
+def _is_row(row: Any) -> bool:
+    """Return whether a record's row is one: another version may have written it."""
+    return isinstance(row, dict) and row.keys() >= EMPTY.keys() and isinstance(row["failed"], dict)
 
 
 def _kept(record: Any, role: str) -> str | None:
