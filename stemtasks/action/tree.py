@@ -63,7 +63,8 @@ class Tree:
         self._lock = threading.Lock()
         self._keys: dict[str, threading.Lock] = {}
         self._executors: list[Executor] = []
-        self._beginning = threading.Lock()
+        self.beginning = threading.RLock()
+        """Held while a job's workplace or a worker begins, by who stops the build too; a signal may come meanwhile."""
         if writes:
             sweep(state / "work")
             self.store.sweep()
@@ -81,7 +82,7 @@ class Tree:
     def _begun(self) -> Executor:
         """Return a new executor; threads ask one after another, so that they can share a connection."""
         assert self.executor is not None
-        with self._beginning:
+        with self.beginning:
             try:
                 self._executors.append(self.executor())
             except Exception as error:

@@ -6,7 +6,6 @@ import contextlib
 import json
 import os
 import shutil
-import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -21,8 +20,6 @@ from stemtasks.job import Job, canonical
 OnFrames = Callable[[int], None]
 """Told how many frames a job has written so far."""
 
-_beginning = threading.RLock()  # a signal may come while it is held
-
 
 @contextlib.contextmanager
 def working(job: Job, tree: Tree) -> Iterator[dict[str, Path]]:
@@ -31,7 +28,7 @@ def working(job: Job, tree: Tree) -> Iterator[dict[str, Path]]:
     What runs elsewhere may be late, and write when its job was long done by another: it finds no folder of its own.
     """
     folder = tree.state / "work" / f"{os.getpid()}-{os.urandom(8).hex()}"
-    with _beginning:
+    with tree.beginning:
         folder.mkdir(parents=True)
     try:
         yield {role: folder / f"{role}{Path(path).suffix}" for role, path in job.outputs.items()}
@@ -42,10 +39,12 @@ def working(job: Job, tree: Tree) -> Iterator[dict[str, Path]]:
 def abandon(tree: Tree) -> None:
     """Remove what the jobs of this process have written so far, when it is about to end: none begins after this.
 
+    A worker that is being started is there first: left in the middle, it would say so with a traceback.
+
     A job in another thread is still at work. Its workplace gets another name first, so that it can make no more files
     there while they are being removed.
     """
-    _beginning.acquire(timeout=1)
+    tree.beginning.acquire(timeout=1)
     for number, folder in enumerate((tree.state / "work").glob(f"{os.getpid()}-*")):
         gone = folder.with_name(f"{os.getpid()}.{number}")
         with contextlib.suppress(OSError):

@@ -253,6 +253,39 @@ run_in(processes)
 """
 
 
+BEGINNING = (
+    POOL
+    + """
+import os, time
+from multiprocessing import util
+
+spawn = util.spawnv_passfds
+
+def spawned(program, arguments, files):
+    process = spawn(program, arguments, files)
+    if any("--multiprocessing-fork" in str(each) for each in arguments):
+        open("begun", "w").close()
+        time.sleep(0.5)  # before it is told what it is to be
+    return process
+
+util.spawnv_passfds = spawned
+"""
+)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_worker_that_is_being_started_when_a_signal_comes_says_nothing(project, number):
+    project.spec(SPEC)
+    dodo = project.folder / "dodo.py"
+    dodo.write_text(dodo.read_text() + BEGINNING)
+    process = project.start("archive:song")
+    while not (project.folder / "begun").exists():
+        assert process.poll() is None
+        time.sleep(0.01)
+    said = [line for line in stopped(process, number) if "resource_tracker" not in line]
+    assert [line.partition(" while running ")[0] for line in said if line.strip() != "warnings.warn("] == ["stopped"]
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
 def test_worker_processes_end_with_the_build(project, hold, number):
     project.spec(SPEC)
