@@ -14,10 +14,9 @@ JOB = SimpleNamespace(task="mix:song", outputs={"audio": "build/song/mix.wav"})
 
 
 @pytest.fixture
-def tree(tmp_path, monkeypatch):
-    monkeypatch.setattr(workplace, "_beginning", threading.RLock())
+def tree(tmp_path):
     (tmp_path / "work").mkdir()
-    return SimpleNamespace(state=tmp_path)
+    return SimpleNamespace(state=tmp_path, beginning=threading.RLock())
 
 
 def left(tree):
@@ -39,7 +38,7 @@ def test_what_a_job_still_writes_into_is_gone_with_all_that_is_in_it(tree):
         assert begun.wait(30)
         workplace.abandon(tree)
         assert left(tree) == []
-        workplace._beginning.release()
+        tree.beginning.release()
         thread.join(30)
         assert left(tree) == []
 
@@ -56,7 +55,7 @@ def test_no_job_begins_any_more(tree):
     thread.start()
     assert not begun.wait(0.1)
     assert left(tree) == []
-    workplace._beginning.release()
+    tree.beginning.release()
     assert begun.wait(30)
     thread.join(30)
 
