@@ -21,8 +21,7 @@ from stemtasks.paths import LISTENING_PREFIX
 def begin(tasks: list[Any]) -> tuple[list[str], list[str]]:
     """Begin a build of a project with these tasks; return what was removed, and what is there of no task."""
     seen.stop()
-    products = {target for task in tasks for target in task.targets}
-    tree().targets = frozenset(products)
+    tree().targets = frozenset(target for task in tasks for target in task.targets)
     pages.remove_of_gone({each.name for each in (*specs(), *broken())})
     removed, foreign = remove_leftovers(tree(), task_names(specs()), {each.name for each in broken()})
     for path in foreign:

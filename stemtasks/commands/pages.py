@@ -226,7 +226,6 @@ def _song(task: str) -> str:
 
 def _replace(path: Path, page: str) -> None:
     """Give a page its name when it is whole and on the disk; read-only, as all that is made here."""
-    path.parent.mkdir(parents=True, exist_ok=True)
     LAST_BUILDS.mkdir(parents=True, exist_ok=True)
     new = LAST_BUILDS / f"{path.name}.new"
     try:
